@@ -115,6 +115,7 @@ def _plan(was: Plan, now: Plan, before: Catalog, after: Catalog) -> Iterator[str
     yield from _said("name", was.name, now.name)
     yield from _said("description", was.description or "none", now.description or "none")
     yield from _said("costs", prices_in_words(was), prices_in_words(now))
+    yield from _said("for sale", *("no" if one.is_hidden else "yes" for one in (was, now)))
     yield from _said("days of trial", _or(was.trial_days, "as in the policy"), _or(now.trial_days, "as in the policy"))
     for code, feature in after.features.items():
         if code not in before.features:

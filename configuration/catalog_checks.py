@@ -41,11 +41,48 @@ def loose_ends(entry: CatalogEntry) -> Iterator[Problem]:
     for code, plan in entry.plans.items():
         yield from _upgrades(code, plan, entry)
         yield from _overage(code, plan, entry)
-        if plan.prices is None and plan.trial_days:
+        yield from _for_contact(code, plan)
+        if plan.is_free and plan.trial_days:
             yield Problem(
                 ("plans", code, "trial_days"), "a free plan has no trial: remove this, or give the plan prices"
             )
     yield from _sold_names(entry)
+    yield from _shown(entry)
+
+
+def _for_contact(code: str, plan: PlanEntry) -> Iterator[Problem]:
+    """Find what a plan has that nobody signs up for."""
+    if not plan.is_for_contact:
+        return
+    for key in ("trial_days", "overage", "upgrades_to"):
+        if getattr(plan, key):
+            yield Problem(("plans", code, key), "nobody signs up for a plan to ask for: remove this", at_key=True)
+    if plan.hidden:
+        yield Problem(("plans", code, "hidden"), "a plan to ask for is there to be shown: remove one of the two")
+
+
+def _shown(entry: CatalogEntry) -> Iterator[Problem]:
+    """Find what pages could not show."""
+    if all(plan.is_for_contact for plan in entry.plans.values()):
+        yield Problem(("plans",), "must have a plan with prices, or a free one", at_key=True)
+    highlighted = [code for code, plan in entry.plans.items() if plan.highlight]
+    for code in highlighted[1:]:
+        yield Problem(("plans", code, "highlight"), f"{highlighted[0]!r} is highlighted already: one plan at most")
+    for code in highlighted:
+        if entry.plans[code].hidden:
+            yield Problem(("plans", code, "highlight"), "the plan is hidden: remove one of the two")
+    yield from _groups(entry.features, entry.pages.groups)
+
+
+def _groups(features: Mapping[str, Feature], groups: list[str]) -> Iterator[Problem]:
+    used = {code: feature.group for code, feature in features.items() if feature.group is not None}
+    unknown = {code: group for code, group in used.items() if group not in groups}
+    for code, group in unknown.items():
+        message = f"there is no such group under 'pages.groups'; {did_you_mean(group, groups)}"
+        yield Problem(("features", code, "group"), message)
+    for number, group in enumerate(groups):
+        if not unknown and group not in used.values():
+            yield Problem(("pages", "groups", number), f"no feature is in the group {group!r}")
 
 
 def _rules(entry: CatalogEntry) -> Iterator[Problem]:
@@ -90,7 +127,8 @@ def _meters(features: Mapping[str, Feature]) -> Iterator[Problem]:
 
 
 def _upgrades(code: str, plan: PlanEntry, entry: CatalogEntry) -> Iterator[Problem]:
-    given, others = plan.upgrades_to or [], [one for one in entry.plans if one != code and entry.plans[one].prices]
+    given = plan.upgrades_to or []
+    others = [one for one, it in entry.plans.items() if one != code and it.prices and not it.hidden]
     for number, other in enumerate(given):
         place = ("plans", code, "upgrades_to", number)
         if other == code:
@@ -98,9 +136,15 @@ def _upgrades(code: str, plan: PlanEntry, entry: CatalogEntry) -> Iterator[Probl
         elif other not in entry.plans:
             yield Problem(place, f"no plan {other!r}; {did_you_mean(other, others)}")
         elif other not in others:
-            yield Problem(place, f"{other!r} is free: it is not an upgrade")
+            yield Problem(place, f"{other!r} {_why_no_upgrade(entry.plans[other])}")
         elif other in given[:number]:
             yield Problem(place, f"{other!r} is listed twice")
+
+
+def _why_no_upgrade(plan: PlanEntry) -> str:
+    if plan.hidden:
+        return "is hidden: nobody can change to it"
+    return "is to be asked for: nobody can change to it" if plan.is_for_contact else "is free: it is not an upgrade"
 
 
 def _overage(code: str, plan: PlanEntry, entry: CatalogEntry) -> Iterator[Problem]:
@@ -112,7 +156,7 @@ def _overage(code: str, plan: PlanEntry, entry: CatalogEntry) -> Iterator[Proble
             yield Problem(place, _why_not_counted(name, feature, counted), at_key=True)
             continue
         number = plan.entitlements[name]
-        if plan.prices is None:
+        if plan.is_free:
             yield Problem(place, "a free plan is never billed: give the plan prices", at_key=True)
         elif not isinstance(number, int):
             yield Problem(place, "is unlimited on this plan: there is no overage", at_key=True)

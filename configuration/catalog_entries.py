@@ -12,7 +12,19 @@ from pydantic import (
     model_validator,
 )
 
-from configuration.catalog_kinds import FREE, Code, Currency, Declared, DiscountShare, Name, Number, Price, Text
+from configuration.catalog_kinds import (
+    FREE,
+    ButtonText,
+    Code,
+    ContactAddress,
+    Currency,
+    Declared,
+    DiscountShare,
+    Name,
+    Number,
+    Price,
+    Text,
+)
 from configuration.features import ENTITLEMENTS_SCHEMA, Entitlements, Feature, check_entitlements
 from configuration.limit_rules import LimitEntry
 from configuration.validation import Faults, Strict, shown
@@ -91,10 +103,23 @@ class OverageEntry(Strict):
 class PlanEntry(Strict):
     """One plan."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["prices"], "properties": {"contact_url": False}},
+                {"required": ["contact_url"], "properties": {"prices": False}},
+            ]
+        }
+    )
     name: Name = Field(description="the name that customers see")
     description: Text = ""
-    prices: _PricesOrFree = Field(description="prices by month and year, or `free`")
-    """None: the plan is free."""
+    prices: _PricesOrFree = Field(None, description="prices by month and year, or `free`")
+    """None: the plan is free, or to be agreed on in person."""
+    contact_url: ContactAddress | None = Field(
+        None,
+        description="in place of prices: where customers ask for this plan, https:// or mailto:; pages show it, and "
+        "nobody signs up for it",
+    )
     trial_days: Annotated[int, Field(ge=0, le=MAX_TRIAL_DAYS)] | None = Field(
         None, description="default: as in the policy"
     )
@@ -111,6 +136,27 @@ class PlanEntry(Strict):
     upgrades_to: list[Code] | None = Field(
         None, description="plans to suggest to customers who need more, best first; default: every more expensive plan"
     )
+    hidden: bool = Field(False, description="no longer for sale: those who have it keep it, operators may assign it")
+    highlight: bool = Field(False, description="pages recommend this plan; one at most")
+    cta: ButtonText | None = Field(None, description="the words on its button; default: those of the pages")
+
+    @model_validator(mode="after")
+    def _has_prices_or_a_contact(self) -> Self:
+        has_prices = "prices" in self.model_fields_set
+        if self.contact_url is None and not has_prices:
+            raise Faults([(("prices",), "is missing")])
+        if self.contact_url is not None and has_prices:
+            raise Faults([(("contact_url",), "a plan to ask for has no prices: remove these, or use `cta`")])
+        return self
+
+    @property
+    def is_for_contact(self) -> bool:
+        """True if it is to be agreed on in person."""
+        return self.contact_url is not None
+
+    @property
+    def is_free(self) -> bool:
+        return self.prices is None and not self.is_for_contact
 
 
 class AddOnEntry(Strict):
@@ -136,6 +182,21 @@ class AddOnEntry(Strict):
         return adds
 
 
+class PagesEntry(Strict):
+    """What pages need to know about the whole catalog."""
+
+    groups: list[Name] = Field(default_factory=list, description="names of groups of features, in the order of pages")
+
+    @field_validator("groups")
+    @classmethod
+    def _differ(cls, groups: list[str]) -> list[str]:
+        if faults := [
+            ((number,), f"{one!r} is listed twice") for number, one in enumerate(groups) if one in groups[:number]
+        ]:
+            raise Faults(faults)
+        return groups
+
+
 class CatalogEntry(Strict):
     """Plans, prices, and the features of each plan."""
 
@@ -157,3 +218,4 @@ class CatalogEntry(Strict):
     features: dict[Code, Feature] = Field(default_factory=dict, description="the features in which plans differ")
     plans: Annotated[dict[Code, PlanEntry], Field(min_length=1)] = Field(description="by code, cheapest first")
     add_ons: dict[Code, AddOnEntry] = Field(default_factory=dict, description="sold per unit on top of any plan")
+    pages: PagesEntry = Field(default_factory=PagesEntry, description="how pages show the catalog")

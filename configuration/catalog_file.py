@@ -8,7 +8,7 @@ from configuration.catalog_kinds import Declared
 from configuration.features import declared, value_of
 from configuration.validation import check
 from configuration.yaml_source import Problem, read
-from domain.catalog.features import Overage
+from domain.catalog.features import Overage, Value
 from domain.catalog.plans import AddOn, Catalog, Interval, Plan
 from domain.currencies import DECIMALS, max_amount
 from domain.money import Money
@@ -20,6 +20,15 @@ def load_catalog(path: Path) -> Catalog:
     Raises:
         ConfigurationError: the file is invalid; the message has one line per error.
     """
+    return _built(read_catalog(path))
+
+
+def read_catalog(path: Path) -> CatalogEntry:
+    """Read a catalog as it is written.
+
+    Raises:
+        ConfigurationError: the file is invalid; the message has one line per error.
+    """
     source = read(path)
     tree = source.tree if isinstance(source.tree, dict) else {}
     currency = tree.get("currency")
@@ -27,7 +36,7 @@ def load_catalog(path: Path) -> Catalog:
     entry = check(source, CatalogEntry, known, collisions(tree))
     if problems := [*_excessive_years(entry), *loose_ends(entry)]:
         raise source.error(problems)
-    return _built(entry)
+    return entry
 
 
 def _excessive_years(entry: CatalogEntry) -> list[Problem]:
@@ -54,12 +63,17 @@ def _prices(prices: PricesEntry, entry: CatalogEntry) -> dict[Interval, Money]:
 
 def _built(entry: CatalogEntry) -> Catalog:
     rules = {name: rule.built() for name, rule in entry.limits.items()}
-    plans = {code: _plan(code, plan, entry) for code, plan in entry.plans.items()}
+    plans = {code: _plan(code, plan, entry) for code, plan in entry.plans.items() if not plan.is_for_contact}
     add_ons = {
         code: AddOn(code, one.name, _prices(one.prices, entry), dict(one.adds)) for code, one in entry.add_ons.items()
     }
     built = {code: feature.built(code, rules) for code, feature in entry.features.items()}
     return Catalog(entry.product, entry.version, entry.currency, plans, add_ons, entry.tax_behavior, built)
+
+
+def values_of(plan: PlanEntry, entry: CatalogEntry) -> dict[str, Value]:
+    """Return a plan's value for each feature."""
+    return {name: value_of(value, entry.features[name]) for name, value in plan.entitlements.items()}
 
 
 def _plan(code: str, plan: PlanEntry, entry: CatalogEntry) -> Plan:
@@ -69,7 +83,8 @@ def _plan(code: str, plan: PlanEntry, entry: CatalogEntry) -> Plan:
         _prices(plan.prices, entry) if plan.prices else {},
         plan.trial_days,
         plan.description,
-        {name: value_of(value, entry.features[name]) for name, value in plan.entitlements.items()},
+        values_of(plan, entry),
         {name: Overage(Money(one.price, entry.currency), one.units, one.at_most) for name, one in plan.overage.items()},
         tuple(plan.upgrades_to) if plan.upgrades_to is not None else None,
+        plan.hidden,
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, PlainValidator, StringConstraints, ValidationInfo, WithJsonSchema
 
@@ -55,9 +56,25 @@ def _amount(price: object, info: ValidationInfo) -> int:
     return 0 if currency is None else amount_of(price, currency)
 
 
+def _is_contact(address: object) -> str:
+    parts = urlsplit(address) if isinstance(address, str) and address.isprintable() and " " not in address else None
+    if parts is not None and (
+        (parts.scheme == "https" and parts.hostname) or (parts.scheme == "mailto" and "@" in parts.path)
+    ):
+        return parts.geturl()
+    raise ValueError(
+        "must be an address like https://yourproduct.com/contact or mailto:sales@yourproduct.com, "
+        f"not {str(address)[:60]!r}"
+    )
+
+
 Code = Annotated[str, BeforeValidator(_is_code), WithJsonSchema({"type": "string", "pattern": CODE_PATTERN})]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=60, strip_whitespace=True)]
 Text = Annotated[str, StringConstraints(max_length=300)]
+ButtonText = Annotated[str, StringConstraints(min_length=1, max_length=30, strip_whitespace=True)]
+ContactAddress = Annotated[
+    str, BeforeValidator(_is_contact), WithJsonSchema({"type": "string", "pattern": r"^(https://|mailto:)\S+$"})
+]
 Number = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
 Currency = Annotated[str, BeforeValidator(_is_currency), WithJsonSchema({"type": "string", "enum": sorted(DECIMALS)})]
 Price = Annotated[

@@ -11,8 +11,10 @@ from configuration.catalog_words import (
     prices_in_words,
     rule_in_words,
 )
+from configuration.pages_file import load_presentation
 from domain.catalog.features import LimitRule
 from domain.catalog.plans import Catalog, Plan
+from domain.catalog.presentation import Presentation
 
 
 def check_catalog(path: Path) -> str:
@@ -21,7 +23,7 @@ def check_catalog(path: Path) -> str:
     Raises:
         ConfigurationError: the file is invalid.
     """
-    return "\n".join(_summary(load_catalog(path)))
+    return "\n".join([*_summary(load_catalog(path)), *_pages(load_presentation(path))])
 
 
 def _summary(catalog: Catalog) -> Iterator[str]:
@@ -30,7 +32,8 @@ def _summary(catalog: Catalog) -> Iterator[str]:
     yield "Plans"
     for code, plan in catalog.plans.items():
         trial = "" if plan.trial_days is None else f", {plan.trial_days} days of trial"
-        yield f"  {code}: {plan.name}, {prices_in_words(plan)}{trial}"
+        hidden = ", not for sale" if plan.is_hidden else ""
+        yield f"  {code}: {plan.name}, {prices_in_words(plan)}{trial}{hidden}"
         yield from _plan(plan, catalog)
     if catalog.add_ons:
         yield "Add-ons, each unit"
@@ -63,3 +66,18 @@ def _plan(plan: Plan, catalog: Catalog) -> Iterator[str]:
         yield f"    beyond the limit {catalog.features[name].name} cost {overage_in_words(overage)}"
     if plan.upgrades_to is not None:
         yield f"    upgrades to {', then '.join(plan.upgrades_to) or 'nothing'}"
+
+
+def _pages(presentation: Presentation) -> Iterator[str]:
+    highlighted = [plan.code for plan in presentation.plans if plan.is_highlighted]
+    lines = [f"  recommended: {code}" for code in highlighted]
+    lines += [
+        f"  {plan.code}: to be asked for at {plan.contact_url}" for plan in presentation.plans if plan.contact_url
+    ]
+    lines += [f"  features in groups: {', '.join(presentation.groups)}"] if presentation.groups else []
+    for code, wording in sorted(presentation.wordings.items()):
+        if wording.questions:
+            lines.append(f"  questions in {code}: {len(wording.questions)}")
+    if lines:
+        yield "Pages"
+    yield from lines

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
 
-from configuration.catalog_kinds import MAX_NUMBER, UNLIMITED, Code, Name
+from configuration.catalog_kinds import MAX_NUMBER, UNLIMITED, Code, Name, Text
 from configuration.validation import Faults, Strict, shown
 from configuration.yaml_source import Place
 from domain.catalog import features as domain
@@ -68,6 +68,8 @@ class Feature(Strict):
     )
     per_unit: bool = Field(False, description="the plan's number applies to each unit (seat) of the subscription")
     limit: Code | None = Field(None, description="which rule of `limits`; default: the one called default")
+    group: Name | None = Field(None, description="which of `pages.groups` it belongs to")
+    help: Text = Field("", description="a sentence for customers who do not know what it is")
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:

@@ -15,6 +15,7 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from api.app import create_app
 from api.http.dependencies import AppDependencies
 from configuration.catalog_file import load_catalog
+from configuration.pages_file import load_presentation
 from configuration.policy_file import load_policy
 from domain.brand import Brand
 from domain.catalog.plans import Catalog
@@ -99,7 +100,9 @@ class Stack:
 
         With *catalog*, it sells that one; its prices must exist at the Stripe simulator.
         """
-        parts = replace(self.api_parts, policy=policy, catalog=catalog or self.api_parts.catalog)
+        parts = replace(self.api_parts, policy=policy)
+        if catalog is not None:
+            parts = replace(parts, catalog=catalog, presentation=None)
         await Catalogs(self.engine).publish(parts.catalog, in_place=True)
         async with serve(create_app(parts)) as api_url:
             yield replace(self.addresses, api_url=api_url)
@@ -200,6 +203,7 @@ async def _build_on(
         note="Paused in the sandbox, where each subscription has its own clock; Trigger works."
     )
     api_parts = _app_dependencies(skipper.client, ground.engine, secrets, provider, catalog, policy, api_url)
+    api_parts = replace(api_parts, presentation=load_presentation(options.catalog))
     await exits.enter_async_context(serve(create_app(api_parts), port=api_port))
     ground.simulator.webhook_url = f"{api_url}{WEBHOOKS}"
     await ground.simulator.start()

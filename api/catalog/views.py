@@ -119,6 +119,7 @@ class PlanView(BaseModel):
     name: str = Field(examples=["Starter"])
     description: str
     trial_days: int = Field(description="0 if there is no trial", examples=[14])
+    hidden: bool = Field(description="true if it is not for sale: those who have it keep it")
     prices: dict[Interval, PriceView]
     entitlements: dict[str, PlanEntitlementView] = Field(description="by feature")
     overage: dict[str, OverageView] = Field(description="by feature: the price of usage beyond its limit")
@@ -134,7 +135,8 @@ class PlanView(BaseModel):
             code=plan.code,
             name=plan.name,
             description=plan.description,
-            trial_days=_trial_days(plan, default_trial_days),
+            trial_days=trial_days_of(plan, default_trial_days),
+            hidden=plan.is_hidden,
             prices=_prices(plan.prices.items()),
             entitlements={
                 code: PlanEntitlementView.of(plan, feature, given[code]) for code, feature in catalog.features.items()
@@ -239,7 +241,8 @@ class PlanComparisonView(BaseModel):
         )
 
 
-def _trial_days(plan: Plan, default: int) -> int:
+def trial_days_of(plan: Plan, default: int) -> int:
+    """Return the days of trial that a sign-up for a plan begins with."""
     if plan.is_free:
         return 0
     return default if plan.trial_days is None else plan.trial_days

@@ -190,7 +190,7 @@ async def _trial(
     default = dependencies.policy.trial.days
     if not any(
         plan.trial_days if plan.trial_days is not None else default
-        for plan in dependencies.catalog.plans.values()
+        for plan in dependencies.catalog.for_sale
         if not plan.is_free
     ):
         return TrialEligibilityView(eligible=False, reason="no plan offers a trial")

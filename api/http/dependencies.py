@@ -14,6 +14,7 @@ from api.background.webhook_dispatcher import Deliver, WebhookDispatcher
 from api.http.buckets import PayLinkLimits
 from domain.brand import Brand
 from domain.catalog.plans import Catalog
+from domain.catalog.presentation import Presentation
 from domain.provider.ports import EventReader, Wallets
 from domain.subscription.policy import Policy
 from domain.subscription.ports import Records
@@ -57,6 +58,8 @@ class AppDependencies:
     """Whose pages these are."""
     logo: Path | None = None
     """Shown on pages in place of the brand's name."""
+    presentation: Presentation | None = None
+    """How pages show the catalog; None: as it is, without groups and questions."""
 
     @property
     def entitlement_rules(self) -> EntitlementRules:

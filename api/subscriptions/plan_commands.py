@@ -16,7 +16,7 @@ from api.subscriptions.downgrade_guard import (
 )
 from api.subscriptions.flush_overage import report_overage_first
 from api.subscriptions.requests import ChangePlanRequest, EmptyRequest, PauseRequest
-from api.subscriptions.sign_up import within_bounds
+from api.subscriptions.sign_up import check_for_sale, within_bounds
 from api.subscriptions.views import ChangeQuoteView, SubscriptionView
 from domain.catalog.plans import Catalog, Selection
 from domain.errors import Malformed
@@ -94,6 +94,8 @@ async def _change(context: CommandContext, subscription_id: str, body: ChangePla
     own = await context.repositories.catalogs.get(row.catalog) or today
     # Without a plan in the body, the base's plan stays, in the catalog version from which it was chosen.
     of_base = own if base.catalog == row.catalog else await context.repositories.catalogs.get(base.catalog) or today
+    if body.plan is not None and body.plan != current.plan:
+        check_for_sale(context, body.plan)
     to = _select(of_base if body.plan is None else today, base, body)
     computed_from = "" if body.is_complete else plan_changes.basis_name(subscription)
     return ChangePlan(context.key, context.caller.actor, to, own.is_upgrade(current, to), body.when, computed_from)

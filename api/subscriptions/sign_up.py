@@ -28,6 +28,7 @@ async def sign_up(context: CommandContext, body: CreateSubscriptionRequest) -> s
     """
     if body.allow_another_trial:
         require_role(context.caller, *OPERATOR_ROLES, what="allow another trial")
+    check_for_sale(context, body.plan)
     dependencies = context.dependencies
     selection = within_bounds(dependencies.catalog.select(body.plan, body.interval, body.quantity, body.add_ons))
     wish = SignUp(
@@ -45,6 +46,16 @@ async def sign_up(context: CommandContext, body: CreateSubscriptionRequest) -> s
     )
     await context.repositories.sign_up.sign_up(wish)
     return wish.subscription
+
+
+def check_for_sale(context: CommandContext, plan: str) -> None:
+    """Reject a hidden plan, which only operators may assign.
+
+    Raises:
+        Malformed: code `plan_not_for_sale`.
+    """
+    if context.caller.role not in OPERATOR_ROLES:
+        context.dependencies.catalog.check_for_sale(plan)
 
 
 def contact_of(customer: CustomerRequest, metadata: dict[str, str]) -> SignUpContact:

@@ -65,6 +65,8 @@ class Plan:
     """By feature, the price of usage beyond its limit."""
     upgrades_to: tuple[str, ...] | None = None
     """What to suggest to a customer who needs more, best first; None: every more expensive plan, cheapest first."""
+    is_hidden: bool = False
+    """True if it is no longer for sale: those who have it keep it, and operators may still assign it."""
 
     @property
     def is_free(self) -> bool:
@@ -165,6 +167,25 @@ class Catalog:
         items += [Item(self.overage_key(plan, feature, interval), 0) for feature in chosen.overage]
         units = {code: count for code, count in (add_ons or {}).items() if count > 0}
         return Selection(plan, chosen.name, interval, quantity, units, tuple(items), total, self.name)
+
+    @property
+    def for_sale(self) -> tuple[Plan, ...]:
+        """The plans that customers can choose, in the order of the file."""
+        return tuple(plan for plan in self.plans.values() if not plan.is_hidden)
+
+    def check_for_sale(self, plan: str) -> None:
+        """Rejects a plan that customers cannot choose.
+
+        Raises:
+            Malformed: code `plan_not_for_sale`.
+        """
+        known = self.plans.get(plan)
+        if known is not None and known.is_hidden:
+            raise Malformed(
+                f"plan {plan!r} is not for sale: those who have it keep it, and only operators may assign it",
+                field="plan",
+                code="plan_not_for_sale",
+            )
 
     @property
     def free_plan(self) -> Selection | None:

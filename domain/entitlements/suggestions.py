@@ -49,13 +49,13 @@ class Suggestion:
 
 
 def plans_with(catalog: Catalog, wanted: Wanted) -> tuple[Plan, ...]:
-    """Returns the plans that allow what is wanted without add-ons, in the catalog's order."""
+    """Returns the plans for sale that allow what is wanted without add-ons, in the catalog's order."""
     code = wanted.feature.code
     declared = catalog.features.get(code)
     if declared is None:
         return ()
     nothing = NOTHING_OF[declared.kind]
-    given = ((plan, Granted(declared, plan.entitlements.get(code, nothing))) for plan in catalog.plans.values())
+    given = ((plan, Granted(declared, plan.entitlements.get(code, nothing))) for plan in catalog.for_sale)
     return tuple(plan for plan, has in given if wanted.is_met_by(has))
 
 
@@ -79,7 +79,7 @@ def cheapest(snapshot: EntitlementSnapshot, wanted: Wanted) -> Suggestion | None
 
 
 def _enough(snapshot: EntitlementSnapshot, wanted: Wanted) -> Iterator[Suggestion]:
-    for plan in snapshot.today.plans.values():
+    for plan in snapshot.today.for_sale:
         found = _suggested(snapshot, plan, wanted, {})
         if found is None:
             continue
@@ -129,17 +129,18 @@ def _upgrades(snapshot: EntitlementSnapshot, wanted: Wanted) -> Iterator[Suggest
 
 
 def _upwards(snapshot: EntitlementSnapshot) -> Iterable[Plan]:
-    """The plans to upgrade to: as the catalog says, else every more expensive plan, cheapest first.
+    """The plans for sale to upgrade to: as the catalog says, else every more expensive plan, cheapest first.
 
     For customers on an older version of their plan, today's version comes first, as it is the smallest change.
     """
     today = snapshot.today.plans
     now = today.get(snapshot.standing.plan or "")
-    newer = [now] if now is not None and not now.is_free and not snapshot.is_of_today else []
+    for_sale = snapshot.today.for_sale
+    newer = [now] if now is not None and not now.is_hidden and not now.is_free and not snapshot.is_of_today else []
     if now is not None and now.upgrades_to is not None:
-        return newer + [today[code] for code in now.upgrades_to]
+        return newer + [today[code] for code in now.upgrades_to if not today[code].is_hidden]
     paid = _of_plan(now)
-    return newer + sorted((plan for plan in today.values() if _of_plan(plan) > paid), key=_of_plan)
+    return newer + sorted((plan for plan in for_sale if _of_plan(plan) > paid), key=_of_plan)
 
 
 def _of_plan(plan: Plan | None) -> float:

@@ -9,6 +9,7 @@ from temporalio.client import Client
 
 from api.http.dependencies import AppDependencies
 from configuration.catalog_file import load_catalog
+from configuration.pages_file import load_presentation
 from configuration.policy_file import load_policy
 from configuration.settings import ApiSettings, WorkerSettings
 from domain.brand import Brand
@@ -58,6 +59,7 @@ async def api_dependencies(
             secret_key=settings.secret_key.get_secret_value(),
             brand=Brand(settings.brand_name, settings.website, settings.support_email or "", settings.brand_colour),
             logo=settings.brand_logo,
+            presentation=load_presentation(settings.catalog),
         )
 
 

@@ -72,6 +72,8 @@ class Plan:
     overage: Mapping[str, Overage] = field(default_factory=dict)
     """By feature, the price of usage beyond its limit."""
     upgrades_to: tuple[str, ...] | None = None
+    hidden: bool = False
+    """True if it is not for sale: those who have it keep it."""
 
     @property
     def monthly_amount(self) -> float:

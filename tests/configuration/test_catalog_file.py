@@ -76,8 +76,8 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
         "trial_days: 30",
         "zzz: 30",
         (
-            "18: plans.pro.zzz: unknown key; known: name, description, prices, trial_days, entitlements, overage, "
-            "upgrades_to"
+            "18: plans.pro.zzz: unknown key; known: name, description, prices, contact_url, trial_days, entitlements, "
+            "overage, upgrades_to, hidden, highlight, cta"
         ),
     ),
     "a misspelt interval": (

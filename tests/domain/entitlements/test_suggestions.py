@@ -169,3 +169,17 @@ def test_a_rate_is_compared_as_a_number() -> None:
 )
 def test_which_plans_have_it(one: Wanted, codes: list[str]) -> None:
     assert [plan.code for plan in plans_with(CATALOG, one)] == codes
+
+
+def test_a_hidden_plan_is_never_suggested() -> None:
+    today = with_plan("scale", is_hidden=True)
+
+    assert told(suggestions(holding(NOBODY, today), wanted("export"))) == [("pro", 4900, True)]
+    assert [plan.code for plan in plans_with(today, wanted("export"))] == ["pro"]
+    assert cheapest(holding(NOBODY, today), wanted("jobs", 8)) is None
+
+
+def test_a_holder_of_a_hidden_plan_is_not_led_to_its_newer_version() -> None:
+    today = replace(with_plan("pro", is_hidden=True, upgrades_to=("scale",)), version=2)
+
+    assert [code for code, _, _ in told(suggestions(holding(ON_PRO, today), wanted("calls")))] == ["scale"]
