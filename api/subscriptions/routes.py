@@ -12,7 +12,7 @@ from api.http.openapi import COMMANDING, READING
 from api.subscriptions.command_context import ServiceContext, find
 from api.subscriptions.confirmations import CONFIRMING
 from api.subscriptions.requests import CreateSubscriptionRequest
-from api.subscriptions.sign_up import sign_up
+from api.subscriptions.sign_up import requested_sign_up
 from api.subscriptions.views import SubscriptionList, SubscriptionView, TimelineEntryView, TimelineView, actions
 from configuration.mail_addresses import searched_address
 from domain.subscription.lifecycle import Status
@@ -32,9 +32,10 @@ Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` 
     responses=COMMANDING | CONFIRMING,
 )
 async def create(body: CreateSubscriptionRequest, context: ServiceContext, response: Response) -> SubscriptionView:
-    subscription_id = await sign_up(context, body)
-    response.headers["Location"] = f"/v1/subscriptions/{subscription_id}"
-    return SubscriptionView.of(await context.row(subscription_id))
+    wish = requested_sign_up(context, body)
+    await context.repositories.sign_up.sign_up(wish)
+    response.headers["Location"] = f"/v1/subscriptions/{wish.subscription}"
+    return SubscriptionView.of(await context.row(wish.subscription))
 
 
 def _filters(

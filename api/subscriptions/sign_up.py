@@ -1,4 +1,4 @@
-"""Signs a customer up, as a request asks for it."""
+"""What a request to sign up asks for: the plan and its prices, the length of the trial, the subscription's id."""
 
 import json
 from typing import Final
@@ -20,18 +20,18 @@ From the body as well, because a rejected one may be corrected and sent again un
 """
 
 
-async def sign_up(context: CommandContext, body: CreateSubscriptionRequest) -> str:
-    """Return the id of the new subscription, or of the one created by an earlier request under the same key.
+def requested_sign_up(context: CommandContext, body: CreateSubscriptionRequest) -> SignUp:
+    """Return the sign-up that a request asks for: the same one for a repeat under the same key.
 
     Raises:
-        TenureError: no subscription was created.
+        TenureError: it asks for something that is not on sale, or not allowed.
     """
     if body.allow_another_trial:
         require_role(context.caller, *OPERATOR_ROLES, what="allow another trial")
     check_for_sale(context, body.plan)
     dependencies = context.dependencies
     selection = within_bounds(dependencies.catalog.select(body.plan, body.interval, body.quantity, body.add_ons))
-    wish = SignUp(
+    return SignUp(
         _id_of(context, body),
         context.caller.tenant,
         context.caller.actor,
@@ -44,8 +44,6 @@ async def sign_up(context: CommandContext, body: CreateSubscriptionRequest) -> s
         body.payment_method,
         allow_another_trial=body.allow_another_trial,
     )
-    await context.repositories.sign_up.sign_up(wish)
-    return wish.subscription
 
 
 def check_for_sale(context: CommandContext, plan: str) -> None:
