@@ -86,10 +86,12 @@ class BlockedSteps:
         finally:
             self._recorder.retried_action = ""
 
+    def is_blocked(self, action: str) -> bool:
+        """True if *action* is shown as blocked."""
+        return blocked_steps.blocked_step(self._recorder.subscription, action) is not None
+
     async def clear(self, action: str) -> None:
-        """Clear the block of *action*, which succeeded, even if nothing was recorded for it."""
-        if blocked_steps.blocked_step(self._recorder.subscription, action) is None:
-            return
+        """Clear the block of *action*, which succeeded without a step that clears it."""
         self._recorder.retried_action = action
         try:
             await self._recorder.commit(blocked_steps.continued(self._recorder.subscription))
@@ -110,7 +112,7 @@ class BlockedSteps:
         if not waiting and not workflow.patched(f"{SHOWS_BLOCKED}/{self._refusals}"):
             workflow.set_current_details(f"**Blocked, retried every hour:** {why}")
             return False
-        is_another = bool(waiting) and blocked_steps.blocked_step(self._recorder.subscription, action) is None
+        is_another = bool(waiting) and not self.is_blocked(action)
         keeps_others = not is_another or workflow.patched(f"{KEEPS_BLOCKED}/{self._refusals}")
         if keeps_others or waiting[0].action in (blocked_steps.HOLD, blocked_steps.HEAR):
             now, refusals = workflow.now(), int(_is_refused_by_provider(error))
@@ -158,7 +160,8 @@ class BlockedSteps:
                     raise
                 await self.block_and_rest(action, error, since)
             else:
-                await self.clear(action)
+                if self.is_blocked(action):
+                    await self.clear(action)
                 return answer
 
     async def block_and_rest(self, action: str, error: BaseException, since: datetime) -> None:

@@ -84,8 +84,8 @@ class MainLoop:
 
     @property
     def _due_not_before(self) -> datetime | None:
-        subscription, action = self._recorder.subscription, self._postponed_action
-        is_moot = action and blocked_steps.blocked_step(subscription, action) is None
+        action = self._postponed_action
+        is_moot = action and not self._process.blocked.is_blocked(action)
         return None if is_moot else self._not_before
 
     @property
@@ -147,7 +147,7 @@ class MainLoop:
                 await self._process_event(self.hints[0])
         elif not self.is_done and self._is_due:
             await self._act()
-        if self._current_action and not self._recorder.subscription.is_over:
+        if self._process.blocked.is_blocked(self._current_action) and not self._recorder.subscription.is_over:
             await self._process.blocked.clear(self._current_action)
 
     async def _process_event(self, hint: EventHint) -> None:
@@ -251,7 +251,7 @@ class MainLoop:
         elif action == blocked_steps.END:
             self._end_not_before = until
         else:
-            is_blocked = blocked_steps.blocked_step(self._recorder.subscription, action) is not None
+            is_blocked = self._process.blocked.is_blocked(action)
             self._not_before, self._postponed_action = until, action if is_blocked else ""
 
     async def retry_blocked(self) -> None:
