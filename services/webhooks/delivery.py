@@ -1,8 +1,11 @@
 """Delivers provider events to the subscriptions they concern: from the API at once, from the sweep later."""
 
 import asyncio
+import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
@@ -16,10 +19,11 @@ from domain.provider.hints import ABOUT_CUSTOMERS, EventHint, EventKind
 from domain.provider.ports import Owners
 from domain.webhooks.ports import Delivered, PendingEvents, SubscriptionAddresses
 from services.customer_dispatcher import start_customer_sync
-from services.webhooks.batch import Batch, count_temporal_failures
 from services.webhooks.late_reversals import LateReversals
 from services.webhooks.routing import Route, needs_owner_lookup, route, with_owner
 from workflows.subscription.workflow import SubscriptionWorkflow
+
+_log = logging.getLogger("tenure.delivery")
 
 SIGNAL_TIMEOUT = timedelta(seconds=3)
 """How long Temporal may take to accept a signal."""
@@ -42,6 +46,47 @@ POISON_AFTER = timedelta(hours=1)
 WORKFLOW_REFUSES = "workflow_refuses"
 _WORKFLOW_STATUSES = frozenset({RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION})
 """Errors of a single workflow: it has too many signals, or its state allows none. Others are not affected."""
+
+
+@dataclass
+class Batch:
+    """One batch of deliveries: the outcome of its events so far, by event id."""
+
+    limit: asyncio.Semaphore
+    """Limits concurrent deliveries."""
+    verdicts: dict[str, Routing] = field(default_factory=dict)
+    failures: dict[str, Exception] = field(default_factory=dict)
+    customers: dict[str, str] = field(default_factory=dict)
+    """The customers' ids, for events about customers."""
+    lost: set[str] = field(default_factory=set)
+    """Events that were not delivered because their subscription's workflow is lost."""
+
+    @property
+    def temporal_failures(self) -> int:
+        """How often Temporal did not take a signal, counting each subscription once."""
+        return count_temporal_failures(self.failures.values())
+
+    @property
+    def other_outages(self) -> int:
+        """How often the provider did not respond."""
+        outages = sum(isinstance(failure, GatewayUnavailable) for failure in self.failures.values())
+        return outages - self.temporal_failures
+
+    @contextmanager
+    def recording_failure(self, event: ProviderEvent) -> Iterator[None]:
+        """Record any failure of one event, so that the others continue."""
+        try:
+            yield
+        except GatewayUnavailable as error:
+            self.failures[event.id] = error
+        except Exception as error:  # noqa: BLE001 - a bug of ours must not hold up other events
+            _log.exception("provider event %s cannot be delivered", event.id)
+            self.failures[event.id] = error
+
+
+def count_temporal_failures(failures: Iterable[Exception]) -> int:
+    """How many of these are signals that Temporal did not take."""
+    return sum(getattr(failure, "code", "") == "temporal_unavailable" for failure in failures)
 
 
 class Delivery:
