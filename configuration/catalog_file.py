@@ -10,8 +10,7 @@ from configuration.validation import check
 from configuration.yaml_source import Problem, read
 from domain.catalog.features import Overage, Value
 from domain.catalog.plans import AddOn, Catalog, Interval, Plan
-from domain.currencies import DECIMALS, max_amount
-from domain.money import Money
+from domain.money import DECIMALS, Money, max_amount
 
 
 def load_catalog(path: Path) -> Catalog:

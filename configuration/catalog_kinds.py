@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, PlainValidator, StringConstraints, ValidationInfo, WithJsonSchema
 
 from configuration.prices import Discount, amount_of
-from domain.currencies import DECIMALS
 from domain.did_you_mean import did_you_mean
 from domain.entitlements.usage import MAX_QUANTITY
+from domain.money import DECIMALS
 
 FREE = "free"
 """Written explicitly, so that no plan is free because its prices were forgotten."""

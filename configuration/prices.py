@@ -4,8 +4,7 @@ import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from domain.currencies import DECIMALS, max_amount, step
-from domain.money import Money
+from domain.money import DECIMALS, Money, max_amount, step
 
 _PRICE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 _PERCENT = re.compile(r"([0-9]{1,2}(?:\.[0-9]+)?) ?%")

@@ -11,8 +11,8 @@ from babel.core import UnknownLocaleError
 from babel.dates import format_date, format_time, get_timezone_name
 from babel.numbers import format_decimal, format_percent, parse_pattern
 
-from domain.currencies import DECIMALS, shown_decimals
 from domain.formatting import one_line
+from domain.money import DECIMALS, shown_decimals
 
 LOCALE_WITHOUT_COUNTRY = {"en": Locale("en", "GB")}
 """English without a country writes the day first and uses 24 hours: most of its readers are not American."""

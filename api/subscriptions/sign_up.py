@@ -8,9 +8,8 @@ from api.http.auth import OPERATOR_ROLES, require_role
 from api.subscriptions.command_context import CommandContext
 from api.subscriptions.requests import CreateSubscriptionRequest, CustomerRequest
 from domain.catalog.plans import Selection
-from domain.currencies import max_amount
 from domain.errors import Malformed
-from domain.money import formatted
+from domain.money import formatted, max_amount
 from domain.subscription.sign_up import SignUp, SignUpContact
 
 NAMESPACE: Final = UUID("6f0b6f0c-5d0e-4c5a-9a55-1f1c9a4a7b2e")

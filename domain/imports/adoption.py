@@ -6,11 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from domain.catalog.plans import Catalog, Interval, Item, Selection, catalog_of, is_lookup_key
-from domain.currencies import max_amount
 from domain.errors import Rejected
 from domain.formatting import moment
 from domain.imports import overage_match
-from domain.money import Money, formatted
+from domain.money import Money, formatted, max_amount
 from domain.provider.agreements import AgreedItem, Agreement, AgreementState, KnownCustomer
 from domain.provider.payments import Card, Charge, ChargeOutcome
 from domain.subscription.ends import EndKind

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from domain.catalog.plans import AddOn, Catalog, Interval, Plan, TaxBehavior
-from domain.currencies import DECIMALS, max_amount, step
-from domain.money import Money, formatted
+from domain.money import DECIMALS, Money, formatted, max_amount, step
 from domain.provider.overage_usage import event_name
 
 MAX_LOOKUP_KEY_LENGTH = 200

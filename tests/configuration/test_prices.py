@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configuration.prices import Discount, amount_of
-from domain.currencies import DECIMALS, shown_decimals
-from domain.money import Money
+from domain.money import DECIMALS, Money, shown_decimals
 from localization.formats import Formats
 
 

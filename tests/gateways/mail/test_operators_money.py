@@ -2,8 +2,7 @@
 
 import pytest
 
-from domain.currencies import DECIMALS, step
-from domain.money import Money, formatted
+from domain.money import DECIMALS, Money, formatted, step
 from localization.formats import Formats
 
 AMERICAN = Formats.of("en-US", "UTC")
