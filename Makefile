@@ -49,8 +49,9 @@ demo: $(SANDBOX) ## play the story on embedded servers; EXIT=1 ends after it
 test: $(INSTALLED) ## the whole test suite, its own servers started and stopped
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 3 --dist worksteal --ignore tests/browser $(ARGS)
 
+# More processes than processors: a workflow test waits for its server half of the time.
 unit: $(INSTALLED) ## the tests that need no servers: domain, workflows, configuration, client, pages
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -p tests.harness.unit_run --numprocesses 2 --dist worksteal $(or $(ARGS),$(UNIT))
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -p tests.harness.unit_run --numprocesses 4 --dist worksteal $(or $(ARGS),$(UNIT))
 
 browser: $(BROWSER) ## the stories of the pages in a real browser (needs Debian's chromium)
 	@$(BIN)/python -m pytest $(or $(ARGS),tests/browser)

@@ -124,8 +124,14 @@ class WorldProvider:
         if self._waiting and self.deliver is not None:
             taken, self._waiting = self._waiting, []
             self._waiting += await self.deliver(taken)
-        person = self.person(customer)
-        return all(person is None or each.event.customer_ref != person.ref for each in self._waiting)
+        return not self.has_news(customer)
+
+    def has_news(self, customer: str) -> bool:
+        """Whether there is a message that nobody has looked at yet, or one for this customer that has to wait."""
+        if self._told < len(self.payments.books.past):
+            return True
+        person = self.person(customer) if self._waiting else None
+        return person is not None and any(each.event.customer_ref == person.ref for each in self._waiting)
 
     def heal(self) -> None:
         """Everything works again."""

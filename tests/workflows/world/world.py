@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import uuid4
 
+import pytest
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper, WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner
 
 from activities.adopting import AdoptionActivities
 from activities.changing import ChangeActivities
@@ -30,7 +32,6 @@ from domain.subscription.command_keys import hashed
 from domain.subscription.policy import Policy
 from domain.subscription.sign_up import SignUpContact
 from domain.subscription.state import Subscription
-from sandbox.travel import Traveller
 from services.subscription_client import sign_up
 from tests.contracts.in_memory.records import InMemoryRecords
 from tests.harness.catalogs import CATALOG, POLICY
@@ -41,10 +42,10 @@ from tests.workflows.world.mail_server import DirectDispatcher, InMemoryMailServ
 from tests.workflows.world.observed import Observed
 from tests.workflows.world.provider import WorldProvider
 from tests.workflows.world.server import STANDS_STILL
+from tests.workflows.world.travelling import WorldTraveller
+from worker import build
 from worker.build import WorkerActivities, build_workers, workers_running
 from workflows.subscription.messages import SubscriptionInput
-
-SETTLED_WITHIN = 20.0
 
 
 class NothingOfTheKind:
@@ -70,16 +71,19 @@ class World:
         self.post = Post(self.client, self.records, self.provider, self.mail_dispatcher)
         self.provider.deliver = self.post.deliver
         skipper = TimeSkipper(self.client, config=STANDS_STILL)
-        self.traveller = Traveller(skipper, self.provider, settled_within=SETTLED_WITHIN)
+        self.traveller = WorldTraveller(skipper, self.provider)
 
     @classmethod
     @asynccontextmanager
     async def at_work(cls, environment: WorkflowEnvironment, **more: Any) -> AsyncIterator["World"]:
         """A world whose workers run."""
         world = cls(environment)
-        workers = build_workers(
-            world.client, world._activities(), payments_a_second=None, finish_within=timedelta(seconds=1), **more
-        )
+        with pytest.MonkeyPatch.context() as patch:
+            # The SDK's sandbox costs a quarter of the processor time. Stories and kept histories run in it.
+            patch.setattr(build, "workflow_runner", UnsandboxedWorkflowRunner)
+            workers = build_workers(
+                world.client, world._activities(), payments_a_second=None, finish_within=timedelta(seconds=1), **more
+            )
         async with workers_running(workers):
             yield world
 
