@@ -10,6 +10,9 @@ from prometheus_client import CollectorRegistry
 from starlette.routing import Route
 
 from api import health
+from api.billing_pages import mail_links as billing_mail_links
+from api.billing_pages import routes as billing_routes
+from api.billing_pages import sessions as billing_session_routes
 from api.catalog import routes as catalog_routes
 from api.catalog import suggest
 from api.customers import routes as customers_routes
@@ -50,6 +53,9 @@ ROUTERS = (
     history.router,
     webhooks_routes.router,
     pay_link.router,
+    billing_mail_links.router,
+    billing_session_routes.router,
+    billing_routes.router,  # behind the two before it: its path parameter matches theirs
     assets.router,
     health.router,
     customers_routes.router,  # last: its path parameter matches anything below the prefix

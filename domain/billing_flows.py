@@ -6,11 +6,14 @@ from enum import StrEnum
 class BillingFlow(StrEnum):
     """The page that a link opens."""
 
+    OVERVIEW = "overview"
+    """Plan and status, and all that can be done."""
     PAYMENT_METHOD = "payment_method"
     """Put another card on file."""
     CHANGE_PLAN = "change_plan"
     CANCEL = "cancel"
     UNDO_CANCEL = "undo_cancel"
+    PAUSE = "pause"
     RESUME = "resume"
     PAY = "pay"
     """Pay what is owed."""

@@ -6,7 +6,6 @@ No other module chooses a gateway. Callers read the settings and pass them as ar
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
@@ -24,7 +23,7 @@ from activities.rolling_up import RollUpActivities
 from activities.wallets import WalletActivities
 from configuration.mail_addresses import mail_address
 from domain.brand import Brand
-from domain.notifications.pay_links import pay_url
+from domain.notifications.links_of_mails import links_of_mails
 from domain.notifications.ports import Mailer
 from domain.provider.ports import EventReader, Provider
 from domain.subscription.policy import Policy
@@ -88,9 +87,8 @@ class ProviderLimits:
 
 
 def mailer(brand: Brand, *, smtp_url: str, sender: str, public_url: str, secret_key: str) -> Mailer:
-    """Return the mailer of a product. Its payment links lead to *public_url* and are signed with *secret_key*."""
-    billing_url = partial(pay_url, public_url, secret=secret_key)
-    return MailDelivery(MailRenderer(brand), SmtpMailer(smtp_url), sender, billing_url)
+    """Return the mailer of a product. Its links lead to *public_url* and are signed with *secret_key*."""
+    return MailDelivery(MailRenderer(brand), SmtpMailer(smtp_url), sender, links_of_mails(public_url, secret_key))
 
 
 # Webhooks

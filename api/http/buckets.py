@@ -53,3 +53,14 @@ class PayLinkLimits:
     """Mail scanners open a link several times, people now and then."""
     at_provider: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """Concurrent calls of this process, so that links never crowd out commands and charges."""
+
+
+@dataclass(frozen=True)
+class BillingLinkLimits:
+    """Limits on mails with links, which anybody may ask for."""
+
+    by_address: Buckets = field(default_factory=lambda: Buckets(size=3, refill_seconds=600))
+    by_client: Buckets = field(default_factory=lambda: Buckets(size=20, refill_seconds=60))
+    """By network address: a company's customers may share one."""
+    by_link: Buckets = field(default_factory=lambda: Buckets(size=30, refill_seconds=2))
+    """Openings of one link in a mail: scanners open it several times, people now and then."""

@@ -11,7 +11,7 @@ from temporalio.client import Client
 from api.background.catalog_publisher import CatalogPublisher
 from api.background.usage_notice_dispatcher import UsageNoticeDispatcher
 from api.background.webhook_dispatcher import Deliver, WebhookDispatcher
-from api.http.buckets import PayLinkLimits
+from api.http.buckets import BillingLinkLimits, PayLinkLimits
 from domain.brand import Brand
 from domain.catalog.plans import Catalog
 from domain.catalog.presentation import Presentation
@@ -25,6 +25,8 @@ from storage.access.api_keys import ApiKeyCache, ApiKeys
 from storage.access.idempotency import IdempotencyKeys
 from storage.access.web_sessions import WebSessions
 from storage.catalog.catalogs import Catalogs
+from storage.subscriptions.billing_accounts import BillingAccounts
+from storage.subscriptions.billing_link_mails import BillingLinkMails
 from storage.subscriptions.customer_changes import CustomerChanges
 from storage.subscriptions.customer_list import CustomerList
 from storage.subscriptions.customers import Customers, Trials
@@ -61,6 +63,9 @@ class AppDependencies:
     presentation: Presentation | None = None
     """How pages show the catalog; None: as it is, without groups and questions."""
 
+    embed_origins: tuple[str, ...] = ()
+    """Sites that may show the billing pages in a frame."""
+
     @property
     def entitlement_rules(self) -> EntitlementRules:
         """What entitlements are computed from."""
@@ -96,6 +101,10 @@ class Repositories:
     pay_pages: PayPages
     pay_link_limits: PayLinkLimits
     web_sessions: WebSessions
+    billing_accounts: BillingAccounts
+    billing_link_mails: BillingLinkMails
+    billing_link_limits: BillingLinkLimits
+    usage_notices: UsageNotices
 
     @classmethod
     def on(cls, dependencies: AppDependencies) -> Self:
@@ -127,6 +136,10 @@ class Repositories:
             PayPages(engine),
             PayLinkLimits(),
             WebSessions(engine),
+            BillingAccounts(engine),
+            BillingLinkMails(engine),
+            BillingLinkLimits(),
+            UsageNotices(engine),
         )
 
 

@@ -37,7 +37,7 @@ async def create(body: CreateBillingSessionRequest, context: ServiceContext) -> 
     to = Destination(
         context.caller.tenant,
         customer_id,
-        body.flow.value if body.flow is not None else "",
+        body.flow.value,
         body.return_url or "",
         body.locale or "",
         body.embed,

@@ -1,6 +1,5 @@
 """The link in mails: it opens the page on which a customer pays or adds a card."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,9 +9,9 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from activities.wallets import call_with_wallet, customer_ref
 from api.http.dependencies import AppDependencies, Repositories, WithDependencies, WithRepositories
 from api.http.middleware import is_head
+from api.payment_pages.card_pages import shared_card_page
 from api.web.csp import NO_REFERRER, security_headers
 from api.web.errors import PageRoute
 from api.web.pages import PageMessage, Pages, WithPages
@@ -140,7 +139,7 @@ async def _payment_url(
     check_checkout(known.subscription)
     if known.url or not may_open:
         return known.url
-    return await _open_page(known, dependencies, repositories)
+    return await shared_card_page(known, dependencies, repositories)
 
 
 def _check_link(link: PayLink, known: PayPage) -> None:
@@ -148,31 +147,3 @@ def _check_link(link: PayLink, known: PayPage) -> None:
         raise Rejected("this subscription's links have been renewed", code="link_replaced")
     if link.expires_at is not None and link.expires_at <= datetime.now(UTC):
         raise Rejected("this link has expired", code="link_expired")
-
-
-async def _open_page(known: PayPage, dependencies: AppDependencies, repositories: Repositories) -> str:
-    """Open the subscription's next page. Concurrent requests get the same one, because they use the same key."""
-    if repositories.pay_link_limits.at_provider.locked():
-        raise GatewayUnavailable("too many payment pages are being opened", code="busy")
-    async with repositories.pay_link_limits.at_provider:
-        subscription, number = known.subscription, known.number + 1
-        key = f"{subscription.id}/pay/{number}/{subscription.sequence}"
-        reference = await customer_ref(dependencies.wallets, repositories.records, subscription.customer, key=key)
-        base_url = dependencies.public_url.rstrip("/")
-        urls = (f"{base_url}/pay/done", f"{base_url}/pay/canceled")
-
-        async def opened(at: str, key: str) -> str:
-            return await dependencies.wallets.open_checkout(
-                at, subscription.id, *urls, key=f"{key}/{_digest(at, *urls)}"
-            )
-
-        _, url = await call_with_wallet(
-            dependencies.wallets, repositories.records, subscription.customer, reference, opened, key
-        )
-        await repositories.pay_pages.opened(subscription, number, url)
-    return url
-
-
-def _digest(*values: str) -> str:
-    """Identify the parameters of a page: the provider rejects different ones under the same key."""
-    return hashlib.sha256("\n".join(values).encode()).hexdigest()[:12]

@@ -235,9 +235,7 @@ class CreateBillingSessionRequest(PageRequest):
     locale: Locale | None = Field(
         default=None, description="the language of the pages; the customer's own if left out", examples=["de"]
     )
-    flow: BillingFlow | None = Field(
-        default=None, description="the page to open first; the overview if left out", examples=["cancel"]
-    )
+    flow: BillingFlow = Field(default=BillingFlow.OVERVIEW, description="the page to open first", examples=["cancel"])
     embed: Annotated[bool, Field(strict=True)] = Field(
         default=False, description="the pages are shown in a frame on a page of the product"
     )

@@ -56,6 +56,8 @@ class Occasion(StrEnum):
     """A limit of the plan is nearly reached."""
     USAGE_LIMIT = "usage_limit"
     """A limit of the plan is reached."""
+    BILLING_LINK = "billing_link"
+    """Somebody asked for a link to the customer's billing page."""
 
 
 FACTS: Final[Mapping[str, str]] = {
@@ -85,7 +87,14 @@ FACTS: Final[Mapping[str, str]] = {
     "cancel_at": "instant at which the subscription ends if nothing changes",
     "canceled_reason": "why it ended: nonpayment, trial_expired or another end_kind",
     "keep_data_until": "instant until which the data is kept",
-    "billing_url": "the customer's own billing page",
+    "card_url": "the page on which the customer puts a card on file",
+    "pay_url": "the page on which the customer pays what is owed",
+    "cancel_url": "the page on which the customer cancels",
+    "undo_cancel_url": "the page on which the customer undoes a cancellation",
+    "resume_url": "the page on which the customer resumes a paused subscription",
+    "withdraw_change_url": "the page on which the customer withdraws a planned change",
+    "billing_url": "the page that mails the customer a link to their billing page",
+    "enter_url": "the one-time link to the billing page",
     "reason": "nonpayment; any other value is not shown to the customer",
     "old_plan_name": "the name of the previous plan; the same as plan_name when only other things change",
     "quantity": "the quantity of the plan, '3'",
@@ -140,6 +149,7 @@ REQUIRED_FACTS: Final[Mapping[Occasion, frozenset[str]]] = {
     Occasion.REFUNDED: frozenset({"plan_name", "currency", "refund_amount", "is_full_refund"}),
     Occasion.USAGE_WARNING: frozenset({"plan_name", "meter_name", "used", "limit", "percent"}),
     Occasion.USAGE_LIMIT: frozenset({"plan_name", "meter_name", "used", "limit", "percent"}),
+    Occasion.BILLING_LINK: frozenset({"plan_name"}),
 }
 """The facts each occasion requires; all others are optional."""
 

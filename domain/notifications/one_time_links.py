@@ -14,6 +14,11 @@ def one_time_token(secret: str, *parts: str) -> str:
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
+def mailed_token(secret: str, mail: str) -> str:
+    """Returns the token of the link in a mail, by the mail's id."""
+    return one_time_token(secret, "mail", mail)
+
+
 def enter_url(public_url: str, token: str) -> str:
     """Returns the URL of a one-time link to the billing pages."""
     return f"{public_url.rstrip('/')}/billing/enter/{token}"

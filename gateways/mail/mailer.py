@@ -21,8 +21,8 @@ from aiosmtplib import (
 
 from domain.errors import GatewayRefused, GatewayUnavailable, Malformed, TenureError
 from domain.formatting import one_line
+from domain.notifications.links_of_mails import LinksOfMail
 from domain.notifications.mail_types import OutgoingMail, Recipient, message_id_for, sender_of
-from domain.notifications.pay_links import GOOD_FOR, PayLink
 from domain.notifications.ports import MailToSend
 from gateways.mail.message import build_message, mailbox
 from gateways.mail.renderer import MailRenderer
@@ -185,17 +185,15 @@ class SmtpMailer:
 class MailDelivery:
     """Renders and sends mails from one address; implements the port `Mailer`."""
 
-    def __init__(
-        self, renderer: MailRenderer, mailer: SmtpMailer, from_: str, billing_url: Callable[[PayLink], str]
-    ) -> None:
-        """*billing_url* returns the URL where the customer of a subscription can put a card on file."""
+    def __init__(self, renderer: MailRenderer, mailer: SmtpMailer, from_: str, links: LinksOfMail) -> None:
+        """*links* returns the links of a mail."""
         # Fails at start if the address is invalid.
         message_id_for("check", from_)
         mailbox(sender_of(from_)[1])
         self._renderer = renderer
         self._mailer = mailer
         self._from = from_
-        self._billing_url = billing_url
+        self._links = links
 
     async def send(self, mail: MailToSend) -> str:
         """Sends a mail and returns its Message-ID, which is always the same for the same mail.
@@ -207,9 +205,7 @@ class MailDelivery:
         """
         contact = mail.contact
         recipient = Recipient(contact.email, contact.name, contact.locale, contact.timezone)
-        link = PayLink(mail.subscription, mail.link_generation, mail.at + GOOD_FOR)
-        facts = {"billing_url": self._billing_url(link)} | mail.facts
-        written = self._renderer.render(mail.occasion, facts, recipient)
+        written = self._renderer.render(mail.occasion, self._links(mail) | mail.facts, recipient)
         message_id = message_id_for(mail.id, self._from)
         await self._mailer.send(
             OutgoingMail(

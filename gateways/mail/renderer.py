@@ -15,7 +15,7 @@ from domain.notifications.mail_types import (
     Rendered,
 )
 from gateways.mail.greetings import greeting_name
-from gateways.mail.template_context import View, view_of
+from gateways.mail.template_context import OWN_LINKS, View, view_of
 from localization.formats import Formats
 from localization.languages import Language, language_for, languages
 
@@ -46,7 +46,7 @@ class MailRenderer:
         formats = Formats.of(recipient.locale, recipient.timezone, language.code)
         view = view_of(occasion, facts, formats, language.words)
         view["name"] = greeting_name(recipient.name)
-        view["link"] = view["action_url"] or view["billing_url"] or self._brand.home
+        view |= {name: view[name] or self._brand.home for name in OWN_LINKS}
         subject = one_line(self._write(occasion, language, "_subject.txt", view), SUBJECT_LIMIT)
         text = _tidy(self._write(occasion, language, "_layout.txt", view))
         html = self._write(occasion, language, "_layout.html", view | {"subject": subject})

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from domain.notifications.links_of_mails import FLOW_OF_FACT
 from domain.notifications.mail_types import Occasion
 from domain.provider.payments import NO_CARD
 
@@ -14,7 +15,7 @@ PLAN = {
     "currency": "usd",
     "access": "full",
     "has_card": "no",
-    "billing_url": "https://app.northwind.example/pay/sample",
+    **{fact: f"https://app.northwind.example/billing/mail/{flow}" for fact, flow in FLOW_OF_FACT.items()},
 }
 CARD = {"has_card": "yes", "card_brand": "visa", "card_last4": "4242", "card_exp": "12/2026"}
 INVOICE = {
@@ -168,4 +169,5 @@ def _usage() -> Iterator[SampleFacts]:
     yield Occasion.USAGE_LIMIT, "with-grace", {**USAGE, "used": "10312", "percent": "103", **RESET, **grace}
     yield Occasion.USAGE_LIMIT, "billed", {**billed, "used": "10000", "percent": "100"}
     yield Occasion.USAGE_LIMIT, "billed-each", {**billed, "used": "10000", "percent": "100", "overage_units": "1"}
+    yield Occasion.BILLING_LINK, "", {"enter_url": "https://app.northwind.example/billing/enter/sample"}
     yield Occasion.USAGE_LIMIT, "never-stops", {**USAGE, "used": "10000", "percent": "100", "beyond_limit": "free"}

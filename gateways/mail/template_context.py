@@ -10,6 +10,7 @@ from decimal import Decimal
 from urllib.parse import urlsplit
 
 from domain.formatting import one_line
+from domain.notifications.links_of_mails import FLOW_OF_FACT
 from domain.notifications.mail_types import FACTS, IncompleteMail, Occasion, missing_facts
 from localization.formats import Formats
 
@@ -21,7 +22,9 @@ COUNTS = ("days_left", "attempt", "attempts", "quantity", "grace_days")
 AMOUNTS = ("amount", "amount_due", "amount_paid", "refund_amount", "refunded_in_all", "due_now", "overage_amount")
 NUMBERS = ("used", "limit", "percent", "ceiling", "overage_units")
 BOOLEANS = ("has_card", "is_full_refund", "has_larger_plan")
-LINKS = ("invoice_url", "invoice_pdf", "action_url", "billing_url")
+OWN_LINKS = (*FLOW_OF_FACT, "enter_url")
+"""Links to our own pages; without one, a mail leads to the product."""
+LINKS = ("invoice_url", "invoice_pdf", "action_url", *OWN_LINKS)
 INTERVALS = ("month", "year")
 CARD_BRANDS = {
     "amex": "American Express",

@@ -41,7 +41,7 @@ class Destination:
     subject: str
     """Our id of the customer or operator."""
     flow: str = ""
-    """The page to open first; empty: the overview."""
+    """The page to open first."""
     return_url: str = ""
     """Where the pages lead back to; empty: nowhere."""
     locale: str = ""
@@ -68,7 +68,8 @@ def new_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def _hash(token: str) -> str:
+def token_hash(token: str) -> str:
+    """Returns what is stored of a token."""
     # Plain SHA-256: tokens are long and random, so they cannot be guessed.
     return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
 
@@ -88,7 +89,7 @@ class WebSessions:
         """Stores a link and returns when it expires. A link that is known already stays as it is."""
         links = web_links
         row = insert(links).values(
-            token_hash=_hash(token),
+            token_hash=token_hash(token),
             tenant=to.tenant,
             kind=self._kind.value,
             subject=UUID(to.subject),
@@ -98,7 +99,7 @@ class WebSessions:
             embed=to.embed,
             expires_at=func.now() + lives,
         )
-        wanted = select(links.c.expires_at).where(links.c.token_hash == _hash(token))
+        wanted = select(links.c.expires_at).where(links.c.token_hash == token_hash(token))
         async with transaction(self._engine) as connection:
             await self._delete_old(connection)
             await connection.execute(row.on_conflict_do_nothing())
@@ -123,7 +124,7 @@ class WebSessions:
         links, session = web_links, new_token()
         used = (
             update(links)
-            .where(links.c.token_hash == _hash(token), links.c.kind == self._kind.value)
+            .where(links.c.token_hash == token_hash(token), links.c.kind == self._kind.value)
             .where(links.c.used_at.is_(None), links.c.expires_at > func.now())
             .values(used_at=func.now())
             .returning(links.c.token_hash)
@@ -135,7 +136,7 @@ class WebSessions:
             to = _destination((await connection.execute(self._link(token))).one())
             await connection.execute(
                 insert(web_sessions).values(
-                    id_hash=_hash(session),
+                    id_hash=token_hash(session),
                     tenant=to.tenant,
                     kind=self._kind.value,
                     subject=UUID(to.subject),
@@ -151,7 +152,7 @@ class WebSessions:
         """Returns a session and notes that it is in use; None if there is none, or it is over."""
         mine = web_sessions
         wanted = select(mine, (mine.c.seen_at < func.now() - literal(SEEN_EVERY)).label("is_stale")).where(
-            mine.c.id_hash == _hash(token),
+            mine.c.id_hash == token_hash(token),
             mine.c.kind == self._kind.value,
             mine.c.expires_at > func.now(),
             mine.c.seen_at > func.now() - literal(IDLE),
@@ -167,7 +168,7 @@ class WebSessions:
     async def end(self, token: str) -> None:
         """Ends a session."""
         async with transaction(self._engine) as connection:
-            await connection.execute(delete(web_sessions).where(web_sessions.c.id_hash == _hash(token)))
+            await connection.execute(delete(web_sessions).where(web_sessions.c.id_hash == token_hash(token)))
 
     async def _open_link(self, connection: AsyncConnection, token: str) -> Destination:
         row = (await connection.execute(self._link(token))).one_or_none()
@@ -182,7 +183,7 @@ class WebSessions:
     def _link(self, token: str) -> Any:
         links = web_links
         return select(links, (links.c.expires_at <= func.now()).label("is_expired")).where(
-            links.c.token_hash == _hash(token), links.c.kind == self._kind.value
+            links.c.token_hash == token_hash(token), links.c.kind == self._kind.value
         )
 
     async def _delete_old(self, connection: AsyncConnection) -> None:

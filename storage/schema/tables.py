@@ -81,6 +81,7 @@ customers = Table(
     Index("ix_customers_customer_ref", "customer_ref"),
     Index("ix_customers_tenant_created_at_id", "tenant", "created_at", "id"),
     Index("ix_customers_former_refs", "former_refs", postgresql_using="gin"),
+    Index("ix_customers_address", text("lower(email)")),
 )
 
 subscriptions = Table(
@@ -354,7 +355,7 @@ web_links = Table(
     _tenant(),
     Column("kind", Text, CheckConstraint("kind in ('customer', 'operator')", name="kind"), nullable=False),
     Column("subject", Uuid, nullable=False, doc="whose session it opens: the customer, or the operator"),
-    Column("flow", Text, nullable=False, server_default="", doc="the page that it opens; empty: the overview"),
+    Column("flow", Text, nullable=False, server_default="", doc="the page that it opens"),
     Column("return_url", Text, nullable=False, server_default=""),
     Column("locale", Text, nullable=False, server_default="", doc="empty: the customer's own"),
     Column("embed", Boolean, nullable=False, server_default=text("false"), doc="shown in a frame of the product's"),

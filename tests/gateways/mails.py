@@ -5,6 +5,7 @@ from functools import cache
 from html.parser import HTMLParser
 
 from domain.brand import Brand
+from domain.notifications.links_of_mails import FLOW_OF_FACT
 from domain.notifications.mail_types import Occasion, Recipient, Rendered
 from gateways.mail.renderer import MailRenderer
 
@@ -54,7 +55,8 @@ FULL_FACTS = {
     "free_plan_name": "Free",
     "action_url": "https://pay.example.com/confirm/1",
     "canceled_reason": "nonpayment",
-    "billing_url": "https://app.northwind.example/me",
+    **{fact: f"https://app.northwind.example/mail/{fact}" for fact in FLOW_OF_FACT},
+    "enter_url": "https://app.northwind.example/enter",
     "reason": "nonpayment",
     "old_plan_name": "Starter",
     "quantity": "3",

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any, Self
 
 import httpx
@@ -149,8 +150,16 @@ class Life:
             (await browser.post(url, data={"act": "remove", "subject": found[1]})).raise_for_status()
 
     async def open_pay_link(self) -> httpx.Response:
-        """Follow the link of the last mail that has one as a browser does."""
+        """Follow the link to pay or to give a card in the last mail that has one, and press the button of its page."""
         texts = [mail["text"] for mail in await self.product.mails(self.external_id)]
-        url = [word for text in texts for word in text.split() if "/pay/" in word][-1]
+        labels = ("Pay now: ", "Update your card: ", "Add a card: ")
+        lines = [line for text in texts for line in text.splitlines() if line.startswith(labels)]
+        url = lines[-1].split()[-1]
         async with httpx.AsyncClient(follow_redirects=True, timeout=PATIENT) as browser:
-            return await browser.get(url)
+            shown = await browser.get(url)
+            found = re.search(r'name="sequence" value="(\d+)"', shown.text)
+            if found is None:  # a link of an earlier release leads there at once
+                return shown
+            leaving = await browser.post(url, data={"sequence": found[1]}, headers={"Sec-Fetch-Site": "same-origin"})
+            onward = re.search(r'http-equiv="refresh" content="0; url=([^"]+)"', leaving.text)
+            return leaving if onward is None else await browser.get(unescape(onward[1]))

@@ -41,19 +41,12 @@ def is_a_page(answer: httpx.Response) -> bool:
     )
 
 
-async def link_in_mail(product: Product, name: str, made: dict[str, object]) -> str:
-    life = Life(product, name, made)
-    while not (mails := await product.mails(name)):
-        await life.stands()
-    return next(word for word in str(mails[-1]["text"]).split() if "/pay/" in word)
-
-
 async def test_a_link_leads_to_the_page_where_a_card_is_added(
-    browser: httpx.AsyncClient, admin: Caller, product: Product, stack: Stack, name: str
+    browser: httpx.AsyncClient, admin: Caller, our_link: Callable[..., str], stack: Stack, name: str
 ) -> None:
     made = await admin.signed_up(name)
 
-    answer = await browser.get(await link_in_mail(product, name, made))
+    answer = await browser.get(our_link(made))
 
     assert answer.status_code == 303
     assert answer.headers["Location"].startswith(stack.addresses.stripe_url)
@@ -62,10 +55,10 @@ async def test_a_link_leads_to_the_page_where_a_card_is_added(
 
 
 async def test_a_link_of_a_canceled_subscription_says_that_it_is_over(
-    browser: httpx.AsyncClient, admin: Caller, product: Product, name: str
+    browser: httpx.AsyncClient, admin: Caller, our_link: Callable[..., str], name: str
 ) -> None:
     made = await admin.signed_up(name)
-    link = await link_in_mail(product, name, made)
+    link = our_link(made)
     assert (await admin.command(made["id"], "cancel", at="now")).status_code == 200
 
     answer = await browser.get(link)
@@ -76,10 +69,10 @@ async def test_a_link_of_a_canceled_subscription_says_that_it_is_over(
 
 
 async def test_the_page_of_a_link_is_in_the_customers_language_whatever_the_browser_prefers(
-    browser: httpx.AsyncClient, admin: Caller, product: Product, name: str
+    browser: httpx.AsyncClient, admin: Caller, our_link: Callable[..., str], name: str
 ) -> None:
     made = await admin.signed_up(name, customer={"locale": "de-AT"})
-    link = await link_in_mail(product, name, made)
+    link = our_link(made)
     assert (await admin.command(made["id"], "cancel", at="now")).status_code == 200
 
     answer = await browser.get(link, headers={"Accept-Language": "en"})
@@ -89,10 +82,10 @@ async def test_the_page_of_a_link_is_in_the_customers_language_whatever_the_brow
 
 
 async def test_a_link_of_a_customer_suspended_by_an_operator_accepts_no_card(
-    browser: httpx.AsyncClient, admin: Caller, product: Product, name: str
+    browser: httpx.AsyncClient, admin: Caller, our_link: Callable[..., str], name: str
 ) -> None:
     made = await admin.signed_up(name)
-    link = await link_in_mail(product, name, made)
+    link = our_link(made)
     assert (await admin.command(made["id"], "suspend", reason="secret suspicion")).status_code == 200
 
     answer = await browser.get(link)
@@ -215,20 +208,17 @@ async def test_a_link_works_for_weeks_and_then_says_that_it_has_expired(
     assert timedelta(days=30) < GOOD_FOR, "a suspended subscription waits for so long after its last mail"
 
 
-async def test_revoked_links_stop_working_and_later_mails_have_new_ones(
-    browser: httpx.AsyncClient, admin: Caller, product: Product, our_link: Callable[..., str], name: str
+async def test_revoked_links_stop_working_and_later_ones_work(
+    browser: httpx.AsyncClient, admin: Caller, our_link: Callable[..., str], name: str
 ) -> None:
     made = await admin.signed_up(name)
-    mailed = await link_in_mail(product, name, made)
+    mailed = our_link(made)
     assert (await browser.get(mailed)).status_code == 303
 
     assert (await admin.post(f"/v1/subscriptions/{made['id']}/renew-links")).status_code == 200
 
     assert (await browser.get(mailed)).status_code == 410
     assert (await browser.get(our_link(made, generation=1))).status_code == 303
-    assert (await admin.command(made["id"], "convert", payment_method="pm_card_visa", when="now")).status_code == 200
-    assert (await Life(product, name, made).mails())["receipt"] == 1
-    assert (await browser.get(await link_in_mail(product, name, made))).status_code == 303
 
 
 async def test_a_link_from_before_links_could_expire_still_works(

@@ -11,12 +11,15 @@ from typing import Any, cast
 
 from activities.wallets import open_wallet
 from api.http.idempotency import fingerprint
-from api.payment_pages import pay_link
+from api.payment_pages import card_pages
 from api.subscriptions import sign_up
 from api.subscriptions.requests import CreateSubscriptionRequest
+from domain.billing_flows import BillingFlow
 from domain.customers import Contact
 from domain.entitlements.usage_mails import Crossing
+from domain.notifications.mail_links import MailLink
 from domain.notifications.mail_types import Occasion, message_id_for
+from domain.notifications.one_time_links import mailed_token
 from domain.notifications.pay_links import PayLink
 from domain.provider.identifiers import key_after_refusals
 from domain.provider.overage_usage import report_key
@@ -48,7 +51,9 @@ def found() -> dict[str, Any]:
         "mail about usage": Crossing("runs", AT, 80, 1000, 800, "pro", "shop_v1", AT).key,
         "Message-ID": message_id_for(ID, "Shop <billing@shop.example>"),
         "pay link": PayLink(ID, 2, AT).token(SECRET),
-        "pay page": pay_link._digest("cus_1", "https://shop.example/done", "https://shop.example/back"),
+        "link in a mail": MailLink(ID, BillingFlow.CANCEL, Occasion.RECEIPT, 2, AT).token(SECRET),
+        "one-time link in a mail": mailed_token(SECRET, ID),
+        "pay page": card_pages._digest("cus_1", "https://shop.example/done", "https://shop.example/back"),
         "command": hashed("my key"),
         "request": fingerprint("POST", "/v1/subscriptions", b'{"plan": "pro", "a": 1}'),
         "API key": api_keys._hash("tenure_x"),

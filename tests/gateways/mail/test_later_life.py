@@ -30,7 +30,7 @@ def test_a_yearly_renewal_is_announced_with_its_price_and_how_to_cancel() -> Non
     mail = write(Occasion.RENEWAL_AHEAD, **CARD, **RENEWAL, interval="year", amount="214920", amount_due="204920")
 
     assert mail.subject == "Your Professional subscription renews on 5 January 2027 for $2,049.20"
-    assert_both_say(mail, "$2,149.20 a year", "an end of the subscription is yours to choose.")
+    assert_both_say(mail, "$2,149.20 a year", "an end of the subscription is yours to choose before that day.")
     assert_both_say(mail, "as things stand today, we will charge $2,049.20 on Tuesday, 5 January 2027.")
 
 
@@ -95,7 +95,7 @@ def test_a_planned_change_says_when_and_that_it_can_be_withdrawn() -> None:
     assert_both_say(
         mail,
         "On Tuesday, 5 January 2027 your subscription to Northwind goes from Enterprise to Professional.",
-        "write to help@northwind.example until that day: the change is withdrawn",
+        "withdraw the change until that day",
     )
 
 
@@ -104,7 +104,7 @@ def test_a_pause_says_when_it_ends() -> None:
     open_ended = write(Occasion.PAUSED)
 
     assert_both_say(dated, "goes on by itself on Monday, 1 February 2027", "Your data is safe")
-    assert_both_say(open_ended, "It stays paused until you resume it.")
+    assert_both_say(open_ended, "It stays paused until you resume it, which you can do at any time.")
 
 
 def test_the_end_of_a_pause_says_when_the_next_invoice_comes() -> None:

@@ -7,7 +7,6 @@ import pytest
 from domain.brand import Brand
 from domain.customers import Contact
 from domain.notifications.mail_types import IncompleteMail, Occasion
-from domain.notifications.pay_links import PayLink
 from domain.notifications.ports import Mailer, MailToSend
 from gateways.mail.mailer import MailDelivery, SmtpMailer
 from gateways.mail.renderer import MailRenderer
@@ -24,8 +23,8 @@ CONTACT = Contact(
 )
 
 
-def pay_link(link: PayLink) -> str:
-    return f"https://northwind.example/pay/{link.subscription}"
+def links(mail: MailToSend) -> dict[str, str]:
+    return {"card_url": f"https://northwind.example/card/{mail.subscription}"}
 
 
 def a_mail(facts: dict[str, str]) -> MailToSend:
@@ -34,7 +33,7 @@ def a_mail(facts: dict[str, str]) -> MailToSend:
 
 def delivery(url: str) -> Mailer:
     brand = Brand("Northwind", "https://northwind.example", "help@northwind.example")
-    return MailDelivery(MailRenderer(brand), SmtpMailer(url), "Northwind <billing@northwind.example>", pay_link)
+    return MailDelivery(MailRenderer(brand), SmtpMailer(url), "Northwind <billing@northwind.example>", links)
 
 
 async def test_a_queued_mail_arrives_for_its_customer() -> None:
@@ -48,7 +47,7 @@ async def test_a_queued_mail_arrives_for_its_customer() -> None:
         assert arrived["Date"] == "Sat, 05 Dec 2026 09:00:00 +0000"
         assert arrived["X-Tenure-Subscription"] == "sub-1"
         assert arrived["X-Tenure-Occasion"] == "resumed"
-        assert b"https://northwind.example/pay/sub-1" in mailbox.only().as_bytes()
+        assert b"https://northwind.example/card/sub-1" in mailbox.only().as_bytes()
 
 
 async def test_nothing_is_sent_when_a_mail_is_incomplete() -> None:
@@ -62,4 +61,4 @@ async def test_nothing_is_sent_when_a_mail_is_incomplete() -> None:
 def test_an_invalid_sender_address_is_rejected_at_once() -> None:
     brand = Brand("Northwind", "https://northwind.example", "help@northwind.example")
     with pytest.raises(ValueError, match="'nobody' is not a mail address"):
-        MailDelivery(MailRenderer(brand), SmtpMailer("smtp://127.0.0.1"), "nobody", pay_link)
+        MailDelivery(MailRenderer(brand), SmtpMailer("smtp://127.0.0.1"), "nobody", links)

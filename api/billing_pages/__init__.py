@@ -1,0 +1,1 @@
+"""Pages on which customers see and change their own subscription."""

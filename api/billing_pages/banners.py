@@ -1,0 +1,113 @@
+"""The one banner of the billing page: of all that there is to say, the most pressing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from math import floor
+
+from domain.access import Access
+from domain.notifications.tones import Tone, of_trial
+from domain.subscription.agenda import Action
+from domain.subscription.lifecycle import Status
+from domain.subscription.state import Subscription, SuspensionKind
+from storage.subscriptions.billing_accounts import BillingAccount
+
+
+class BannerKind(StrEnum):
+    """What a banner is about, the most pressing first."""
+
+    SUSPENDED_BY_OPERATOR = "suspended_by_operator"
+    UNPAID = "unpaid"
+    """Suspended, since a payment is open."""
+    NOT_BEGUN = "not_begun"
+    """The first payment has not gone through."""
+    CONFIRM = "confirm"
+    PAYMENT_FAILED = "payment_failed"
+    TRIAL_EXPIRED = "trial_expired"
+    LOCKED = "locked"
+    """A limit is reached: further use is turned away."""
+    GRACE = "grace"
+    """A limit is reached: for some days, use goes on."""
+    TRIAL = "trial"
+    ENDS = "ends"
+    PAUSED = "paused"
+    CHANGE = "change"
+    """Another plan from a day on."""
+
+
+@dataclass(frozen=True)
+class Banner:
+    """What to say, and how pressing it is."""
+
+    kind: BannerKind
+    tone: Tone
+    at: datetime | None = None
+    """When what it is about happens."""
+    days: int = 0
+    """Whole days until then."""
+    names: tuple[str, ...] = ()
+    """The features whose limit is reached."""
+
+
+@dataclass(frozen=True)
+class ReachedLimit:
+    """A feature whose limit is reached."""
+
+    name: str
+    grace_ends_at: datetime | None
+    """Until when use goes on; None: it is turned away."""
+
+
+def banner_of(account: BillingAccount, reached: tuple[ReachedLimit, ...] = ()) -> Banner | None:
+    """Return the banner; None: there is nothing to say."""
+    it = account.subscription
+    if it is None or it.is_over:
+        return None
+    return _of_access(it, account) or _of_limits(reached) or _of_course(it, account.now)
+
+
+def _of_access(it: Subscription, account: BillingAccount) -> Banner | None:
+    if it.suspension is not None and it.suspension.kind is SuspensionKind.OPERATOR:
+        return Banner(BannerKind.SUSPENDED_BY_OPERATOR, Tone.URGENT)
+    if it.confirmation is not None:
+        return Banner(BannerKind.CONFIRM, Tone.URGENT, it.confirmation.expires_at)
+    if it.suspension is not None:
+        kind = {
+            SuspensionKind.NONPAYMENT: BannerKind.UNPAID,
+            SuspensionKind.TRIAL_EXPIRED: BannerKind.TRIAL_EXPIRED,
+        }.get(it.suspension.kind, BannerKind.NOT_BEGUN)
+        tone = Tone.WARNING if kind is BannerKind.TRIAL_EXPIRED else Tone.URGENT
+        return Banner(kind, tone, _next(account, Action.CANCEL))
+    if it.status is Status.PAST_DUE:
+        tone = Tone.WARNING if it.access is Access.FULL else Tone.URGENT
+        return Banner(BannerKind.PAYMENT_FAILED, tone, _next(account, Action.RECOVER))
+    return None
+
+
+def _of_limits(reached: tuple[ReachedLimit, ...]) -> Banner | None:
+    locked = tuple(one.name for one in reached if one.grace_ends_at is None)
+    if locked:
+        return Banner(BannerKind.LOCKED, Tone.URGENT, names=locked)
+    ends = [one.grace_ends_at for one in reached if one.grace_ends_at is not None]
+    if ends:
+        return Banner(BannerKind.GRACE, Tone.WARNING, min(ends), names=tuple(one.name for one in reached))
+    return None
+
+
+def _of_course(it: Subscription, now: datetime) -> Banner | None:
+    """Return what is known to come."""
+    if it.cancel_at is not None:
+        return Banner(BannerKind.ENDS, Tone.CALM, it.cancel_at)
+    if it.status is Status.TRIALING and it.trial_ends_at is not None:
+        days = max(floor((it.trial_ends_at - now).total_seconds() / 86_400), 0)
+        tone = Tone.CALM if it.card is not None else of_trial(days)
+        return Banner(BannerKind.TRIAL, tone, it.trial_ends_at, days)
+    if it.status is Status.PAUSED and it.pause is not None:
+        return Banner(BannerKind.PAUSED, Tone.CALM, it.pause.resumes_at)
+    if it.pending_change is not None:
+        return Banner(BannerKind.CHANGE, Tone.CALM, it.pending_change.at)
+    return None
+
+
+def _next(account: BillingAccount, action: Action) -> datetime | None:
+    return next((datetime.fromisoformat(due["at"]) for due in account.next_actions if due["action"] == action), None)

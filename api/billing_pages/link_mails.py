@@ -1,0 +1,43 @@
+"""Mails a one-time link to customers who cannot log in."""
+
+import structlog
+from starlette.background import BackgroundTask
+
+from api.http.dependencies import AppDependencies, Repositories
+from domain.billing_flows import BillingFlow
+from domain.errors import GatewayUnavailable
+from services.mail_dispatcher import TemporalMailDispatcher
+from storage.subscriptions.billing_accounts import BillingAccount
+
+log = structlog.get_logger("tenure.web")
+
+
+def in_background(address: str, dependencies: AppDependencies, repositories: Repositories) -> BackgroundTask:
+    """Return the task that mails a link to every customer with this address.
+
+    It runs after the response: how long that takes says nothing about whether there is one.
+    """
+    return BackgroundTask(_send_to_address, address, dependencies, repositories)
+
+
+async def _send_to_address(address: str, dependencies: AppDependencies, repositories: Repositories) -> None:
+    for account in await repositories.billing_accounts.by_address(address):
+        await send_link(account, BillingFlow.OVERVIEW, dependencies, repositories)
+
+
+async def send_link(
+    account: BillingAccount, flow: BillingFlow, dependencies: AppDependencies, repositories: Repositories
+) -> None:
+    """Mail a link to a customer. What cannot be dispatched now is dispatched by the next sweep.
+
+    Raises:
+        GatewayUnavailable: the database does not answer.
+    """
+    queued = await repositories.billing_link_mails.write(account, flow, dependencies.secret_key)
+    if queued is None:
+        return
+    try:
+        await TemporalMailDispatcher(dependencies.client).dispatch([queued])
+        await repositories.usage_notices.handed_over([queued])
+    except GatewayUnavailable as error:
+        log.warning("a mail waits for the next sweep", mail=queued.id, error=error.message)

@@ -1,0 +1,103 @@
+"""The pages that links in mails open: each does what the mail says, without a login, and shows nothing else."""
+
+from datetime import UTC, datetime
+from math import ceil
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from api.billing_pages.choices import press_cancel, show_cancel
+from api.billing_pages.flows import FLOWS, press, show
+from api.billing_pages.forms import read_form
+from api.billing_pages.link_mails import send_link
+from api.billing_pages.visits import Visit
+from api.http.dependencies import dependencies_of, repositories_of
+from api.web.errors import PageRoute
+from api.web.pages import PageMessage, pages_of
+from api.web.readers import reader_of
+from domain.billing_flows import BillingFlow
+from domain.errors import Rejected
+from domain.notifications.mail_links import MailLink
+from localization.languages import sentence
+
+router = APIRouter(prefix="/billing/mail", include_in_schema=False, route_class=PageRoute)
+
+MESSAGES: Final = {
+    "bad_link": PageMessage(
+        sentence("This link is not complete"),
+        sentence("Please open it from the mail again: it must not be cut short."),
+        404,
+    ),
+    "link_expired": PageMessage(
+        sentence("This link has expired"),
+        sentence("Please open the link in our latest mail, or ask our support for a new one."),
+        410,
+    ),
+    "link_replaced": PageMessage(
+        sentence("This link was replaced"),
+        sentence("Please open the link in our latest mail, or ask our support for a new one."),
+        410,
+    ),
+}
+SEND_A_LINK: Final = sentence("Have a link sent to you")
+
+
+@router.get("/{token}")
+async def open_link(token: str, request: Request) -> Response:
+    """Show what will happen and a button. Nothing changes, however often the link is opened."""
+    try:
+        visit, link = await _visit(token, request)
+    except Rejected as error:
+        return _message(request, error)
+    if link.flow is BillingFlow.CANCEL:
+        return show_cancel(visit)
+    flow = FLOWS.get(link.flow)
+    return show(visit, flow) if flow is not None else visit.page("send_link.html", link.flow, sent=False)
+
+
+@router.post("/{token}")
+async def press_button(token: str, request: Request) -> Response:
+    """Do what the mail says, once; afterwards the page says what is so."""
+    fields = await read_form(request)
+    try:
+        visit, link = await _visit(token, request)
+    except Rejected as error:
+        return _message(request, error)
+    if link.flow is BillingFlow.CANCEL:
+        return await press_cancel(visit, fields)
+    flow = FLOWS.get(link.flow)
+    if flow is not None:
+        return await press(visit, flow, fields)
+    if not visit.repositories.billing_link_limits.by_address.take(visit.account.email.lower()):
+        await send_link(visit.account, link.flow, visit.dependencies, visit.repositories)
+    return visit.page("send_link.html", link.flow, sent=True)
+
+
+async def _visit(token: str, request: Request) -> tuple[Visit, MailLink]:
+    """Return who visits by a link.
+
+    Raises:
+        Rejected: code `bad_link`, `link_replaced` or `link_expired`.
+        HTTPException: it was opened too often.
+    """
+    dependencies, repositories = dependencies_of(request), repositories_of(request)
+    link = MailLink.read(token, dependencies.secret_key)
+    if wait := repositories.billing_link_limits.by_link.take(token):
+        raise HTTPException(429, headers={"Retry-After": str(ceil(wait))})
+    account = await repositories.billing_accounts.of_subscription(link.subscription)
+    if account is None or link.generation != account.link_generation:
+        raise Rejected("this subscription's links have been renewed", code="link_replaced")
+    if link.expires_at <= datetime.now(UTC):
+        raise Rejected("this link has expired", code="link_expired")
+    pages = pages_of(request)
+    reader = reader_of(request, account.locale, account.timezone)
+    address = f"{pages.root}/billing/mail/{token}"
+    return Visit(dependencies, repositories, pages, reader, account, f"mail link {token}", link=address), link
+
+
+def _message(request: Request, error: Rejected) -> Response:
+    pages = pages_of(request)
+    address = f"{pages.root}/billing/link"
+    return pages.message(MESSAGES[error.code], reader_of(request), action=SEND_A_LINK, action_url=address)

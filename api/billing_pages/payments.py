@@ -1,0 +1,43 @@
+"""Leaving for the provider's pages: to pay what is owed, to confirm it, or to put a card on file."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from fastapi import Response
+
+from api.billing_pages.visits import SEQUENCE, Visit
+from api.payment_pages.card_pages import open_card_page, shared_card_page
+from domain.billing_flows import BillingFlow
+from domain.errors import Rejected
+from domain.subscription.guards import check_checkout
+
+AFTER: Final = "after"
+"""The query parameter of the overview: the step before the customer left, so that it can wait for the next one."""
+
+
+async def leave_to_pay(visit: Visit, flow: BillingFlow, fields: Mapping[str, str]) -> Response:
+    """Return a page that leads on to where the customer pays or gives a card.
+
+    It leads on by itself, and not by a redirect: a browser would follow that only to addresses which the page with
+    the form has named, and the provider's pages may be at an address of the product's own.
+    """
+    check_checkout(visit.subscription)
+    url = await _url(visit, flow, fields)
+    return visit.page("leaving.html", flow, url=url)
+
+
+async def _url(visit: Visit, flow: BillingFlow, fields: Mapping[str, str]) -> str:
+    subscription, account = visit.subscription, visit.account
+    if subscription.confirmation is not None:
+        return subscription.confirmation.url
+    if account.invoice_url and subscription.recovery is not None:
+        return account.invoice_url
+    if visit.link:
+        known = await visit.repositories.pay_pages.of(subscription.id)
+        if known is None:
+            raise Rejected("there is no such subscription", code="unknown_subscription")
+        return await shared_card_page(known, visit.dependencies, visit.repositories)
+    overview = visit.dependencies.public_url.rstrip("/") + "/billing"
+    urls = (f"{overview}?{AFTER}={subscription.sequence}", overview)
+    key = f"{subscription.id}/card/{visit.context(flow, fields.get(SEQUENCE, '')).key}"
+    return await open_card_page(subscription, urls, key, visit.dependencies, visit.repositories)

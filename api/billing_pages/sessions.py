@@ -1,0 +1,218 @@
+"""Billing sessions: how a visit begins, continues and ends."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import RedirectResponse, Response
+
+from api.billing_pages import link_mails
+from api.billing_pages.cookies import cookie_of, drop_cookie, set_cookie
+from api.billing_pages.forms import check_csrf, check_origin, read_form
+from api.billing_pages.visits import PATHS, Visit
+from api.http.dependencies import WithDependencies, WithRepositories, dependencies_of, repositories_of
+from api.web.errors import PageRoute, error_page
+from api.web.pages import PageMessage, WithPages, pages_of
+from api.web.readers import reader_of
+from configuration.mail_addresses import mail_address
+from domain.billing_flows import BillingFlow
+from domain.errors import Rejected
+from localization.languages import sentence
+
+LINK_USED = PageMessage(
+    sentence("This link has been used"),
+    sentence("It opens your billing page once. Please open the page in the product again, or have a link sent to you."),
+    410,
+)
+LINK_EXPIRED = PageMessage(
+    sentence("This link has expired"),
+    sentence("Please open your billing page in the product again, or have a link sent to you."),
+    410,
+)
+SEND_A_LINK = sentence("Have a link sent to you")
+NOT_A_LINK = PageMessage(
+    sentence("This link is not complete"), sentence("Please open it again: it must not be cut short."), 404
+)
+MESSAGES = {"link_used": LINK_USED, "link_expired": LINK_EXPIRED, "bad_link": NOT_A_LINK}
+
+
+class NoSession(Rejected):
+    """The browser has no session, or it is over."""
+
+    code = "no_session"
+
+
+class BillingRoute(PageRoute):
+    """A route of the billing pages. Without a session, it shows how to get one."""
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        handle = super(PageRoute, self).get_route_handler()
+
+        async def page(request: Request) -> Response:
+            try:
+                answer: Response = await handle(request)
+            except NoSession:
+                return _ask(request, over=bool(cookie_of(request)), status=401)
+            except Exception as error:  # noqa: BLE001 - whatever happens, people get a page
+                return error_page(request, error)
+            return answer
+
+        return page
+
+
+router = APIRouter(prefix="/billing", include_in_schema=False, route_class=BillingRoute)
+
+
+async def visit_of(request: Request) -> Visit:
+    """Return the visit of the browser's session.
+
+    Raises:
+        NoSession: there is none.
+    """
+    repositories, token = repositories_of(request), cookie_of(request)
+    session = await repositories.web_sessions.session(token) if token else None
+    if session is None:
+        raise NoSession("there is no session")
+    account = await repositories.billing_accounts.of_customer(session.tenant, session.subject)
+    if account is None:
+        raise NoSession("the customer is gone")
+    reader = reader_of(request, session.locale or account.locale, account.timezone)
+    return Visit(
+        dependencies_of(request),
+        repositories,
+        pages_of(request),
+        reader,
+        account,
+        session.csrf,
+        session.csrf,
+        return_url=session.return_url,
+        embed=session.embed,
+    )
+
+
+WithVisit = Annotated[Visit, Depends(visit_of)]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A form that the customer has sent."""
+
+    visit: Visit
+    fields: dict[str, str]
+
+
+async def sent(request: Request) -> Sent:
+    """Return the form of a session's page.
+
+    Raises:
+        NoSession: there is no session.
+        Rejected: code `forbidden`; the form is not one of ours.
+    """
+    fields = dict(await read_form(request))
+    visit = await visit_of(request)
+    check_csrf(fields, visit.csrf)
+    return Sent(visit, fields)
+
+
+WithSent = Annotated[Sent, Depends(sent)]
+
+
+@router.get("/enter/{token}")
+async def open_link(token: str, request: Request, repositories: WithRepositories, pages: WithPages) -> Response:
+    """Show a button. Programs that look at every link press none, so that the link is not used up by them."""
+    try:
+        to = await repositories.web_sessions.check_link(token)
+    except Rejected as error:
+        return _message(request, MESSAGES[error.code])
+    embed_in = dependencies_of(request).embed_origins if to.embed else ()
+    action = f"{pages.root}/billing/enter/{token}"
+    reader = reader_of(request, to.locale or None)
+    return pages.page("billing/enter.html", reader, embed_in=embed_in, embedded=to.embed, action=action)
+
+
+@router.post("/enter/{token}")
+async def enter(token: str, request: Request, repositories: WithRepositories, pages: WithPages) -> Response:
+    """Use the link up, and begin a session."""
+    check_origin(request)
+    try:
+        session, to = await repositories.web_sessions.enter(token)
+    except Rejected as error:
+        return _message(request, MESSAGES[error.code])
+    answer = RedirectResponse(
+        f"{pages.root}/billing{PATHS[BillingFlow(to.flow)]}", status_code=303, headers={"Cache-Control": "no-store"}
+    )
+    set_cookie(answer, session, embed=to.embed)
+    return answer
+
+
+@router.get("/link")
+async def ask_for_link(request: Request) -> Response:
+    """Show a form for people who cannot log in."""
+    return _ask(request)
+
+
+@router.post("/link")
+async def send_link(request: Request, dependencies: WithDependencies, repositories: WithRepositories) -> Response:
+    """Mail a link to whoever has the address. The answer tells nobody whether that is a customer."""
+    fields, limits = await read_form(request), repositories.billing_link_limits
+    email = fields.get("email", "").strip()
+    client = request.client.host if request.client is not None else ""
+    if wait := limits.by_client.take(client):
+        return _ask(request, email=email, status=429, headers={"Retry-After": str(ceil(wait))})
+    try:
+        address = mail_address(email)
+    except ValueError:
+        words = reader_of(request).language.words
+        return _ask(request, email=email, errors={"email": words.gettext(NOT_AN_ADDRESS)}, status=422)
+    answer = _ask(request, is_sent=True)
+    if not limits.by_address.take(address.lower()):
+        answer.background = link_mails.in_background(address, dependencies, repositories)
+    return answer
+
+
+NOT_AN_ADDRESS = sentence("This is not a mail address.")
+
+
+@router.post("/leave")
+async def leave(form: WithSent, request: Request) -> Response:
+    """End the session."""
+    visit = form.visit
+    await visit.repositories.web_sessions.end(cookie_of(request))
+    answer: Response
+    if visit.return_url:
+        answer = RedirectResponse(visit.return_url, status_code=303, headers={"Cache-Control": "no-store"})
+    else:
+        answer = visit.pages.page("billing/left.html", visit.reader)
+    drop_cookie(answer, embed=visit.embed)
+    return answer
+
+
+def _ask(
+    request: Request,
+    *,
+    email: str = "",
+    over: bool = False,
+    is_sent: bool = False,
+    errors: dict[str, str] | None = None,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    pages = pages_of(request)
+    return pages.page(
+        "billing/ask_link.html",
+        reader_of(request),
+        status=status,
+        headers=headers,
+        action=f"{pages.root}/billing/link",
+        email=email,
+        over=over,
+        sent=is_sent,
+        errors=errors or {},
+    )
+
+
+def _message(request: Request, message: PageMessage) -> Response:
+    pages = pages_of(request)
+    return pages.message(message, reader_of(request), action=SEND_A_LINK, action_url=f"{pages.root}/billing/link")

@@ -1,0 +1,120 @@
+"""A customer's visit to a page: by a session, or by a link in a mail."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final, Self
+
+from fastapi import Response
+from fastapi.responses import RedirectResponse
+
+from api.billing_pages.forms import CSRF
+from api.http.auth import Caller
+from api.http.dependencies import AppDependencies, Repositories
+from api.subscriptions.command_context import CommandContext
+from api.web.pages import Pages
+from api.web.readers import Reader
+from domain.billing_flows import BillingFlow
+from domain.errors import Rejected
+from domain.subscription.command_keys import hashed
+from domain.subscription.state import Subscription
+from storage.access.api_keys import Role
+from storage.subscriptions.billing_accounts import BillingAccount
+
+SEQUENCE: Final = "sequence"
+"""The hidden field with the step of the subscription that the page has shown."""
+
+PATHS: Final = {
+    BillingFlow.OVERVIEW: "",
+    BillingFlow.PAYMENT_METHOD: "/card",
+    BillingFlow.CHANGE_PLAN: "/change",
+    BillingFlow.CANCEL: "/cancel",
+    BillingFlow.UNDO_CANCEL: "/undo-cancel",
+    BillingFlow.PAUSE: "/pause",
+    BillingFlow.RESUME: "/resume",
+    BillingFlow.PAY: "/pay",
+    BillingFlow.INVOICES: "/invoices",
+    BillingFlow.WITHDRAW_CHANGE: "/withdraw-change",
+}
+
+
+@dataclass(frozen=True)
+class CustomerCaller(Caller):
+    """The customer, as the caller of commands on their own subscription."""
+
+    @property
+    def actor(self) -> str:
+        return "customer via billing page"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Who visits, and what their page may lead to."""
+
+    dependencies: AppDependencies
+    repositories: Repositories
+    pages: Pages
+    reader: Reader
+    account: BillingAccount
+    key: str
+    """The part of command keys that belongs to this session or link."""
+    csrf: str = ""
+    link: str = ""
+    """The address of the page that a mail has opened, which leads nowhere else; empty: there is a session."""
+    return_url: str = ""
+    embed: bool = False
+
+    @property
+    def subscription(self) -> Subscription:
+        """The customer's subscription.
+
+        Raises:
+            Rejected: code `unknown_subscription`; they have none.
+        """
+        if self.account.subscription is None:
+            raise Rejected("there is no subscription", code="unknown_subscription")
+        return self.account.subscription
+
+    def address(self, flow: BillingFlow) -> str:
+        """Return the path of a page."""
+        return self.link or f"{self.pages.root}/billing{PATHS[flow]}"
+
+    def context(self, flow: BillingFlow, sequence: str) -> CommandContext:
+        """Return the context of a command.
+
+        A form that is sent twice is carried out once. After the subscription has moved on, the page shows another
+        *sequence*, so that the same can be asked for again.
+        """
+        key = hashed(f"{self.key}/{flow}/{sequence}")
+        caller = CustomerCaller("", self.account.tenant, Role.SERVICE)
+        return CommandContext(self.dependencies, self.repositories, caller, key, "")
+
+    async def again(self) -> Self:
+        """Return the visit with the account as it is now."""
+        accounts, was = self.repositories.billing_accounts, self.account
+        if self.link:
+            account = await accounts.of_subscription(self.subscription.id)
+        else:
+            account = await accounts.of_customer(was.tenant, was.customer_id)
+        return replace(self, account=account or was)
+
+    def page(self, template: str, flow: BillingFlow, *, status: int = 200, **context: Any) -> Response:
+        """Return a page of this visit; its form leads to the same address."""
+        subscription = self.account.subscription
+        hidden = {CSRF: self.csrf, SEQUENCE: str(subscription.sequence) if subscription is not None else ""}
+        shown: dict[str, Any] = {
+            "account": self.account,
+            "subscription": subscription,
+            "address": self.address,
+            "action": self.address(flow),
+            "hidden": hidden,
+            "is_link": bool(self.link),
+            "return_url": self.return_url,
+            "embedded": self.embed,
+            "flows": BillingFlow,
+            "errors": {},
+        }
+        embed_in = self.dependencies.embed_origins if self.embed else ()
+        return self.pages.page(f"billing/{template}", self.reader, status=status, embed_in=embed_in, **shown | context)
+
+    def back_to(self, flow: BillingFlow) -> Response:
+        """Send the browser to a page by GET, after a form was carried out."""
+        return RedirectResponse(self.address(flow), status_code=303, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,75 @@
+"""Signed links in mails: each opens one page of one subscription without a login, as often as it is needed."""
+
+import base64
+import hashlib
+import hmac
+import struct
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from domain.billing_flows import BillingFlow
+from domain.errors import Rejected
+from domain.notifications.mail_types import Occasion
+
+GOOD_FOR = timedelta(days=30)
+
+_PURPOSE = b"tenure/mail/1"
+"""Part of what is signed: links for other purposes, as those to a payment page, are not valid here."""
+_FIXED = struct.Struct(">16sIQ")
+"""Subscription, generation, and expiry in seconds since 1970; flow and occasion follow as text."""
+_SIGNATURE_LENGTH = hashlib.sha256().digest_size
+
+
+@dataclass(frozen=True)
+class MailLink:
+    """The content of a link."""
+
+    subscription: str
+    flow: BillingFlow
+    """What its page is for."""
+    occasion: Occasion
+    """The mail that it is in."""
+    generation: int
+    """Renewing a subscription's links increments it: links of an earlier generation are invalid."""
+    expires_at: datetime
+
+    def token(self, secret: str) -> str:
+        """Returns the token for a URL, which needs no escaping."""
+        fixed = _FIXED.pack(UUID(self.subscription).bytes, self.generation, int(self.expires_at.timestamp()))
+        about = fixed + f"{self.flow} {self.occasion}".encode()
+        return base64.urlsafe_b64encode(about + _signature(about, secret)).decode().rstrip("=")
+
+    @classmethod
+    def read(cls, token: str, secret: str) -> "MailLink":
+        """Decodes a token; the caller checks whether it is still valid.
+
+        Raises:
+            Rejected: code `bad_link`; we did not sign the token with this secret, or do not know its page any more.
+        """
+        try:
+            carried = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        except ValueError:
+            carried = b""
+        about, signature = carried[:-_SIGNATURE_LENGTH], carried[-_SIGNATURE_LENGTH:]
+        if hmac.compare_digest(signature, _signature(about, secret)):
+            with suppress(ValueError):  # of another release: it names what we do not know
+                return cls._of(about)
+        raise Rejected("this link is not one of ours", code="bad_link")
+
+    @classmethod
+    def _of(cls, about: bytes) -> "MailLink":
+        id_, generation, expires = _FIXED.unpack_from(about)
+        flow, occasion = about[_FIXED.size :].decode().split(" ")
+        expires_at = datetime.fromtimestamp(expires, UTC)
+        return cls(str(UUID(bytes=id_)), BillingFlow(flow), Occasion(occasion), generation, expires_at)
+
+
+def mail_link_url(public_url: str, link: MailLink, secret: str) -> str:
+    """Returns the URL of a link's page."""
+    return f"{public_url.rstrip('/')}/billing/mail/{link.token(secret)}"
+
+
+def _signature(about: bytes, secret: str) -> bytes:
+    return hmac.new(secret.encode(), _PURPOSE + about, hashlib.sha256).digest()
