@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,14 @@ CREATE INDEX IF NOT EXISTS deliveries_by_lane ON deliveries (state, lane, seq);
 CREATE TABLE IF NOT EXISTS calls (
     key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, at REAL NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL
 );
+"""
+
+ALL_DUE = """
+SELECT DISTINCT objects.customer FROM objects
+LEFT JOIN external_ids ON external_ids.customer = objects.customer
+LEFT JOIN clocks ON clocks.customer = COALESCE(external_ids.external_id, objects.customer)
+LEFT JOIN standing ON standing.customer = objects.customer
+WHERE due IS NOT NULL AND (due <= ? + COALESCE(ahead, 0) OR clock IS NOT NULL)
 """
 
 PARENTS = {
@@ -148,13 +156,9 @@ class Store:
         ).fetchone()
         return row
 
-    def all_due(self) -> Mapping[str, int]:
-        """The first moment at which something is due, for every customer."""
-        return dict(
-            self._db.execute(
-                "SELECT customer, MIN(due) FROM objects WHERE due IS NOT NULL GROUP BY customer"
-            ).fetchall()
-        )
+    def all_due(self, now: float) -> list[str]:
+        """The customers for whom something is due at *now*, each by their own clock, and all on test clocks."""
+        return [customer for (customer,) in self._db.execute(ALL_DUE, (now,))]
 
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         return self._db.execute(sql, values).fetchall()

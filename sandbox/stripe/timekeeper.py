@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -44,7 +45,7 @@ class Timekeeper:
             self._hurried.clear()
             for clock in frozen_clocks.advancing(self._world):
                 await self._move_on(clock)
-            for customer in self._store.all_due():
+            for customer in self._store.all_due(time.time()):
                 try:
                     await self._catch_up(customer)
                 except Exception:  # noqa: BLE001 - whatever it is, only this customer is to suffer
