@@ -12,24 +12,28 @@ from temporalio.client import Client, WorkflowHandle, WorkflowQueryFailedError
 from domain.names import subscription_workflow_id
 from domain.provider.hints import EventHint, EventKind
 from sandbox.travel import Standing
+from storage.db.engine import fetch
 from workflows.subscription.workflow import SubscriptionWorkflow
 
 _WHO = text(
     "select customers.external_id from subscriptions join customers on customers.id = subscriptions.customer"
     " where cast(subscriptions.id as text) = lower(:subscription)"
 )
-_UNHANDLED = text(
-    "select count(*) from webhook_inbox left join customers using (customer_ref) where webhook_inbox.handled_at is null"
-    # The owner of a dispute is found on delivery: wait for it, but not forever if it has none.
-    " and (customers.external_id = :customer"
-    " or webhook_inbox.customer_ref = '' and webhook_inbox.received_at > now() - interval '5 seconds')"
-)
+_OUTSIDE = """
+select
+    (
+        select count(*) from webhook_inbox left join customers using (customer_ref)
+        where webhook_inbox.handled_at is null and (
+            customers.external_id = $2
+            -- The owner of a dispute is found on delivery: wait for it, but not forever if it has none.
+            or webhook_inbox.customer_ref = '' and webhook_inbox.received_at > now() - interval '5 seconds'
+        )
+    ) as unhandled,
+    (select count(*) from mails where subscription = $1 and status = 'queued')
+    -- Crossed usage thresholds whose mails are about to be created.
+    + (select count(*) from usage_notices where customer = $2 and told_at is null) as unsent
+"""
 _IS_CUSTOMER = text("select exists (select from customers where external_id = :customer)")
-_UNSENT = text(
-    "select (select count(*) from mails where subscription = :subscription and status = 'queued')"
-    # Crossed usage thresholds whose mails are about to be created.
-    " + (select count(*) from usage_notices where customer = :customer and told_at is null)"
-)
 
 
 async def is_customer(external_id: str, engine: AsyncEngine) -> bool:
@@ -73,11 +77,8 @@ class SubscriptionLife:
         return Standing(outlook.busy, outlook.due_at, outlook.over)
 
     async def outside_settled(self) -> bool:
-        async with self.engine.connect() as connection:
-            unhandled = (await connection.execute(_UNHANDLED, {"customer": self.customer})).scalar()
-            whose = {"subscription": self.subscription, "customer": self.customer}
-            unsent = (await connection.execute(_UNSENT, whose)).scalar()
-        return not unhandled and (not unsent or not self.mails_get_through())
+        [waiting] = await fetch(self.engine, _OUTSIDE, self.subscription, self.customer)
+        return not waiting["unhandled"] and (not waiting["unsent"] or not self.mails_get_through())
 
     async def wake(self) -> None:
         """Make the workflow sync with the provider, which changes nothing by itself; then it does what is due."""

@@ -43,7 +43,7 @@ WOKEN_AFTER = 10.0
 again after a query to a new worker, is ruled out by the workflow itself (`ReadAheadError`)."""
 SETTLED_WITHIN = 120.0
 WEBHOOKS_PATIENCE = 1.0
-FIRST_LOOK, LAST_LOOK = 0.005, 0.1
+FIRST_LOOK, LAST_LOOK = 0.02, 0.1
 
 
 class NotSettledError(TimeoutError):
