@@ -62,6 +62,9 @@ class Standing:
     """It is over."""
 
 
+Version = tuple[str, int]
+"""A workflow's run, and the length of its history."""
+
 OVER = Standing(busy=False, due_at=None, over=True)
 
 
@@ -101,7 +104,7 @@ class Sight:
     standing: Standing
     due_at: datetime | None
     """When the workflow acts next: its plan, or the next attempt of a failed activity."""
-    version: tuple[str, int]
+    version: Version
     """Changes whenever anything is added to the workflow's history."""
 
 
@@ -129,6 +132,8 @@ class Traveller:
         self._settled_within = settled_within
         self._woken_after = woken_after
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._answers: dict[str, tuple[Version, Standing]] = {}
+        """The latest answer of each customer's workflow, and of which state of it."""
 
     async def travel(self, life: Life, seconds: float, watch: Watch = nobody_watches) -> datetime:
         """Move one subscription's clock by *seconds* and return its new time.
@@ -156,8 +161,8 @@ class Traveller:
     async def settle(self, life: Life) -> Sight:
         """Wait until everything in progress is done: webhooks, workflow, and its effects outside.
 
-        All must be idle twice, with an unchanged workflow history between. Once is not enough: the places are checked
-        in turn, so an event could be in one that has just been checked.
+        The workflow is looked at first and last, and must be idle both times, with an unchanged history between. So
+        neither has it caused anything outside, after a place was checked there, nor was it told of anything.
 
         Raises:
             NotSettledError: it did not finish in time.
@@ -226,7 +231,6 @@ class Traveller:
         way = moment - _now(description)
         if way > AT_HAND:
             await self._hop(life, description, way - AT_HAND)
-            way = moment - _now(await handle.describe())
         await asyncio.sleep(max(min(way, AT_HAND).total_seconds(), 0))
 
     async def _hop(self, life: Life, description: WorkflowExecutionDescription, way: timedelta) -> None:
@@ -242,27 +246,41 @@ class Traveller:
                 raise
 
     async def _look(self, life: Life, before: Sight | None) -> Sight | str:
-        """Check the places in the order in which events travel: Stripe, the inbox, the workflow.
+        """Check the workflow, and then the places outside, in the order in which events travel: Stripe, the inbox.
 
         Returns the subscription's state, or in words what is in progress. The first activity found ends the check:
-        each place costs a call, and will be checked again.
+        each place costs a call, and will be checked again. If nothing has been added to the workflow's history since
+        *before*, a look at which all were idle, the places outside are not checked again.
         """
-        if not await self._simulator.webhooks_settled(life.customer, WEBHOOKS_PATIENCE):
-            return "webhooks are being delivered"
-        if not await life.outside_settled():
-            return "webhooks are being handled or mails are being sent"
         description = await self._latest_run(life).describe()
         now, version = _now(description), (description.run_id, description.history_length)
         if under_way := "; ".join(_under_way(description)):
             return under_way
-        standing = OVER
-        if description.status is WorkflowExecutionStatus.RUNNING:
-            # A workflow's answer depends on its history alone.
-            is_as_before = before is not None and before.version == version
-            standing = before.standing if before is not None and is_as_before else await life.standing()
+        is_running = description.status is WorkflowExecutionStatus.RUNNING
+        standing = await self._standing(life, version) if is_running else OVER
         if standing.over:
-            return Sight(self._simulator.now(life.customer), standing, None, version)
-        return _at_rest(description, standing, now, version)
+            sight: Sight | str = Sight(self._simulator.now(life.customer), standing, None, version)
+        else:
+            sight = _at_rest(description, standing, now, version)
+        if isinstance(sight, str) or (before is not None and before.version == version):
+            return sight
+        return await self._under_way_outside(life) or sight
+
+    async def _standing(self, life: Life, version: Version) -> Standing:
+        """Ask a workflow once for each state of its history, since its answer depends on nothing else."""
+        known, standing = self._answers.get(life.customer, (None, OVER))
+        if known != version:
+            standing = await life.standing()
+            if not standing.busy:
+                self._answers[life.customer] = version, standing
+        return standing
+
+    async def _under_way_outside(self, life: Life) -> str:
+        if not await self._simulator.webhooks_settled(life.customer, WEBHOOKS_PATIENCE):
+            return "webhooks are being delivered"
+        if not await life.outside_settled():
+            return "webhooks are being handled or mails are being sent"
+        return ""
 
     def _latest_run(self, life: Life) -> WorkflowHandle[Any, Any]:
         """Return a handle for the subscription's latest run, whichever run *life* refers to."""
@@ -281,7 +299,7 @@ def _now(description: WorkflowExecutionDescription) -> datetime:
 
 
 def _at_rest(
-    description: WorkflowExecutionDescription, standing: Standing, now: datetime, version: tuple[str, int]
+    description: WorkflowExecutionDescription, standing: Standing, now: datetime, version: Version
 ) -> Sight | str:
     """Return a workflow's state, or in words what it is about to do."""
     next_attempt_at = min(_next_attempts(description), default=None)
