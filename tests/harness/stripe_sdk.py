@@ -4,7 +4,7 @@ Read from the SDK itself: no other description of the pinned version is at hand.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import import_module
@@ -95,9 +95,19 @@ def described() -> Mapping[tuple[str, str], Described]:
 
 
 @cache
+def _of_length() -> Mapping[tuple[str, int], Sequence[Described]]:
+    """The calls by method and the number of parts of their path: each customer's path is another one to look up."""
+    found: dict[tuple[str, int], list[Described]] = {}
+    for each in described().values():
+        found.setdefault((each.method, each.template.count("/")), []).append(each)
+    return found
+
+
+@cache
 def call_of(method: str, path: str) -> Described | None:
     """What the SDK knows of a call of this *method* (in small letters) and *path*; None when it has no such call."""
-    fitting = [each for each in described().values() if each.method == method and each.pattern.fullmatch(path)]
+    alike = _of_length().get((method, path.count("/")), ())
+    fitting = [each for each in alike if each.pattern.fullmatch(path)]
     return min(fitting, key=lambda each: each.template.count("{"), default=None)
 
 
