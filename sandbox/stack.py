@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
+from temporalio.service import GrpcCompression
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from api.app import create_app
@@ -171,7 +172,9 @@ async def _lay_ground(exits: AsyncExitStack, options: Options, secrets: Secrets,
     await upgrade(postgres.url)
     engine = create_engine_from_url(postgres.url)
     exits.push_async_callback(engine.dispose)
-    return _Ground(postgres, temporal, mailbox, simulator, engine, await Client.connect(temporal.address))
+    # Within one machine, to compress costs more than to send.
+    client = await Client.connect(temporal.address, grpc_compression=GrpcCompression.NONE)
+    return _Ground(postgres, temporal, mailbox, simulator, engine, client)
 
 
 async def _build_on(
