@@ -51,13 +51,18 @@ def owners() -> Owners:
     return Owners()
 
 
-@pytest.fixture(autouse=True)
-async def _names_of_its_own(request: pytest.FixtureRequest, owners: Owners) -> AsyncIterator[None]:
+@pytest.fixture
+async def _names_of_its_own(request: pytest.FixtureRequest, stack: Stack, owners: Owners) -> AsyncIterator[None]:
     """No test signs up with the name or the address of another's: neither would know what it finds."""
     yield
+    assert await owners.shared(stack.engine, request.node.nodeid) == {}
+
+
+@pytest.fixture(autouse=True)
+def _names_are_seen_to(request: pytest.FixtureRequest) -> None:
+    """Whoever has the stack is looked at; thousands of others need no event loop for it."""
     if "stack" in request.fixturenames:
-        stack: Stack = request.getfixturevalue("stack")
-        assert await owners.shared(stack.engine, request.node.nodeid) == {}
+        request.getfixturevalue("_names_of_its_own")
 
 
 @pytest.fixture(scope="session", autouse=True)
