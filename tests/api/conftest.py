@@ -6,7 +6,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from configuration.policy_file import load_policy
 from domain.provider.ports import Provider
 from gateways.stripe.catalog_push import push
 from gateways.stripe.http_client import connected
@@ -16,7 +15,7 @@ from sandbox.stack import Stack
 from storage.access.api_keys import Role
 from tests.api.messages import an_api
 from tests.harness.callers import Caller
-from tests.harness.catalogs import POLICY
+from tests.harness.catalogs import shipped_policy
 from tests.harness.names import named_after
 from tests.harness.shop import CATALOG as SHOP
 
@@ -52,7 +51,7 @@ async def alone(stack: Stack, name: str) -> AsyncIterator[Caller]:
 async def shop(stack: Stack) -> AsyncIterator[Caller]:
     """The admin of a product with features of every kind."""
     async with (
-        stack.under(load_policy(POLICY), SHOP) as addresses,
+        stack.under(shipped_policy(), SHOP) as addresses,
         Caller.at(addresses.api_url, stack.addresses.admin_key) as caller,
     ):
         yield caller

@@ -15,14 +15,12 @@ from temporalio.client import Client
 
 from api.app import create_app
 from api.http.dependencies import AppDependencies
-from configuration.catalog_file import load_catalog
-from configuration.policy_file import load_policy
 from domain.brand import Brand
 from domain.provider.ports import Provider
 from gateways.stripe.webhooks import StripeEvents
 from sandbox.serving import serve
 from sandbox.stack import Stack
-from tests.harness.catalogs import CATALOG, POLICY
+from tests.harness.catalogs import shipped_catalog, shipped_policy
 from tests.harness.patience import PATIENT
 from worker.composition import webhook_delivery
 
@@ -62,8 +60,8 @@ async def an_api(stack: Stack, looked_up: Provider, client: Client) -> AsyncIter
     parts = AppDependencies(
         client=client,
         engine=stack.engine,
-        catalog=load_catalog(CATALOG),
-        policy=load_policy(POLICY),
+        catalog=shipped_catalog(),
+        policy=shipped_policy(),
         events=StripeEvents(["whsec_old", "whsec_new"]),
         deliver=webhook_delivery(client, stack.engine, looked_up).deliver,
         wallets=looked_up.wallets,

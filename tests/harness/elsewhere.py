@@ -12,8 +12,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
-from configuration.catalog_file import load_catalog
-from configuration.policy_file import load_policy
 from domain.imports.adoption import Owner, PriceMap, adoptable, adopted, check
 from domain.names import DEFAULT_TENANT, sweep_schedule_id
 from domain.subscription.journal import Cause, CauseKind
@@ -30,7 +28,7 @@ from storage.subscriptions.customers import Customers
 from storage.subscriptions.write_model import SubscriptionRecords
 from tenure.cli.pacing import Pace
 from tenure.cli.take_over import Offer, TakeOver, Verdict, subscription_id_of
-from tests.harness.catalogs import CATALOG, POLICY
+from tests.harness.catalogs import shipped_catalog, shipped_policy
 from tests.harness.lives import Life
 from tests.harness.patience import PATIENT
 from workflows.subscription.messages import SubscriptionInput as TakenOver
@@ -102,7 +100,7 @@ class Elsewhere:
 
     def take_over(self, plans: Mapping[str, str] | None = None, *, dry_run: bool = False) -> TakeOver:
         provider = stripe_provider(self.api)
-        offer = Offer(load_catalog(CATALOG), load_policy(POLICY), PriceMap(plans or {}))
+        offer = Offer(shipped_catalog(), shipped_policy(), PriceMap(plans or {}))
         stores = Customers(self._engine), Adoptions(self._engine, DEFAULT_TENANT)
         return TakeOver(
             provider.agreements,
@@ -130,7 +128,7 @@ class Elsewhere:
 
     async def life_of(self, agreement: str, plans: Mapping[str, str]) -> Subscription:
         """The subscription that an agreement would become; its customer is kept, its life is not begun."""
-        provider, catalog = stripe_provider(self.api), load_catalog(CATALOG)
+        provider, catalog = stripe_provider(self.api), shipped_catalog()
         found, card = await provider.agreements.find(agreement), await provider.handover.card_of_agreement(agreement)
         assert found is not None
         known = await provider.contacts.known_customer(found.customer_ref)
@@ -149,7 +147,7 @@ class Elsewhere:
         return adoptable(found, Owner(DEFAULT_TENANT, id_, customer), card, selection, catalog, now)
 
     async def begins(self, subscription: Subscription) -> None:
-        await sign_up(self._client, TakenOver(subscription, load_policy(POLICY), adopted=True))
+        await sign_up(self._client, TakenOver(subscription, shipped_policy(), adopted=True))
 
     async def lost(self, trial: Subscription) -> None:
         """The trial is written down as taken over, and that is the last that its workflow did."""

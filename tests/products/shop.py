@@ -12,7 +12,6 @@ import httpx
 import pytest
 
 from configuration.catalog_file import load_catalog
-from configuration.policy_file import load_policy
 from gateways.stripe.catalog_push import push
 from gateways.stripe.http_client import connected
 from sandbox.product import Product
@@ -20,7 +19,7 @@ from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from storage.access.api_keys import ApiKeys, Role
 from tests.harness.callers import Caller
-from tests.harness.catalogs import CATALOGS, POLICY
+from tests.harness.catalogs import CATALOGS, shipped_policy
 from tests.harness.lives import Life
 
 PAID = {"trial_days": 0, "payment_method": "pm_card_visa"}
@@ -54,7 +53,7 @@ class Shop(Caller):
             stripe_key = Secrets.of(stack_folder).stripe_key
             stripe = await exits.enter_async_context(connected(stripe_key, stack.addresses.stripe_url))
             await push(stripe, catalog)
-            addresses = await exits.enter_async_context(stack.under(load_policy(POLICY), catalog))
+            addresses = await exits.enter_async_context(stack.under(shipped_policy(), catalog))
             key = await ApiKeys(stack.engine).create(Role.ADMIN, f"test {name}", tenant=tenant)
             product = await exits.enter_async_context(Product(replace(addresses, admin_key=key)))
             caller = await exits.enter_async_context(Caller.at(addresses.api_url, key))

@@ -10,14 +10,13 @@ from uuid import uuid4
 import pytest
 
 from configuration.catalog_file import load_catalog
-from configuration.policy_file import load_policy
 from domain.catalog.plans import Catalog
 from gateways.stripe.catalog_push import push
 from gateways.stripe.http_client import connected
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from tests.harness.callers import Caller, problem_of
-from tests.harness.catalogs import POLICY
+from tests.harness.catalogs import shipped_policy
 
 FILE = """\
 product: PRODUCT
@@ -53,7 +52,7 @@ class Shop:
 @asynccontextmanager
 async def sold(stack: Stack, catalog: Catalog) -> AsyncIterator[Caller]:
     async with (
-        stack.under(load_policy(POLICY), catalog) as addresses,
+        stack.under(shipped_policy(), catalog) as addresses,
         Caller.at(addresses.api_url, stack.addresses.admin_key) as caller,
     ):
         yield caller

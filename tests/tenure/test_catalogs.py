@@ -12,7 +12,6 @@ from sqlalchemy import text
 from configuration.catalog_file import load_catalog
 from configuration.catalog_schema import catalog_schema
 from configuration.loading import Process, load_settings
-from configuration.policy_file import load_policy
 from configuration.settings import EverySetting
 from domain.catalog.plans import Catalog, Plan
 from domain.errors import Rejected
@@ -22,7 +21,7 @@ from tenure.cli import doctor
 from tenure.cli.catalog_warnings import follow
 from tests.configuration.variables import GOOD, NO_FILE
 from tests.harness.callers import Caller
-from tests.harness.catalogs import POLICY
+from tests.harness.catalogs import POLICY, shipped_policy
 from tests.tenure.conftest import Terminal
 
 FILE = """\
@@ -85,7 +84,7 @@ def shop(terminal: Terminal, stack: Stack, stack_folder: Path) -> Shop:
 async def customer_of(stack: Stack, shop: Shop, **more: object) -> AsyncIterator[Callable[[], Awaitable[int]]]:
     """Somebody signs up for the product's pro plan; how many runs they have is asked over HTTP."""
     async with (
-        stack.under(load_policy(POLICY), load_catalog(shop.file)) as addresses,
+        stack.under(shipped_policy(), load_catalog(shop.file)) as addresses,
         Caller.at(addresses.api_url, stack.addresses.admin_key) as caller,
     ):
         await caller.signed_up(shop.product, plan="pro", **more)
@@ -258,7 +257,7 @@ async def test_followers_of_an_unpublished_catalog_are_reported_and_it_can_be_pu
     with pytest.raises(Rejected) as ill:
         await doctor._catalog(settings)
     async with (
-        stack.under(load_policy(POLICY), load_catalog(shop.file)) as addresses,
+        stack.under(shipped_policy(), load_catalog(shop.file)) as addresses,
         Caller.at(addresses.api_url, stack.addresses.admin_key) as caller,
     ):
         path = f"/v1/customers/{shop.product}/entitlements/runs"

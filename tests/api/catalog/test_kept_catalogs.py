@@ -9,12 +9,11 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from configuration.policy_file import load_policy
 from domain.catalog.features import HARD, Feature, FeatureKind, UsageWindow
 from sandbox.stack import Stack
 from storage.catalog.current import in_force
 from tests.harness.callers import Caller, problem_of
-from tests.harness.catalogs import POLICY
+from tests.harness.catalogs import shipped_policy
 from tests.harness.patience import PATIENT
 from tests.harness.shop import CATALOG
 
@@ -44,7 +43,7 @@ NEXT = replace(
 async def later(stack: Stack, shop: Caller) -> AsyncIterator[Caller]:
     """The same shop with the next version of its catalog."""
     async with (
-        stack.under(load_policy(POLICY), NEXT) as addresses,
+        stack.under(shipped_policy(), NEXT) as addresses,
         Caller.at(addresses.api_url, stack.addresses.admin_key) as caller,
     ):
         yield caller
@@ -102,7 +101,7 @@ async def test_an_api_records_its_catalog_at_startup(stack: Stack) -> None:
     catalog = replace(CATALOG, product=f"gadgets_{uuid4().hex[:8]}")
 
     async with (
-        stack.under(load_policy(POLICY), catalog),
+        stack.under(shipped_policy(), catalog),
         stack.engine.connect() as connection,
         asyncio.timeout(PATIENT),
     ):

@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from configuration.catalog_file import load_catalog
-from configuration.policy_file import load_policy
 from sandbox.stack import Stack
 from tests.harness.callers import Caller, fields_of, problem_of
-from tests.harness.catalogs import CATALOGS, POLICY
+from tests.harness.catalogs import CATALOGS, shipped_policy
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +15,7 @@ async def attribution(stack: Stack) -> AsyncIterator[Caller]:
     """Product B: it has a free plan, and overage."""
     catalog = load_catalog(CATALOGS / "attribution.yaml")
     async with (
-        stack.under(load_policy(POLICY), catalog) as addresses,
+        stack.under(shipped_policy(), catalog) as addresses,
         Caller.at(addresses.api_url, stack.addresses.admin_key) as caller,
     ):
         yield caller

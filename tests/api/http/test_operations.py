@@ -10,8 +10,6 @@ from jsonschema import Draft202012Validator
 
 from api.app import create_app
 from api.http.dependencies import AppDependencies
-from configuration.catalog_file import load_catalog
-from configuration.policy_file import load_policy
 from domain.brand import Brand
 from domain.provider.ports import Provider
 from gateways.stripe.webhooks import StripeEvents
@@ -21,7 +19,7 @@ from sandbox.stack import Stack
 from storage.db.engine import create_engine_from_url
 from tests.api.messages import an_event, signed
 from tests.harness.callers import Caller, a_sign_up, problem_of
-from tests.harness.catalogs import CATALOG, POLICY
+from tests.harness.catalogs import shipped_catalog, shipped_policy
 from tests.harness.names import a_name
 from tests.harness.patience import PATIENT
 from worker.composition import webhook_delivery
@@ -129,8 +127,8 @@ async def cut_off(stack: Stack, looked_up: Provider) -> AsyncIterator[httpx.Asyn
     parts = AppDependencies(
         client=stack.client,
         engine=engine,
-        catalog=load_catalog(CATALOG),
-        policy=load_policy(POLICY),
+        catalog=shipped_catalog(),
+        policy=shipped_policy(),
         events=StripeEvents(["whsec_known"]),
         deliver=webhook_delivery(stack.client, engine, looked_up).deliver,
         wallets=looked_up.wallets,
