@@ -3,12 +3,14 @@
 import gc
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from email.headerregistry import HeaderRegistry
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from temporalio.worker.workflow_sandbox import _runner
 
 from tests.harness import workflow_coverage
 from tests.harness.typed import Forker
@@ -39,6 +41,8 @@ def pytest_collection_finish() -> None:
     """Thousands of tests and modules are there now and stay: the garbage collector need not go through them again."""
     gc.collect()
     gc.freeze()
+    # Hundreds of objects are made for each test, and few stay.
+    gc.set_threshold(2_000, 10, 50)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -55,6 +59,28 @@ def _authorities_read_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl, "create_default_context", create)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _classes_of_headers_made_once() -> Iterator[None]:
+    """Python's library makes a new class for each header of each mail that is written or read."""
+    make = HeaderRegistry.__getitem__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HeaderRegistry, "__getitem__", cache(lambda registry, name: make(registry, name.lower())))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sandbox_code_compiled_once() -> Iterator[None]:
+    """Temporal's workflow sandbox compiles the same few lines for each task of a workflow and each of its payloads."""
+    compiled = cache(lambda code: compile(code, "<string>", "exec"))
+
+    def execute(code: str, outer: dict[str, Any], inner: dict[str, Any]) -> None:
+        exec(compiled(code), outer, inner)  # noqa: S102 - as the sandbox would
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_runner, "exec", execute, raising=False)
         yield
 
 
