@@ -14,11 +14,12 @@ from domain.names import DEFAULT_TENANT
 from domain.notifications.mail_types import Occasion
 from domain.notifications.ports import QueuedMail
 from domain.reconciliation.differences import Discrepancy, Projection
-from domain.reconciliation.ports import Found, StuckMails
+from domain.reconciliation.ports import Found, RevenueDifference, StuckMails
 from domain.subscription.contact_changes import CustomerProblem
 from domain.subscription.lifecycle import Status
 from storage.db.codec import state_from_json
 from storage.db.engine import transaction
+from storage.revenue.check import RevenueCheck
 from storage.schema.tables import customers, discrepancies, mails, subscriptions
 from storage.subscriptions.customer_changes import CustomerChanges
 
@@ -111,6 +112,13 @@ class Reconciliations:
     async def customer_problems(self) -> Sequence[CustomerProblem]:
         """Problems with customers that need an operator."""
         return await CustomerChanges(self._engine).problems()
+
+    async def revenue_differences(self) -> Sequence[RevenueDifference]:
+        """Subscriptions whose movements do not add up to what they are worth."""
+        return await RevenueCheck(self._engine).differences()
+
+    async def correct_revenue(self, subscription: str) -> None:
+        await RevenueCheck(self._engine).correct(subscription)
 
     async def queued(self, mail_ids: Sequence[str]) -> list[QueuedMail]:
         """The mails among these that are still unsent."""

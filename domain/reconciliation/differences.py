@@ -50,6 +50,8 @@ class DifferenceKind(StrEnum):
     """The provider has an address for the customer that cannot receive mail; ours is unchanged."""
     CUSTOMER_NOT_TOLD = "customer_not_told"
     """The provider refuses the customer's new contact data."""
+    REVENUE_DIFFERS = "revenue_differs"
+    """Its recorded movements do not add up to what it is worth."""
 
 
 FOR_AN_OPERATOR = frozenset(

@@ -20,6 +20,17 @@ class StuckMails:
 
 
 @dataclass(frozen=True)
+class RevenueDifference:
+    """A subscription whose movements do not add up; amounts are annual, in minor units."""
+
+    subscription: str
+    tenant: str
+    currency: str
+    recorded: int
+    worth: int
+
+
+@dataclass(frozen=True)
 class Found:
     """A difference and what was done about it."""
 
@@ -58,6 +69,14 @@ class Comparison(Protocol):
 
     async def customer_problems(self) -> Sequence[CustomerProblem]:
         """Returns problems with customers that need an operator."""
+        ...
+
+    async def revenue_differences(self) -> Sequence[RevenueDifference]:
+        """Returns subscriptions whose recorded movements do not add up to what they are worth."""
+        ...
+
+    async def correct_revenue(self, subscription: str) -> None:
+        """Record the movements that are missing."""
         ...
 
     async def queued(self, mail_ids: Sequence[str]) -> Sequence[QueuedMail]:

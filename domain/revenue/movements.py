@@ -127,11 +127,12 @@ def _changed(before: Subscription, after: Subscription, was: int) -> tuple[Movem
 
 
 def _ended(before: Subscription, after: Subscription, was: int) -> tuple[Movement, ...]:
-    end_kind = _end_kind(after)
+    end_kind = end_kind_of(after)
     return (Movement(MovementKind.CHURN, was, 0, before, before.plan, end_kind, after.reason_code),)
 
 
-def _end_kind(after: Subscription) -> EndKind | None:
+def end_kind_of(after: Subscription) -> EndKind | None:
+    """Returns why a subscription that no longer counts has stopped counting; None: it is not known."""
     if after.is_over:
         return after.end_kind
     if after.suspension is not None:

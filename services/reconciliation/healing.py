@@ -29,6 +29,11 @@ ANSWER_TIMEOUT = timedelta(seconds=25)
 CHECKS, SECONDS_BETWEEN_CHECKS = 3, 1.0
 """How often, and at what interval, the result of healing is checked."""
 
+SEEN_IN_THE_DATABASE = frozenset({DifferenceKind.MAIL_STUCK, DifferenceKind.REVENUE_DIFFERS})
+"""Differences that a look at the subscription does not show."""
+HEALED_HERE = SEEN_IN_THE_DATABASE | {DifferenceKind.BILLED_AFTER_END}
+"""Differences that need no workflow."""
+
 
 class Healer:
     """Heals differences. Safe to repeat: a workflow takes each key once, and what is right stays untouched."""
@@ -74,7 +79,9 @@ class Healer:
             elif each.kind is DifferenceKind.BILLED_AFTER_END:
                 key = f"{each.subscription}/end/{each.agreement_ref}/{run}"
                 await self._billing.end(each.agreement_ref, each.bill_ref, key=key)
-        kinds = {each.kind for each in found} - {DifferenceKind.MAIL_STUCK, DifferenceKind.BILLED_AFTER_END}
+            elif each.kind is DifferenceKind.REVENUE_DIFFERS:
+                await self._comparison.correct_revenue(each.subscription)
+        kinds = {each.kind for each in found} - HEALED_HERE
         projection = await self._comparison.one(found[0].subscription) if kinds else None
         if projection is None or (projection.subscription.is_over and projection.subscription.untold_end is None):
             return
@@ -119,7 +126,7 @@ class Healer:
         """The kinds of difference that are still there."""
         by_agreement: dict[str, list[Discrepancy]] = {}
         for each in found:
-            if each.kind is not DifferenceKind.MAIL_STUCK:
+            if each.kind not in SEEN_IN_THE_DATABASE:
                 by_agreement.setdefault(each.agreement_ref, []).append(each)
         for attempt in range(CHECKS):
             if attempt:

@@ -32,7 +32,7 @@ async def _record_movements(connection: AsyncConnection, before: Subscription | 
     had_paid = begins(before, after) and await _has_paid(connection, after.customer)
     found = movements(before, after, had_paid_before=had_paid)
     if found:
-        rows = [_row(before, after, at, position, each) for position, each in enumerate(found)]
+        rows = [movement_row(before, after, at, position, each) for position, each in enumerate(found)]
         await connection.execute(insert(mrr_movements).values(rows).on_conflict_do_nothing())
 
 
@@ -47,9 +47,10 @@ async def _has_paid(connection: AsyncConnection, customer: str) -> bool:
     return bool((await connection.execute(select(paid))).scalar_one())
 
 
-def _row(
+def movement_row(
     before: Subscription | None, after: Subscription, at: datetime, position: int, movement: Movement
 ) -> dict[str, Any]:
+    """The row of a movement of *after* at *position* within its step."""
     of = movement.of
     return {
         "subscription": UUID(after.id),

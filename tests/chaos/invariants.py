@@ -13,6 +13,7 @@ import stripe
 from sqlalchemy import text
 
 from domain.names import subscription_workflow_id
+from domain.revenue.amounts import annual
 from domain.subscription.confirmation import ConfirmedAction
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Subscription
@@ -112,7 +113,10 @@ class Inspector:
         async with self._stack.engine.connect() as connection:
             kept = (await connection.execute(_STATE, {"id": life.id})).scalar_one()
             queued = (await connection.execute(_QUEUED, {"id": life.id})).scalar_one()
+            moved = (await connection.execute(_MOVED, {"id": life.id})).scalar_one()
         wrong = [f"{queued} mails are queued for ever"] if queued else []
+        if moved != annual(state):
+            wrong.append(f"worth {annual(state)} a year, and its movements add up to {moved}")
         known = state_to_json(state)
         if state.is_over:
             # Money that goes back after the end is written down without the workflow.
@@ -123,6 +127,7 @@ class Inspector:
 
 _STATE = text("SELECT state FROM subscriptions WHERE id = :id")
 _QUEUED = text("SELECT count(*) FROM mails WHERE subscription = :id AND status = 'queued'")
+_MOVED = text("SELECT coalesce(sum(delta), 0)::bigint FROM mrr_movements WHERE subscription = :id")
 _WRITTEN = (
     "status",
     "access",

@@ -1,0 +1,165 @@
+"""The write of a step, with what it moves of the revenue and without, in turns in one run."""
+
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from unittest.mock import patch
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from domain.catalog.plans import Interval, Item, Selection
+from domain.money import Money
+from domain.provider.payments import Card, Charge, ChargeOutcome, Decline, Invoice
+from domain.subscription import commands, payments_received, plan_changes, recovery, trial
+from domain.subscription.ends import End, EndKind
+from domain.subscription.journal import Cause, Step
+from domain.subscription.policy import DEFAULT_POLICY as POLICY
+from domain.subscription.reminders import Reminder
+from domain.subscription.state import Subscription
+from sandbox.postgres import Postgres
+from storage.db.engine import create_engine_from_url
+from storage.db.migrations import upgrade
+from storage.schema.tables import customers
+from storage.subscriptions.customers import Customers
+from storage.subscriptions.write_model import SubscriptionRecords
+
+LIVES, ROUNDS = 25, 8
+RENEWALS = 10
+WRITE_MODEL = "storage.subscriptions.write_model"
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+CAUSE = Cause.timer("bench")
+STARTER = Selection(
+    "starter", "Starter", Interval.MONTH, 1, {}, (Item("shop_starter_month_v1", 1),), Money(4900, "usd"), "shop_v1"
+)
+PRO = replace(STARTER, plan="pro", plan_name="Pro", items=(Item("shop_pro_month_v1", 1),), total=Money(19900, "usd"))
+CARD = Card("pm_1", "visa", "4242", 12, 2031)
+
+
+@dataclass
+class _Took:
+    """Milliseconds of each write, by what the step is."""
+
+    by_step: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def median(self, name: str) -> float:
+        return statistics.median(self.by_step[name])
+
+    @property
+    def life(self) -> float:
+        """Milliseconds for all steps of a life, each as long as it takes in the middle."""
+        return sum(self.median(name) * len(times) for name, times in self.by_step.items()) / (LIVES * ROUNDS)
+
+
+async def measure() -> str:
+    """Write the same lives in turns with and without facts."""
+    took = {"with": _Took(), "without": _Took()}
+    with tempfile.TemporaryDirectory() as folder:
+        async with Postgres(Path(folder)) as server:
+            await upgrade(server.url)
+            engine = create_engine_from_url(server.url)
+            try:
+                for number in range(2 * (ROUNDS + 1)):
+                    name = ("with", "without")[(number + number // 2) % 2]  # neither is always the first of two
+                    # The first round of each only warms up.
+                    await _a_round(engine, name, took[name] if number >= 2 else _Took())
+            finally:
+                await engine.dispose()
+    return _report(took["with"], took["without"])
+
+
+async def _a_round(engine: AsyncEngine, name: str, took: _Took) -> None:
+    records = SubscriptionRecords(engine)
+    whose = Customers(engine)
+    lives = []
+    for _ in range(LIVES):
+        external_id = str(uuid4())
+        customer = await whose.upsert(tenant="default", external_id=external_id, email=f"{external_id}@example.com")
+        lives.append(_life(customer))
+    with _as(name):
+        for step_of_each in zip(*lives, strict=True):
+            for what, step in step_of_each:
+                began = time.perf_counter()
+                await records.save(step)
+                took.by_step[what].append((time.perf_counter() - began) * 1000)
+
+
+@contextmanager
+def _as(name: str) -> Iterator[None]:
+    """Leave the facts out while the block runs, if that is to be measured."""
+    if name == "with":
+        yield
+        return
+    with patch(f"{WRITE_MODEL}._lock", _lock_alone), patch(f"{WRITE_MODEL}.facts.record", _nothing):
+        yield
+
+
+async def _lock_alone(connection: AsyncConnection, it: Subscription) -> Subscription | None:
+    """As before there were facts."""
+    locked = select(customers.c.id).where(customers.c.id == UUID(it.customer)).with_for_update(key_share=True)
+    (await connection.execute(locked)).one()
+    return None
+
+
+async def _nothing(connection: AsyncConnection, before: Subscription | None, step: Step) -> None:
+    pass
+
+
+def _life(customer: str) -> list[tuple[str, Step]]:
+    """The steps of a year, as the workflow takes them."""
+    it = replace(
+        Subscription.to(STARTER, subscription_id=str(uuid4()), tenant="default", customer=customer, created_at=NOW),
+        trial_ends_at=NOW + 14 * DAY,
+        reminders=tuple(Reminder(days, NOW + (14 - days) * DAY) for days in (7, 3, 1)),
+        card=CARD,
+    )
+    life: list[tuple[str, Step]] = []
+
+    def take(name: str, step: Step) -> Subscription:
+        life.append((name, step))
+        return step.subscription
+
+    it = take("trial begins", trial.started(it, POLICY, NOW, CAUSE))
+    for days in (7, 11, 13):
+        it = take("reminder", trial.reminded(it, POLICY, NOW + days * DAY, CAUSE))
+    it = take("converted", _paid(it, 0))
+    for number in range(1, RENEWALS + 1):
+        it = take("renewed", _paid(it, number))
+    it = take("upgraded", plan_changes.changed_at_cost(it, PRO, _charge(it, 20), POLICY, _at(10.5), CAUSE))
+    it = take("declined", recovery.failed(it, _charge(it, 11, ChargeOutcome.DECLINED), POLICY, _at(11), CAUSE))
+    it = take("recovered", _paid(it, 11))
+    take("canceled", commands.canceled(it, End(EndKind.CUSTOMER, "bye", "unused"), _at(12), CAUSE))
+    return life
+
+
+def _at(months: float) -> datetime:
+    return NOW + 14 * DAY + months * 30 * DAY
+
+
+def _paid(it: Subscription, number: int) -> Step:
+    return payments_received.paid(it, _charge(it, number), POLICY, _at(number), CAUSE)
+
+
+def _charge(it: Subscription, number: int, outcome: ChargeOutcome = ChargeOutcome.PAID) -> Charge:
+    status = "paid" if outcome is ChargeOutcome.PAID else "open"
+    invoice = Invoice(f"in_{it.id}_{number}", f"T-{number}", status, it.amount, "usd", "https://pay.example/in")
+    decline = None if outcome is ChargeOutcome.PAID else Decline("insufficient_funds")
+    return Charge(outcome, invoice, decline, f"sub_{it.id}", _at(number), _at(number + 1))
+
+
+def _report(with_facts: _Took, without: _Took) -> str:
+    head = f"{'milliseconds a write':<22}{'with facts':>12}{'without':>12}{'more':>9}"
+    steps = [_line(name, with_facts.median(name), without.median(name)) for name in with_facts.by_step]
+    return "\n".join([head, *steps, _line("a life of a year", with_facts.life, without.life)])
+
+
+def _line(name: str, with_facts: float, without: float) -> str:
+    return f"{name:<22}{with_facts:>12.2f}{without:>12.2f}{(with_facts / without - 1) * 100:>8.1f}%"

@@ -1,0 +1,98 @@
+"""Whether what is recorded of the revenue adds up to what subscriptions are worth, and its correction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from domain.reconciliation.ports import RevenueDifference
+from domain.revenue.corrections import Recorded, corrections
+from domain.subscription.state import Subscription
+from storage.db.codec import state_from_json
+from storage.db.engine import transaction
+from storage.db.sql_files import sql_text
+from storage.revenue.facts import movement_row
+from storage.schema.revenue_tables import mrr_movements
+from storage.schema.tables import customers, journal, subscriptions
+
+DIFFERING = Path(__file__).parent / "sql" / "differing.sql"
+MAX_LISTED = 1000
+
+
+class RevenueCheck:
+    """Compares movements with subscriptions."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def differences(self, *, limit: int = MAX_LISTED) -> Sequence[RevenueDifference]:
+        """The first subscriptions whose movements do not add up to what they are worth.
+
+        A step writes both in one transaction, so that one that is under way is not found here.
+        """
+        async with transaction(self._engine) as connection:
+            rows = await connection.execute(sql_text(DIFFERING), {"limit": limit})
+            return [
+                RevenueDifference(str(row.subscription), row.tenant, row.currency, row.recorded, row.worth)
+                for row in rows
+            ]
+
+    async def correct(self, subscription: str) -> None:
+        """Adds the movements that are missing; does nothing if it adds up by now."""
+        async with transaction(self._engine) as connection:
+            it = await _locked(connection, UUID(subscription))
+            if it is None:
+                return
+            found = corrections(await _recorded(connection, it), it)
+            if not found:
+                return
+            place = await _place(connection, it)
+            rows = [movement_row(it, it, place.at, place.position + number, each) for number, each in enumerate(found)]
+            await connection.execute(insert(mrr_movements).values(rows))
+
+
+async def _locked(connection: AsyncConnection, id_: UUID) -> Subscription | None:
+    """The subscription as it stands; its steps wait until the transaction ends."""
+    stored = (
+        select(subscriptions.c.state)
+        .join_from(customers, subscriptions, subscriptions.c.customer == customers.c.id)
+        .where(subscriptions.c.id == id_)
+        .with_for_update(key_share=True, of=[customers, subscriptions])
+    )
+    state = (await connection.execute(stored)).scalar()
+    return None if state is None else state_from_json(state)
+
+
+async def _recorded(connection: AsyncConnection, it: Subscription) -> Recorded:
+    moved = mrr_movements.c
+    paused = func.sum(-moved.delta).filter(moved.kind.in_(["pause", "resume"]))
+    sums = select(func.coalesce(func.sum(moved.delta), 0), func.coalesce(paused, 0)).where(
+        moved.subscription == UUID(it.id), moved.currency == it.currency
+    )
+    worth, held = (await connection.execute(sums)).one()
+    return Recorded(int(worth), int(held))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a correction goes: after everything that is there."""
+
+    at: datetime
+    position: int
+
+
+async def _place(connection: AsyncConnection, it: Subscription) -> _Place:
+    moved, lines = mrr_movements.c, journal.c
+    latest = select(func.max(lines.at)).where(lines.subscription == UUID(it.id)).scalar_subquery()
+    last = (
+        select(func.max(moved.position))
+        .where(moved.subscription == UUID(it.id), moved.sequence == it.sequence)
+        .scalar_subquery()
+    )
+    row = (await connection.execute(select(func.coalesce(latest, it.created_at), func.coalesce(last, -1)))).one()
+    return _Place(row[0], row[1] + 1)

@@ -1,0 +1,89 @@
+"""Movements add up to what subscriptions are worth; if not, that is found and corrected."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from domain.reconciliation.ports import RevenueDifference
+from domain.revenue.amounts import annual
+from domain.subscription.lifecycle import Status
+from domain.subscription.state import Pause, Subscription
+from storage.revenue.check import RevenueCheck
+from tests.builders import FREE, NOW, PRO, a_paid_subscription, in_status
+from tests.storage.ledger import Ledger, a_step, later
+
+WORTH = 12 * 4900
+
+
+async def stored(ledger: Ledger, name: str, it: Subscription) -> Subscription:
+    """A subscription that was a trial and is *it* now."""
+    trial = await ledger.sign_up(name)
+    it = replace(it, id=trial.id, customer=trial.customer, sequence=2)
+    await ledger.save(a_step(it, at=NOW + timedelta(days=1)))
+    return it
+
+
+@pytest.mark.parametrize(
+    "it",
+    [
+        *(in_status(status) for status in Status),
+        a_paid_subscription().choosing(FREE),
+        a_paid_subscription().choosing(PRO),
+        replace(in_status(Status.PAUSED), pause=Pause(NOW, counts=True)),
+    ],
+    ids=lambda it: f"{it.status}-{it.plan}",
+)
+async def test_the_database_and_the_rules_agree_on_what_a_subscription_is_worth(
+    ledger: Ledger, it: Subscription
+) -> None:
+    it = await stored(ledger, "ada", it)
+    check = RevenueCheck(ledger.engine)
+    assert await check.differences() == []
+
+    await ledger.run("delete from mrr_movements")
+
+    worth = annual(it)
+    expected = [RevenueDifference(it.id, "default", "usd", 0, worth)] if worth else []
+    assert await check.differences() == expected
+
+
+async def test_a_difference_is_corrected_once_after_everything_that_is_there(ledger: Ledger) -> None:
+    it = await stored(ledger, "ada", a_paid_subscription())
+    # As if an earlier release had changed the plan.
+    await ledger.run("update mrr_movements set after = 1200, delta = 1200")
+    check = RevenueCheck(ledger.engine)
+    assert [(each.recorded, each.worth) for each in await check.differences()] == [(1200, WORTH)]
+
+    await asyncio.gather(check.correct(it.id), check.correct(it.id))
+
+    assert await check.differences() == []
+    rows = await ledger.rows("select sequence, position, kind, before, after, at from mrr_movements order by position")
+    assert [row["kind"] for row in rows] == ["new", "expansion"]
+    assert rows[1] == {
+        "sequence": 2,
+        "position": 1,
+        "kind": "expansion",
+        "before": 1200,
+        "after": WORTH,
+        "at": NOW + timedelta(days=1),
+    }
+
+
+async def test_the_next_step_after_a_correction_moves_on_from_it(ledger: Ledger) -> None:
+    it = await stored(ledger, "ada", a_paid_subscription())
+    await ledger.run("delete from mrr_movements")
+    check = RevenueCheck(ledger.engine)
+    await check.correct(it.id)
+
+    await ledger.save(a_step(later(it, status=Status.CANCELED)))
+
+    rows = await ledger.rows("select kind, delta from mrr_movements order by sequence")
+    assert [tuple(row.values()) for row in rows] == [("opening", WORTH), ("churn", -WORTH)]
+    assert await check.differences() == []
+
+
+async def test_a_subscription_that_is_unknown_needs_no_correction(ledger: Ledger) -> None:
+    await RevenueCheck(ledger.engine).correct("10000000-0000-4000-8000-000000000000")
+    assert await ledger.count("mrr_movements") == 0
