@@ -1,4 +1,4 @@
-"""The usage roll-up: activities that send late notices, sample gauges, compute statistics and remove old data."""
+"""The roll-up: activities that send late notices, sample gauges, sum up revenue and usage, and remove old data."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ from temporalio import activity
 
 from activities.failures import as_temporal_failures
 from domain.entitlements.ports import UsageNoticeSender, UsageRollUp
+from domain.revenue.ports import RevenueRollUp
 
 
 @dataclass(frozen=True)
@@ -20,9 +21,10 @@ class LateNotices:
 class RollUpActivities:
     """The activities of the roll-up; one per worker. Each is safe to repeat at any time."""
 
-    def __init__(self, notices: UsageNoticeSender, roll_up: UsageRollUp) -> None:
+    def __init__(self, notices: UsageNoticeSender, roll_up: UsageRollUp, revenue: RevenueRollUp) -> None:
         self._notices = notices
         self._roll_up = roll_up
+        self._revenue = revenue
 
     @activity.defn(name="tell_usage_notices")
     async def send_late_notices(self) -> LateNotices:
@@ -45,8 +47,13 @@ class RollUpActivities:
 
     @activity.defn(name="take_usage_statistics")
     async def compute_usage_statistics(self) -> int:
-        """Sum up usage by plan and feature. Idempotent: replaces what is stored for these six hours."""
+        """Sum up revenue by day, and usage by plan and feature. Idempotent: replaces what is stored of the same time.
+
+        Both are in one activity, so that runs which began before revenue was recorded replay.
+        """
         with as_temporal_failures():
+            await self._revenue.roll_up()
+            activity.heartbeat()
             return await self._roll_up.compute_statistics(alive=activity.heartbeat)
 
     @activity.defn(name="forget_old_usage")

@@ -16,6 +16,7 @@ from configuration.settings import (
     DatabaseSettings,
     EverySetting,
     ImportSettings,
+    MetricsSettings,
     MigrateSettings,
     PushSettings,
     Settings,
@@ -53,6 +54,7 @@ class Process(StrEnum):
     RECONCILE = "tenure reconcile"
     USAGE_ROLLUP = "tenure usage rollup"
     USAGE_STATS = "tenure usage stats"
+    METRICS_CHECK = "tenure metrics check"
     IMPORT = "tenure import"
     WEBHOOKS = "tenure webhooks"
     WEBHOOK_LIST = "tenure webhooks list"
@@ -71,6 +73,7 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.RECONCILE: MigrateSettings,
     Process.USAGE_ROLLUP: TemporalSettings,
     Process.USAGE_STATS: DatabaseSettings,
+    Process.METRICS_CHECK: MetricsSettings,
     Process.IMPORT: ImportSettings,
     Process.WEBHOOKS: WebhookSettings,
     Process.WEBHOOK_LIST: DatabaseSettings,
@@ -103,6 +106,8 @@ def load_settings(
     process: Literal[Process.KEYS, Process.WEBHOOK_LIST, Process.CATALOG_DIFF, Process.USAGE_STATS],
     env_file: Path = ...,
 ) -> DatabaseSettings: ...
+@overload
+def load_settings(process: Literal[Process.METRICS_CHECK], env_file: Path = ...) -> MetricsSettings: ...
 @overload
 def load_settings(process: Literal[Process.USAGE_ROLLUP], env_file: Path = ...) -> TemporalSettings: ...
 @overload

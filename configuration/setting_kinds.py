@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
 from configuration.mail_addresses import mail_address
+from configuration.timezones import is_timezone
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SHORTEST_SECRET_KEY, FEWEST_LETTERS = 32, 10
@@ -138,6 +139,12 @@ def _logo(path: Path) -> Path:
     return path
 
 
+def _timezone(name: str) -> str:
+    if not is_timezone(name):
+        raise ValueError(f"must be a time zone like Europe/Berlin, not {name!r}")
+    return name
+
+
 def _split(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
@@ -161,3 +168,4 @@ Sender = Annotated[str, AfterValidator(_sender)]
 HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
 ExistingFile = Annotated[Path, AfterValidator(_file)]
 Logo = Annotated[Path, AfterValidator(_file), AfterValidator(_logo)]
+Timezone = Annotated[str, AfterValidator(_timezone)]

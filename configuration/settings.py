@@ -18,6 +18,7 @@ from configuration.setting_kinds import (
     SmtpUrl,
     StripeAccountId,
     StripeKey,
+    Timezone,
     WebAddress,
     WebhookSecrets,
 )
@@ -140,7 +141,17 @@ class ImportSettings(OfferSettings, StripeSettings, DatabaseSettings, TemporalSe
     """Settings of `tenure import`."""
 
 
-class ApiSettings(SiteSettings, OfferSettings, StripeSettings, DatabaseSettings, TemporalSettings):
+class ZoneSettings(Settings):
+    """Whose days and months the figures are."""
+
+    timezone: Timezone = "UTC"
+
+
+class MetricsSettings(ZoneSettings, DatabaseSettings):
+    """Settings of `tenure metrics check`."""
+
+
+class ApiSettings(ZoneSettings, SiteSettings, OfferSettings, StripeSettings, DatabaseSettings, TemporalSettings):
     """Settings of `tenure api`."""
 
     stripe_webhook_secrets: WebhookSecrets = Field(
@@ -154,7 +165,7 @@ class ApiSettings(SiteSettings, OfferSettings, StripeSettings, DatabaseSettings,
     api_port: int = Field(default=8000, ge=1, le=65535)
 
 
-class WorkerSettings(SiteSettings, StripeSettings, DatabaseSettings, TemporalSettings):
+class WorkerSettings(ZoneSettings, SiteSettings, StripeSettings, DatabaseSettings, TemporalSettings):
     """Settings of `tenure worker`."""
 
     smtp_url: SmtpUrl = Field(description="the mail server, like smtp+starttls://user:password@host:587")

@@ -266,10 +266,10 @@ def _worker_activities(
         replace(provider, metering=MeteringAhead(provider.metering, ground.simulator)),
         mailer,
         policy,
+        # Nothing is in flight for long here.
+        composition.WorkerOptions(second_look_delay=0.2),
         # A subscription that is restored has a clock of its own, like all others.
         restart_client=restart_client,
-        # Nothing is in flight for long here.
-        second_look_delay=0.2,
     )
 
 

@@ -44,6 +44,7 @@ from services.webhooks.backfill import Backfill
 from services.webhooks.delivery import Delivery
 from services.webhooks.late_reversals import LateReversals
 from storage.reconciliation import Reconciliations
+from storage.revenue.roll_up import RevenueRollUpRecords
 from storage.subscriptions.customer_changes import CustomerChanges
 from storage.subscriptions.mails import MailRecords
 from storage.subscriptions.read_model import Subscriptions
@@ -110,16 +111,27 @@ def webhook_backfill(client: Client, engine: AsyncEngine, provider: Provider) ->
 # The worker
 
 
+@dataclass(frozen=True)
+class WorkerOptions:
+    """How the activities of a worker do their work."""
+
+    reports_at_once: int = CONCURRENCY
+    """Usage reports that may run concurrently."""
+    second_look_delay: float = SECOND_LOOK_DELAY
+    """Seconds between the two looks of reconciliation, in which what is in flight arrives."""
+    timezone: str = "UTC"
+    """Whose days revenue is summed up by."""
+
+
 def worker_activities(
     client: Client,
     engine: AsyncEngine,
     provider: Provider,
     mailer: Mailer,
     policy: Policy | None,
+    options: WorkerOptions = WorkerOptions(),
     *,
-    reports_at_once: int = CONCURRENCY,
     restart_client: Client | None = None,
-    second_look_delay: float = SECOND_LOOK_DELAY,
 ) -> WorkerActivities:
     """Return all activities, on one database, one provider and one mail server.
 
@@ -129,9 +141,8 @@ def worker_activities(
         provider: the payment provider.
         mailer: sends the mails.
         policy: for lost workflows whose own policy is unknown.
-        reports_at_once: usage reports that may run concurrently.
+        options: how they do their work.
         restart_client: the client that restarts lost workflows, if not *client*.
-        second_look_delay: seconds between the two looks of reconciliation, in which what is in flight arrives.
 
     """
     records, mails, changes = SubscriptionRecords(engine), TemporalMailDispatcher(client), CustomerChanges(engine)
@@ -144,13 +155,17 @@ def worker_activities(
         confirmations=ConfirmationActivities(provider.confirmations),
         adoption=AdoptionActivities(provider.agreements, provider.handover),
         customers=CustomerActivities(changes, customers, provider.contacts, customers, mail_address),
-        metering=MeteringActivities(UsageReports(engine), provider.metering, at_once=reports_at_once),
+        metering=MeteringActivities(UsageReports(engine), provider.metering, at_once=options.reports_at_once),
         inbox=InboxActivities(webhook_delivery(client, engine, provider), webhook_backfill(client, engine, provider)),
         reconciliation=_reconciliation(
-            client, engine, provider, Restorer(restart_client or client, policy), second_look_delay
+            client, engine, provider, Restorer(restart_client or client, policy), options.second_look_delay
         ),
         mail=MailActivities(MailRecords(engine), mailer),
-        roll_up=RollUpActivities(UsageNotifier(UsageNotices(engine), mails), UsageRollUpRecords(engine)),
+        roll_up=RollUpActivities(
+            UsageNotifier(UsageNotices(engine), mails),
+            UsageRollUpRecords(engine),
+            RevenueRollUpRecords(engine, options.timezone),
+        ),
     )
 
 

@@ -65,6 +65,8 @@ class AppDependencies:
 
     embed_origins: tuple[str, ...] = ()
     """Sites that may show the billing pages in a frame."""
+    timezone: str = "UTC"
+    """Whose days and months figures are of."""
 
     @property
     def entitlement_rules(self) -> EntitlementRules:

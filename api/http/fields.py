@@ -3,8 +3,6 @@
 import re
 import unicodedata
 from datetime import UTC, datetime
-from functools import cache
-from importlib.resources import files
 from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -23,6 +21,7 @@ from pydantic import (
 )
 
 from configuration.mail_addresses import mail_address
+from configuration.timezones import is_timezone
 from domain.entitlements.usage import MAX_KEY_LENGTH
 from domain.errors import Rejected
 from domain.provider.identifiers import is_provider_id
@@ -43,8 +42,6 @@ _LANGUAGE = re.compile(
 )
 """A BCP 47 language tag (RFC 5646)."""
 _POSIX_ENCODING = re.compile(r"[.@].*")
-_PSEUDO_ZONES = frozenset({"Factory", "localtime", "posixrules"})
-"""Names for "not set" and for the machine's own setting."""
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 METADATA_KEYS, METADATA_KEY_LENGTH, METADATA_VALUE_LENGTH = 50, 40, 500
 
@@ -66,17 +63,6 @@ def _email(address: str) -> str:
         return mail_address(address)
     except ValueError as error:
         raise ValueError(f"this is not an email address: {error}") from None
-
-
-@cache
-def _timezones() -> frozenset[str]:
-    """The zones of the IANA database that we ship, as machines differ in what they have installed."""
-    return frozenset((files("tzdata") / "zones").read_text("ascii").split()) - _PSEUDO_ZONES
-
-
-def is_timezone(name: str) -> bool:
-    """True if *name* is an IANA zone, and not one that stands for the machine's own setting."""
-    return name in _timezones()
 
 
 def _timezone(name: str) -> str:

@@ -1,8 +1,8 @@
 """Whether what is recorded of the revenue adds up to what subscriptions are worth, and its correction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -12,15 +12,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.reconciliation.ports import RevenueDifference
 from domain.revenue.corrections import Recorded, corrections
+from domain.revenue.figures import PeriodLength, following
 from domain.subscription.state import Subscription
 from storage.db.codec import state_from_json
-from storage.db.engine import transaction
-from storage.db.sql_files import sql_text
+from storage.db.engine import sql_text, transaction
 from storage.revenue.facts import movement_row
+from storage.revenue.figures import Range, RevenueFigures
 from storage.schema.revenue_tables import mrr_movements
 from storage.schema.tables import customers, journal, subscriptions
 
 DIFFERING = Path(__file__).parent / "sql" / "differing.sql"
+MONTH_ENDS = DIFFERING.with_name("month_ends.sql")
 MAX_LISTED = 1000
 
 
@@ -96,3 +98,44 @@ async def _place(connection: AsyncConnection, it: Subscription) -> _Place:
     )
     row = (await connection.execute(select(func.coalesce(latest, it.created_at), func.coalesce(last, -1)))).one()
     return _Place(row[0], row[1] + 1)
+
+
+@dataclass(frozen=True)
+class MonthDifference:
+    """A month whose figures are not what the movements add up to; amounts are annual, in minor units."""
+
+    tenant: str
+    currency: str
+    month: date
+    start: int
+    moved: int
+    end: int
+    movements: int
+    """What there was at its end, by the movements."""
+
+
+async def month_differences(engine: AsyncEngine, timezone: str) -> list[MonthDifference]:
+    """Compares the figures of all months with the movements: they read sums by day, where there are some.
+
+    What a month starts with and what moved in it must be what it ends with, and that what the movements add up to.
+    """
+    async with transaction(engine) as connection:
+        rows = (await connection.execute(sql_text(MONTH_ENDS), {"timezone": timezone})).all()
+    ends: dict[tuple[str, str], dict[date, int]] = {}
+    for row in rows:
+        ends.setdefault((row.tenant, row.currency), {})[row.month] = row.annual
+    figures = RevenueFigures(engine, timezone)
+    return [each for (tenant, currency), known in ends.items() for each in await _of(figures, tenant, currency, known)]
+
+
+async def _of(figures: RevenueFigures, tenant: str, currency: str, known: Mapping[date, int]) -> list[MonthDifference]:
+    months = Range(currency, min(known), following(max(known), PeriodLength.MONTH))
+    found, by_movements = [], 0
+    for period in await figures.periods(tenant, months):
+        by_movements = known.get(period.first_day, by_movements)
+        moved = sum(figure.annual for figure in period.moved.values())
+        if not period.start + moved == period.end == by_movements:
+            found.append(
+                MonthDifference(tenant, currency, period.first_day, period.start, moved, period.end, by_movements)
+            )
+    return found

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Index,
@@ -120,4 +121,27 @@ recoveries = Table(
     Index("ix_recoveries_tenant_began_at", "tenant", "began_at"),
     # A subscription has one at a time.
     Index("uq_recoveries_open", "subscription", unique=True, postgresql_where=text("outcome = 'open'")),
+)
+
+mrr_daily = Table(
+    "mrr_daily",
+    METADATA,
+    Column("tenant", Text, primary_key=True),
+    Column("day", Date, primary_key=True, doc="in the zone of `mrr_roll_up`"),
+    Column("currency", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("end_kind", Text, primary_key=True, doc="empty: none"),
+    Column("plan", Text, primary_key=True),
+    Column("from_plan", Text, primary_key=True),
+    Column("before", BigInteger, nullable=False, doc="the sum of all movements of the day"),
+    Column("after", BigInteger, nullable=False),
+    Column("payers_before", Integer, nullable=False, doc="movements with an amount before"),
+    Column("payers_after", Integer, nullable=False, doc="movements with an amount after"),
+)
+
+mrr_roll_up = Table(
+    "mrr_roll_up",
+    METADATA,
+    Column("timezone", Text, primary_key=True, doc="whose days the sums are of; there is one row"),
+    Column("recorded_until", _MOMENT, nullable=False, doc="every movement recorded before is in `mrr_daily`"),
 )

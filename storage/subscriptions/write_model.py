@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -27,6 +27,15 @@ from storage.usage.downgrade_fit import UsageFit
 
 _UNCHANGEABLE = frozenset({"id", "tenant", "customer", "created_at"})
 """Columns that later steps do not change."""
+# Built once: every step locks.
+_LOCKED_CUSTOMER = select(customers.c.id).where(customers.c.id == bindparam("customer")).with_for_update(key_share=True)
+# The subscription is locked as well, so that it is read as of the lock and not as of the statement's start.
+_LOCKED_SUBSCRIPTION = (
+    select(subscriptions.c.state)
+    .join_from(customers, subscriptions, subscriptions.c.customer == customers.c.id)
+    .where(customers.c.id == bindparam("customer"), subscriptions.c.id == bindparam("subscription"))
+    .with_for_update(key_share=True, of=[customers, subscriptions])
+)
 
 
 class SubscriptionRecords:
@@ -151,18 +160,11 @@ async def _lock(connection: AsyncConnection, it: Subscription) -> Subscription |
     Otherwise two that write the same new subscription at once both miss its row, and the second is told that the
     customer already has a subscription: its own.
     """
-    # The subscription is locked as well, so that it is read as of the lock and not as of the statement's start.
-    stored = (
-        select(subscriptions.c.state)
-        .join_from(customers, subscriptions, subscriptions.c.customer == customers.c.id)
-        .where(customers.c.id == UUID(it.customer), subscriptions.c.id == UUID(it.id))
-        .with_for_update(key_share=True, of=[customers, subscriptions])
-    )
-    row = (await connection.execute(stored)).one_or_none() if it.sequence > 1 else None
+    ids = {"customer": UUID(it.customer), "subscription": UUID(it.id)}
+    row = (await connection.execute(_LOCKED_SUBSCRIPTION, ids)).one_or_none() if it.sequence > 1 else None
     if row is not None:
         return state_from_json(row.state)
-    locked = select(customers.c.id).where(customers.c.id == UUID(it.customer)).with_for_update(key_share=True)
-    if (await connection.execute(locked)).first() is None:
+    if (await connection.execute(_LOCKED_CUSTOMER, ids)).first() is None:
         raise _unknown(it.customer)
     return None
 

@@ -21,6 +21,7 @@ GROUPS: Final[dict[str, str]] = {
     "keys": "Create API keys.",
     "webhooks": "List webhooks from the payment provider, and deliver them again.",
     "usage": "Roll up and show usage, and report overage.",
+    "metrics": "Check the figures of revenue.",
 }
 COMMANDS: Final[dict[str, Command]] = {
     "catalog check": Command(
@@ -85,6 +86,11 @@ COMMANDS: Final[dict[str, Command]] = {
         "usage_report",
         "report",
         "Report overage to the payment provider, and list what could not be reported.",
+    ),
+    "metrics check": Command(
+        "metrics",
+        "check",
+        "Check that revenue adds up: by subscription, and month by month; status 1 if it does not.",
     ),
     "webhooks list": Command("webhooks", "show", "List the newest webhooks and the outcome of each."),
     "webhooks replay": Command(

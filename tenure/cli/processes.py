@@ -19,7 +19,7 @@ from storage.catalog.catalogs import Catalogs
 from tenure.cli.connections import payment_provider
 from worker import composition
 from worker.build import WorkerActivities
-from worker.composition import ProviderLimits
+from worker.composition import ProviderLimits, WorkerOptions
 
 
 def payments_a_second(settings: WorkerSettings) -> float:
@@ -60,6 +60,7 @@ async def api_dependencies(
             brand=Brand(settings.brand_name, settings.website, settings.support_email or "", settings.brand_colour),
             logo=settings.brand_logo,
             presentation=load_presentation(settings.catalog),
+            timezone=settings.timezone,
         )
 
 
@@ -75,7 +76,12 @@ async def worker_activities(
     policy = None if settings.policy is None else load_policy(settings.policy)
     async with payment_provider(settings) as provider:
         yield composition.worker_activities(
-            client, engine, provider, mailer(settings), policy, reports_at_once=_limits(settings).reports_at_once
+            client,
+            engine,
+            provider,
+            mailer(settings),
+            policy,
+            WorkerOptions(_limits(settings).reports_at_once, timezone=settings.timezone),
         )
 
 

@@ -11,8 +11,9 @@ from uuid import UUID, uuid5
 
 from temporalio.client import Client
 
-from api.http.fields import is_timezone, language_tag
+from api.http.fields import language_tag
 from configuration.mail_addresses import mail_address
+from configuration.timezones import is_timezone
 from domain.catalog.plans import Catalog, Selection
 from domain.errors import GatewayUnavailable, Rejected, TenureError
 from domain.formatting import moment

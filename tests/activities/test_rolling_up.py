@@ -40,11 +40,21 @@ class Teller:
         return 1
 
 
+@dataclass
+class Sums:
+    """The sums of revenue by day."""
+
+    brought_up_to_date: int = 0
+
+    async def roll_up(self) -> None:
+        self.brought_up_to_date += 1
+
+
 async def test_all_gauges_are_sampled_with_a_heartbeat_per_page() -> None:
     book, environment, beats = Book(), ActivityEnvironment(), []
     environment.on_heartbeat = lambda *details: beats.append(details)
 
-    assert await environment.run(RollUpActivities(Teller(), book).sample_gauges) == 30
+    assert await environment.run(RollUpActivities(Teller(), book, Sums()).sample_gauges) == 30
 
     assert book.asked == [None, ("t", "c", "1"), ("t", "c", "2")]
     assert beats == [(10, ("t", "c", "1")), (20, ("t", "c", "2"))]
@@ -54,16 +64,18 @@ async def test_another_attempt_continues_where_the_previous_one_stopped() -> Non
     book, environment = Book(), ActivityEnvironment()
     environment.info = replace(environment.info, heartbeat_details=[20, ["t", "c", "2"]])
 
-    assert await environment.run(RollUpActivities(Teller(), book).sample_gauges) == 30
+    assert await environment.run(RollUpActivities(Teller(), book, Sums()).sample_gauges) == 30
 
     assert book.asked == [("t", "c", "2")]
 
 
 async def test_long_operations_send_heartbeats() -> None:
-    activities, environment, beats = RollUpActivities(Teller(), Book()), ActivityEnvironment(), []
+    sums = Sums()
+    activities, environment, beats = RollUpActivities(Teller(), Book(), sums), ActivityEnvironment(), []
     environment.on_heartbeat = lambda *details: beats.append(details)
 
     assert await environment.run(activities.forget_old_usage) == {"events": 7, "samples": 1}
     assert await environment.run(activities.compute_usage_statistics) == 4
-    assert len(beats) == 2
+    assert len(beats) == 3
+    assert sums.brought_up_to_date == 1
     assert await ActivityEnvironment().run(activities.send_late_notices) == LateNotices(3, 1)

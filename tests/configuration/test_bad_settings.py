@@ -129,6 +129,10 @@ WEAK: dict[str, tuple[dict[str, str], str]] = {
         {"TENURE_BRAND_COLOUR": "teal"},
         "TENURE_BRAND_COLOUR must be a colour in six hex digits, like #0f766e",
     ),
+    "a time zone by its letters": (
+        {"TENURE_TIMEZONE": "CEST"},
+        "TENURE_TIMEZONE must be a time zone like Europe/Berlin, not 'CEST'",
+    ),
     "a misspelt name": (
         {"TENURE_STRIPE_WEBHOOK_SECRET": "hunter2"},
         "TENURE_STRIPE_WEBHOOK_SECRET is not a setting: did you mean TENURE_STRIPE_WEBHOOK_SECRETS?",

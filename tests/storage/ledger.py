@@ -46,6 +46,8 @@ TABLES = (
     "mrr_movements",
     "subscription_outcomes",
     "recoveries",
+    "mrr_daily",
+    "mrr_roll_up",
 )
 
 

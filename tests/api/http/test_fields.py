@@ -2,7 +2,8 @@
 
 import pytest
 
-from api.http.fields import is_timezone, language_tag
+from api.http.fields import language_tag
+from configuration.timezones import is_timezone
 from localization.formats import locale_of
 
 

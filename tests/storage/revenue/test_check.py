@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -10,7 +10,8 @@ from domain.reconciliation.ports import RevenueDifference
 from domain.revenue.amounts import annual
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Pause, Subscription
-from storage.revenue.check import RevenueCheck
+from storage.revenue.check import RevenueCheck, month_differences
+from storage.revenue.roll_up import RevenueRollUpRecords
 from tests.builders import FREE, NOW, PRO, a_paid_subscription, in_status
 from tests.storage.ledger import Ledger, a_step, later
 
@@ -87,3 +88,23 @@ async def test_the_next_step_after_a_correction_moves_on_from_it(ledger: Ledger)
 async def test_a_subscription_that_is_unknown_needs_no_correction(ledger: Ledger) -> None:
     await RevenueCheck(ledger.engine).correct("10000000-0000-4000-8000-000000000000")
     assert await ledger.count("mrr_movements") == 0
+
+
+# Month by month
+
+
+async def test_months_that_were_summed_up_are_what_the_movements_add_up_to(ledger: Ledger) -> None:
+    it = await stored(ledger, "ada", a_paid_subscription())
+    await ledger.save(a_step(later(it).choosing(PRO), at=NOW + timedelta(days=70)))
+    await ledger.run("update mrr_movements set recorded_at = now() - interval '1 hour'")
+    await RevenueRollUpRecords(ledger.engine, "UTC").roll_up()
+    assert await month_differences(ledger.engine, "UTC") == []
+
+    await ledger.run("update mrr_daily set after = after + 12 where kind = 'new'")
+
+    found = await month_differences(ledger.engine, "UTC")
+    assert [(each.month, each.end - each.movements) for each in found] == [
+        (date(2026, 3, 1), 12),
+        (date(2026, 4, 1), 12),
+        (date(2026, 5, 1), 12),
+    ]

@@ -102,7 +102,7 @@ class World:
             inbox=InboxActivities(nothing, nothing),
             reconciliation=ReconcileActivities(nothing, nothing, nothing, nothing),
             mail=MailActivities(self.records, self.mail_server),
-            roll_up=RollUpActivities(nothing, nothing),
+            roll_up=RollUpActivities(nothing, nothing, nothing),
         )
 
     async def sign_up(

@@ -1,0 +1,268 @@
+"""Figures of revenue, from movements and from their sums by day."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from domain.catalog.plans import Interval
+from domain.revenue.figures import ChurnGroup, Figure, Period, PeriodLength
+from domain.subscription.ends import EndKind
+from domain.subscription.lifecycle import Status
+from domain.subscription.state import Pause, Subscription
+from storage.revenue.figures import Range, RevenueFigures, Standing
+from storage.revenue.roll_up import RevenueRollUpRecords
+from tests.builders import FREE, PRO, a_recovery
+from tests.storage.ledger import Ledger, a_step, later
+
+YEAR, PRO_YEAR = 12 * 4900, 12 * 19900
+QUARTER = Range("usd", date(2026, 1, 1), date(2026, 4, 1))
+SINCE_EVER = "update mrr_movements set recorded_at = now() - interval '1 hour'"
+
+
+def on(month: int, day: int = 10, hour: int = 12) -> datetime:
+    return datetime(2026, month, day, hour, tzinfo=UTC)
+
+
+async def goes_on(ledger: Ledger, it: Subscription, at: datetime, **changes: object) -> Subscription:
+    it = later(it, **changes)
+    await ledger.save(a_step(it, at=at))
+    return it
+
+
+async def pays(ledger: Ledger, name: str, at: datetime, **changes: object) -> Subscription:
+    it = await ledger.sign_up(name)
+    return await goes_on(ledger, it, at, status=Status.ACTIVE, agreement_ref=f"sub_{name}", **changes)
+
+
+async def a_quarter(ledger: Ledger) -> None:
+    """Four customers: one upgrades and leaves, one pauses, one is lost and comes back, one has a year's plan."""
+    ada = await pays(ledger, "ada", on(1))
+    ada = later(ada).choosing(PRO)
+    await ledger.save(a_step(ada, at=on(2)))
+    await goes_on(ledger, ada, on(3), status=Status.CANCELED, end_kind=EndKind.CUSTOMER)
+    grace = await pays(ledger, "grace", on(1))
+    grace = await goes_on(ledger, grace, on(2), status=Status.PAUSED, pause=Pause(on(2)))
+    await goes_on(ledger, grace, on(3, 5), status=Status.ACTIVE, pause=None)
+    eve = await pays(ledger, "eve", on(1, 20))
+    await goes_on(ledger, eve, on(2, 20), status=Status.CANCELED, end_kind=EndKind.NONPAYMENT)
+    await pays(ledger, "eve", on(3, 20))
+    await pays(ledger, "bob", on(2, 1), interval=Interval.YEAR, amount=49000)
+
+
+def shown(period: Period) -> Mapping[str, Figure]:
+    return {kind: figure for kind, figure in period.moved.items() if figure != Figure()}
+
+
+@pytest.fixture(params=["movements", "sums", "both"])
+async def figures(request: pytest.FixtureRequest, ledger: Ledger) -> RevenueFigures:
+    """The figures of a quarter: read from movements, from sums by day, or from sums and what came after them."""
+    await a_quarter(ledger)
+    if request.param == "both":
+        await ledger.run(f"{SINCE_EVER} where at < '2026-02-15'")
+    elif request.param == "sums":
+        await ledger.run(SINCE_EVER)
+    if request.param != "movements":
+        await RevenueRollUpRecords(ledger.engine, "UTC").roll_up()
+        assert await ledger.count("mrr_daily") > 0
+    return RevenueFigures(ledger.engine, "UTC")
+
+
+async def test_what_moved_in_each_month_leads_from_its_start_to_its_end(figures: RevenueFigures) -> None:
+    january, february, march = await figures.periods("default", QUARTER)
+
+    assert (january.start, january.end, january.customers) == (0, 3 * YEAR, 3)
+    assert shown(january) == {"new": Figure(3 * YEAR, 3)}
+    assert shown(february) == {
+        "new": Figure(49000, 1),
+        "expansion": Figure(PRO_YEAR - YEAR, 1),
+        "pause": Figure(-YEAR, 1),
+        "churn": Figure(-YEAR, 1),
+    }
+    assert (february.paused, february.customers) == (YEAR, 2)
+    assert shown(march) == {
+        "resume": Figure(YEAR, 1),
+        "churn": Figure(-PRO_YEAR, 1),
+        "reactivation": Figure(YEAR, 1),
+    }
+    assert (march.start, march.end, march.paused, march.customers) == (february.end, 2 * YEAR + 49000, 0, 3)
+    for period in (january, february, march):
+        assert period.start + sum(each.annual for each in period.moved.values()) == period.end
+
+
+async def test_churn_is_told_apart_by_who_ended_it(figures: RevenueFigures) -> None:
+    _, february, march = await figures.periods("default", QUARTER)
+
+    assert february.churn_by[ChurnGroup.INVOLUNTARY] == Figure(-YEAR, 1)
+    assert march.churn_by[ChurnGroup.VOLUNTARY] == Figure(-PRO_YEAR, 1)
+    assert february.churn_by[ChurnGroup.VOLUNTARY] == march.churn_by[ChurnGroup.INVOLUNTARY] == Figure()
+
+
+async def test_a_range_begins_with_what_was_there_before(figures: RevenueFigures) -> None:
+    [march] = await figures.periods("default", replace(QUARTER, first=date(2026, 3, 1)))
+
+    assert (march.start, march.end) == (PRO_YEAR + 49000, 2 * YEAR + 49000)
+
+
+async def test_in_figures_of_a_plan_a_change_enters_one_and_leaves_the_other(figures: RevenueFigures) -> None:
+    _, starter, _ = await figures.periods("default", replace(QUARTER, plan="starter"))
+    _, pro, after = await figures.periods("default", replace(QUARTER, plan="professional"))
+
+    assert starter.moved["leaving"] == Figure(-YEAR, 1)
+    assert (starter.start, starter.end, starter.customers) == (3 * YEAR, 49000, 1)
+    assert pro.moved["entering"] == Figure(PRO_YEAR, 1)
+    assert (pro.start, pro.end, pro.customers, after.end, after.customers) == (0, PRO_YEAR, 1, 0, 0)
+    assert starter.start + sum(each.annual for each in starter.moved.values()) == starter.end
+
+
+async def test_periods_may_be_days_and_years(figures: RevenueFigures) -> None:
+    days = await figures.periods("default", Range("usd", date(2026, 2, 9), date(2026, 2, 12), PeriodLength.DAY))
+    [year] = await figures.periods("default", Range("usd", date(2026, 1, 1), date(2027, 1, 1), PeriodLength.YEAR))
+
+    assert [day.end - day.start for day in days] == [0, PRO_YEAR - 2 * YEAR, 0]
+    assert (year.start, year.end, year.moved["new"].customers) == (0, 2 * YEAR + 49000, 4)
+
+
+async def test_another_currency_and_another_tenant_have_figures_of_their_own(figures: RevenueFigures) -> None:
+    for tenant, currency in (("default", "eur"), ("other", "usd")):
+        periods = await figures.periods(tenant, replace(QUARTER, currency=currency))
+        assert [(each.start, each.end, shown(each)) for each in periods] == [(0, 0, {})] * 3
+
+
+# Where customers and time are counted with care
+
+
+async def test_a_customer_who_moves_twice_the_same_way_in_a_month_is_one(ledger: Ledger) -> None:
+    it = await pays(ledger, "ada", on(1))
+    for day, quantity in ((2, 2), (3, 3)):
+        it = await goes_on(ledger, it, on(2, day), quantity=quantity, amount=quantity * 4900)
+
+    _, february, _ = await RevenueFigures(ledger.engine, "UTC").periods("default", QUARTER)
+
+    assert february.moved["expansion"] == Figure(2 * YEAR, 1)
+
+
+async def test_a_month_is_one_of_the_chosen_zone(ledger: Ledger) -> None:
+    await pays(ledger, "ada", on(1, 31, 23))
+
+    for zone, month in (("UTC", 0), ("Europe/Berlin", 1)):
+        periods = await RevenueFigures(ledger.engine, zone).periods("default", QUARTER)
+        assert [each.moved["new"].customers for each in periods].index(1) == month
+
+
+async def test_a_switch_moves_between_plans_and_is_no_figure_of_all(ledger: Ledger) -> None:
+    it = await pays(ledger, "ada", on(1))
+    await goes_on(ledger, it, on(2), plan="twin")
+    figures = RevenueFigures(ledger.engine, "UTC")
+
+    _, of_all, _ = await figures.periods("default", QUARTER)
+    _, of_twin, _ = await figures.periods("default", replace(QUARTER, plan="twin"))
+
+    assert shown(of_all) == {}
+    assert of_twin.moved["entering"] == Figure(YEAR, 1)
+
+
+# Sums by day
+
+
+async def test_a_movement_that_comes_late_is_summed_up_with_its_day(ledger: Ledger) -> None:
+    await a_quarter(ledger)
+    await ledger.run(SINCE_EVER)
+    roll_up, figures = RevenueRollUpRecords(ledger.engine, "UTC"), RevenueFigures(ledger.engine, "UTC")
+    await roll_up.roll_up()
+    await pays(ledger, "late", on(1))
+    before = await figures.periods("default", QUARTER)
+
+    await ledger.run(f"{SINCE_EVER} where recorded_at > now() - interval '1 minute'")
+    await ledger.run("update mrr_roll_up set recorded_until = recorded_until - interval '2 hours'")
+    await roll_up.roll_up()
+
+    assert await figures.periods("default", QUARTER) == before
+    assert before[0].moved["new"] == Figure(4 * YEAR, 4)
+
+
+async def test_sums_are_made_again_for_another_zone_and_not_used_until_then(ledger: Ledger) -> None:
+    await pays(ledger, "ada", on(1, 31, 23))
+    await ledger.run(SINCE_EVER)
+    await RevenueRollUpRecords(ledger.engine, "UTC").roll_up()
+    berlin = RevenueFigures(ledger.engine, "Europe/Berlin")
+    expected = await berlin.periods("default", QUARTER)
+
+    await RevenueRollUpRecords(ledger.engine, "Europe/Berlin").roll_up()
+
+    assert await berlin.periods("default", QUARTER) == expected
+    assert await ledger.rows("select day from mrr_daily") == [{"day": date(2026, 2, 1)}]
+    assert await ledger.rows("select timezone from mrr_roll_up") == [{"timezone": "Europe/Berlin"}]
+
+
+async def test_what_an_open_transaction_may_still_record_is_not_passed_over(ledger: Ledger) -> None:
+    async with ledger.engine.begin() as connection:
+        [(began,)] = await connection.exec_driver_sql("select now()")
+        await RevenueRollUpRecords(ledger.engine, "UTC").roll_up()
+        [row] = await ledger.rows("select recorded_until from mrr_roll_up")
+
+    until = row["recorded_until"]
+    assert isinstance(until, datetime)
+    assert until <= began
+
+
+async def test_rolling_up_again_changes_nothing(ledger: Ledger) -> None:
+    await a_quarter(ledger)
+    await ledger.run(SINCE_EVER)
+    roll_up = RevenueRollUpRecords(ledger.engine, "UTC")
+    await roll_up.roll_up()
+    before = await ledger.rows("select * from mrr_daily order by mrr_daily::text")
+
+    await ledger.run("update mrr_roll_up set recorded_until = '2026-01-01'")
+    await roll_up.roll_up()
+
+    assert await ledger.rows("select * from mrr_daily order by mrr_daily::text") == before
+
+
+# What there is now
+
+
+async def test_what_there_is_now_by_kind(ledger: Ledger) -> None:
+    await pays(ledger, "ada", on(1))
+    leaving = await pays(ledger, "grace", on(1))
+    await goes_on(ledger, leaving, on(1), cancel_at=on(2))
+    owing = await pays(ledger, "eve", on(1))
+    await goes_on(ledger, owing, on(1), status=Status.PAST_DUE, recovery=a_recovery())
+    resting = await pays(ledger, "bob", on(1))
+    await goes_on(ledger, resting, on(1), status=Status.PAUSED, pause=Pause(on(1)))
+    await ledger.sign_up("trial")
+    await ledger.save(a_step(later(await ledger.sign_up("free"), status=Status.ACTIVE).choosing(FREE)))
+    dear = await ledger.sign_up("dear")
+    await ledger.save(a_step(later(dear, status=Status.ACTIVE).choosing(PRO)))
+    figures = RevenueFigures(ledger.engine, "UTC")
+
+    assert await figures.standing("default") == [
+        Standing(
+            "usd",
+            annual=3 * YEAR + PRO_YEAR,
+            committed=2 * YEAR + PRO_YEAR,
+            at_risk=YEAR,
+            paused=YEAR,
+            trialing=YEAR,
+            customers=4,
+        )
+    ]
+    [pro] = await figures.standing("default", "professional")
+    assert (pro.annual, pro.customers) == (PRO_YEAR, 1)
+    assert await figures.standing("other") == []
+
+
+async def test_figures_reach_as_far_as_the_subscription_that_is_furthest_ahead(ledger: Ledger) -> None:
+    figures = RevenueFigures(ledger.engine, "UTC")
+    nothing = await figures.extent("default")
+    assert (nothing.latest, nothing.since, nothing.currencies) == (nothing.today, None, ())
+
+    ahead = datetime.now(UTC) + timedelta(days=400)
+    await pays(ledger, "ada", on(1))
+    await pays(ledger, "grace", ahead)
+    extent = await figures.extent("default")
+
+    assert (extent.latest, extent.since, extent.currencies) == (ahead.date(), date(2026, 1, 10), ("usd",))
+    await ledger.run("update mrr_movements set sequence = 0 where at < '2026-02-01'")
+    assert (await figures.extent("default")).since == extent.today
