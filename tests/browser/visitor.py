@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, CDPSession, ConsoleMessage, Page, Response
 
+from localization.languages import languages
+
 AXE = Axe()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 WIDTHS = (1280, 320)
@@ -64,7 +66,8 @@ class Visitor:
         await self._control.send("Emulation.setScriptExecutionDisabled", {"value": not on})
 
     def _note(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
+        # A page may well be a 404 or a 410, which the browser notes.
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
             self._complaints.append(message.text)
 
     # Ways
@@ -75,10 +78,23 @@ class Visitor:
         await self.page.goto(address if "//" in address else self._origin + address)
 
     async def presses(self, name: str, role: Any = "button") -> None:
-        """Press a button or a link by what it says."""
+        """Press a button or a link by what it says in English."""
         self._loaded.clear()
-        await self.page.get_by_role(role, name=name, exact=True).first.click()
+        await self.page.get_by_role(role, name=self.says(name), exact=True).first.click()
         await self.page.wait_for_load_state()
+
+    async def chooses(self, name: str) -> None:
+        await self.page.get_by_label(self.says(name)).check()
+
+    async def pays(self, card: str = "pm_card_visa") -> None:
+        """Pay on the provider's page with a card."""
+        await self.page.get_by_label("Test card").select_option(card)
+        await self.page.get_by_role("button").first.click()
+        await self.page.wait_for_load_state()
+
+    def says(self, sentence: str) -> str:
+        """How a sentence of the pages reads in the visitor's language."""
+        return languages()[self.language].words.gettext(sentence)
 
     async def text(self) -> str:
         return str(await self.page.locator("body").inner_text())
@@ -88,7 +104,7 @@ class Visitor:
     async def sees(self, state: str, *words: str) -> None:
         """Check the page at hand in every look, and that it says *words*; *state* names it."""
         shown = await self.text()
-        for said in words:
+        for said in map(self.says, words):
             assert said in shown, f"{state}: {said!r} is not in\n{shown}"
         assert await self.page.locator("html").get_attribute("lang") == self.language
         await self._weighs_little(state)
@@ -110,7 +126,7 @@ class Visitor:
         assert foreign == [], state
         loaded = [one for one in self._loaded if one.status == 200]
         assert len(loaded) <= MOST_REQUESTS, (state, Counter(one.url for one in loaded))
-        weight = sum([len(await one.body()) for one in loaded])
+        weight = sum([int(await one.header_value("content-length") or 0) for one in loaded])
         assert weight <= MOST_BYTES, (state, weight)
 
     async def _has_no_sideways_scroll(self, state: str, width: int) -> None:
