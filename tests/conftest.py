@@ -15,6 +15,9 @@ from temporalio.worker.workflow_sandbox import _runner
 from tests.harness import workflow_coverage
 from tests.harness.typed import Forker
 
+# Next to nothing of what is imported and collected is garbage.
+gc.disable()
+
 pytest_plugins = ["tests.harness.stack_plugin"]
 
 HERE = Path(__file__).parent
@@ -37,12 +40,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: LONGEST.isdisjoint(item.path.relative_to(HERE).parts))
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
     """Thousands of tests and modules are there now and stay: the garbage collector need not go through them again."""
     gc.collect()
     gc.freeze()
     # Hundreds of objects are made for each test, and few stay.
     gc.set_threshold(2_000, 10, 50)
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
