@@ -52,6 +52,8 @@ class Occasion(StrEnum):
     """The paid plan or trial is over, and the customer continues on the free plan."""
     REFUNDED = "refunded"
     """A payment was refunded."""
+    PURCHASE_REFUSED = "purchase_refused"
+    """A purchase on a hosted page could no longer begin, and was undone."""
     USAGE_WARNING = "usage_warning"
     """A limit of the plan is nearly reached."""
     USAGE_LIMIT = "usage_limit"
@@ -110,6 +112,7 @@ FACTS: Final[Mapping[str, str]] = {
     "refunded_in_all": "minor units refunded of that payment in total; missing: this is the first refund",
     "amount_paid": "minor units that were paid with the refunded invoice; missing: unknown",
     "is_full_refund": "yes or no: whether the whole invoice was refunded",
+    "refusal": "why a purchase could not begin: already_subscribed, trial_used, plan_gone or another code",
     "meter_name": "what is counted, for people: 'API calls'",
     "used": "how much was used, '9000'",
     "limit": "the plan's limit, '10000'",
@@ -147,6 +150,7 @@ REQUIRED_FACTS: Final[Mapping[Occasion, frozenset[str]]] = {
     Occasion.RESUMED: frozenset({"plan_name"}),
     Occasion.MOVED_TO_FREE: frozenset({"plan_name", "old_plan_name"}),
     Occasion.REFUNDED: frozenset({"plan_name", "currency", "refund_amount", "is_full_refund"}),
+    Occasion.PURCHASE_REFUSED: frozenset({"plan_name", "refusal"}),
     Occasion.USAGE_WARNING: frozenset({"plan_name", "meter_name", "used", "limit", "percent"}),
     Occasion.USAGE_LIMIT: frozenset({"plan_name", "meter_name", "used", "limit", "percent"}),
     Occasion.BILLING_LINK: frozenset({"plan_name"}),

@@ -11,7 +11,6 @@ from typing import Protocol
 
 from domain.catalog.plans import Item
 from domain.customers import Contact
-from domain.money import Money
 from domain.provider.agreements import Agreement, AgreementPage, KnownCustomer, NewAgreement
 from domain.provider.events import ObjectOwner, PastEvents, ProviderEvent
 from domain.provider.hints import EventKind
@@ -111,11 +110,10 @@ class Purchases(Protocol):
         """Mark the customer that a page has created as ours, with their language. Safe to repeat."""
         ...
 
-    async def undo_purchase(self, page_ref: str, *, key: str) -> Money | None:
+    async def undo_purchase(self, page_ref: str, *, key: str) -> Reversal | None:
         """End what a completed page has bought, and give back what was paid for it, however late it is repeated.
 
-        The card is removed, unless it is the customer's default. Returns the amount that was given back; None: nothing
-        had been paid.
+        The card is removed, unless it is the customer's default. Returns the refund; None: nothing had been paid.
         """
         ...
 

@@ -35,7 +35,8 @@ def _key(reversal: Reversal) -> str:
     return f"{reversal.ref}/{reversal.status if reversal.status is not None else reversal.amount}"
 
 
-def _with(subscription: Subscription, reversal: Reversal) -> tuple[str, ...]:
+def known_with(subscription: Subscription, reversal: Reversal) -> tuple[str, ...]:
+    """The reversals that have been processed, this one included."""
     return (*subscription.known_reversals, _key(reversal))[-KEPT:]
 
 
@@ -77,7 +78,7 @@ def end_by(subscription: Subscription, reversal: Reversal, policy: Policy) -> En
 def after_the_end(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
     """A reversal after the end: it is recorded, and a refund is mailed, nothing else."""
     # A canceled subscription allows no events, so only its known reversals change.
-    known = _with(subscription, reversal)
+    known = known_with(subscription, reversal)
     after = replace(subscription, sequence=subscription.sequence + 1, known_reversals=known)
     if reversal.kind is ReversalKind.REFUND:
         return _refund_step(after, reversal, _refunded_before(subscription, reversal), now, cause)
@@ -87,7 +88,7 @@ def after_the_end(subscription: Subscription, reversal: Reversal, now: datetime,
 
 def refunded(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
     """A payment was refunded in full or in part."""
-    after = subscription.after(Event.NOTED, known_reversals=_with(subscription, reversal))
+    after = subscription.after(Event.NOTED, known_reversals=known_with(subscription, reversal))
     return _refund_step(after, reversal, _refunded_before(subscription, reversal), now, cause)
 
 
@@ -155,13 +156,13 @@ def _access_due(subscription: Subscription) -> Access:
 def dispute_noted(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
     """The bank only inquires, or its decision changes nothing here: recorded, nothing else."""
     entry = Entry("dispute_noted", now, f"Dispute: {reversal.status}", cause, _details(reversal))
-    after = subscription.after(Event.NOTED, known_reversals=_with(subscription, reversal))
+    after = subscription.after(Event.NOTED, known_reversals=known_with(subscription, reversal))
     return Step(after, (entry,), reversal=reversal)
 
 
 def dispute_closed(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
     """The bank has decided; what was paused continues where it was."""
-    known = _with(subscription, reversal)
+    known = known_with(subscription, reversal)
     after = subscription.after(
         Event.DISPUTE_CLOSED, dispute=None, known_reversals=known, **_after_dispute(subscription, now)
     )

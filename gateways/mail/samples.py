@@ -101,6 +101,11 @@ def _payments() -> Iterator[SampleFacts]:
     yield Occasion.REFUNDED, "in-part-again", again
     rest = {**back, "is_full_refund": "yes", "refund_amount": "7503", "refunded_in_all": "12503"}
     yield Occasion.REFUNDED, "the-rest", rest
+    paid = {"refund_amount": "19900", "card_brand": "visa", "card_last4": "4242"}
+    yield Occasion.PURCHASE_REFUSED, "already-subscribed", {**paid, "refusal": "already_subscribed"}
+    yield Occasion.PURCHASE_REFUSED, "trial-used", {"refusal": "trial_used"}
+    yield Occasion.PURCHASE_REFUSED, "plan-gone", {**paid, "refusal": "plan_gone"}
+    yield Occasion.PURCHASE_REFUSED, "otherwise", {"refusal": "card_declined"}
 
 
 def _access() -> Iterator[SampleFacts]:

@@ -29,7 +29,7 @@ from gateways.stripe.usage import StripeUsage
 def stripe_provider(client: stripe.StripeClient) -> Provider:
     """The ports of the payment provider on one Stripe account."""
     items, invoices, cards = StripeItems(client), StripeInvoices(client), StripeCards(client)
-    carried_usage = StripeCarriedUsage(client)
+    carried_usage, reversals = StripeCarriedUsage(client), StripeReversals(client, invoices)
     confirmations = StripeConfirmations(client, invoices)
     pending = StripePendingChanges(client, invoices, confirmations)
     unapplied = StripeUnappliedChanges(client, invoices)
@@ -40,7 +40,7 @@ def stripe_provider(client: stripe.StripeClient) -> Provider:
     return Provider(
         wallets=cards,
         contacts=StripeCustomers(client),
-        purchases=StripePurchases(client, items, invoices),
+        purchases=StripePurchases(client, items, invoices, reversals),
         charges=StripeCharges(client, items, invoices, carried_usage),
         changes=changes,
         quotes=StripeQuotes(client, items, unapplied, own_proration),
@@ -49,7 +49,7 @@ def stripe_provider(client: stripe.StripeClient) -> Provider:
         agreements=StripeAgreements(client),
         handover=StripeHandover(client),
         metering=StripeUsage(client),
-        reversals=StripeReversals(client, invoices),
+        reversals=reversals,
         owners=StripeOwners(client, invoices),
         history=StripeEventHistory(client),
     )

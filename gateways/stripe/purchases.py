@@ -13,13 +13,13 @@ from stripe.params.checkout import SessionCreateParams, SessionCreateParamsLineI
 
 from domain.customers import Contact
 from domain.errors import GatewayRefused
-from domain.money import Money
-from domain.provider.payments import NO_SUCH_THING
+from domain.provider.payments import NO_SUCH_THING, Reversal, ReversalKind
 from domain.provider.purchases import Purchase, PurchaseList, PurchaseOrder, PurchasePage, PurchaseStatus
 from gateways.stripe import mapping, metadata
 from gateways.stripe.billing import StripeInvoices, cancel
 from gateways.stripe.errors import MISSING, translated
 from gateways.stripe.items import StripeItems
+from gateways.stripe.reversals import StripeReversals
 
 PAGE = 100
 CARDS = ["setup_intent", "subscription"]
@@ -37,11 +37,18 @@ LOCALES = frozenset({
 class StripePurchases:
     """The port `Purchases`."""
 
-    def __init__(self, client: stripe.StripeClient, items: StripeItems, invoices: StripeInvoices) -> None:
+    def __init__(
+        self,
+        client: stripe.StripeClient,
+        items: StripeItems,
+        invoices: StripeInvoices,
+        reversals: StripeReversals,
+    ) -> None:
         self._client = client
         self._api = client.v1
         self._items = items
         self._invoices = invoices
+        self._reversals = reversals
 
     async def open_purchase(self, order: PurchaseOrder, *, key: str) -> PurchasePage:
         async def ask(under: str) -> stripe.checkout.Session:
@@ -93,7 +100,7 @@ class StripePurchases:
 
     # What can no longer begin
 
-    async def undo_purchase(self, page_ref: str, *, key: str) -> Money | None:
+    async def undo_purchase(self, page_ref: str, *, key: str) -> Reversal | None:
         session = await self._session(page_ref)
         bought = _purchase_of(session)
         with translated():
@@ -105,7 +112,7 @@ class StripePurchases:
                 await self._remove_card(bought, key)
         return given_back
 
-    async def _give_back(self, invoice_ref: str, bought: Purchase, key: str) -> Money | None:
+    async def _give_back(self, invoice_ref: str, bought: Purchase, key: str) -> Reversal | None:
         invoice = await self._invoices.get(invoice_ref)
         await self._return_credit(invoice, bought.customer_ref, key)
         charge_ref = mapping.latest_charge(invoice)
@@ -119,9 +126,8 @@ class StripePurchases:
         except stripe.InvalidRequestError as error:
             if error.code not in NOTHING_LEFT:
                 raise
-        charge = (await self._api.charges.retrieve_async(charge_ref)).to_dict()
-        amount = charge.get("amount_refunded") or 0
-        return Money(amount, charge["currency"]) if amount else None
+        refund = await self._reversals.reversal(ReversalKind.REFUND, charge_ref)
+        return refund if refund.amount else None
 
     async def _return_credit(self, invoice: dict[str, Any], customer_ref: str, key: str) -> None:
         """Puts back what the invoice took from the customer's balance, once."""

@@ -69,6 +69,7 @@ FULL_FACTS = {
     "resumes_at": "2027-02-01T09:00:00Z",
     "refund_amount": "5000",
     "is_full_refund": "no",
+    "refusal": "already_subscribed",
     "meter_name": "API calls",
     "used": "9000",
     "limit": "10000",

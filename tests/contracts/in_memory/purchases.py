@@ -4,8 +4,7 @@ from datetime import datetime, timedelta
 
 from domain.customers import Contact
 from domain.errors import GatewayRefused
-from domain.money import Money
-from domain.provider.payments import NO_SUCH_THING
+from domain.provider.payments import NO_SUCH_THING, Reversal, ReversalKind
 from domain.provider.purchases import (
     BillingDetails,
     Purchase,
@@ -105,7 +104,7 @@ class InMemoryPurchases(InMemoryWallets):
         person.clock = self.books.clock_of(contact.external_id)
 
     @once
-    async def undo_purchase(self, page_ref: str, *, key: str) -> Money | None:
+    async def undo_purchase(self, page_ref: str, *, key: str) -> Reversal | None:
         bought = await self.purchase(page_ref)
         page, person = self.sold[page_ref], self.person(bought.customer_ref)
         deal, was_undone, page.is_undone = page.deal, page.is_undone, True
@@ -116,7 +115,12 @@ class InMemoryPurchases(InMemoryWallets):
         deal.ended, bill = True, deal.bills[0]
         person.credit += 0 if was_undone else bill.total - bill.due
         bill.refunded = bill.due
-        return Money(bill.refunded, bill.currency) if bill.refunded else None
+        if not bill.refunded:
+            return None
+        refunded, currency = bill.refunded, bill.currency
+        return Reversal(
+            ReversalKind.REFUND, bill.charge, bill.ref, refunded, currency, is_full=True, agreement_ref=deal.ref
+        )
 
     async def completed_purchases(self, since: datetime, cursor: str | None) -> PurchaseList:
         done = [ref for ref, page in reversed(self.sold.items()) if page.is_complete and page.opened >= since]
