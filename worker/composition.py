@@ -35,19 +35,27 @@ from gateways.stripe.provider import stripe_provider
 from gateways.stripe.webhooks import Recipient, StripeEvents
 from services.customer_dispatcher import CustomerDispatcher
 from services.mail_dispatcher import TemporalMailDispatcher
+from services.purchases import PurchaseService
 from services.reconciliation.healing import Healer
 from services.reconciliation.inspection import SECOND_LOOK_DELAY, Inspection
 from services.reconciliation.restore import Restorer
 from services.reconciliation.stuck_mails import StuckMailsInspection
+from services.sign_up import SignUpService
 from services.usage_notifier import UsageNotifier
 from services.webhooks.backfill import Backfill
 from services.webhooks.delivery import Delivery
 from services.webhooks.late_reversals import LateReversals
+from services.webhooks.purchase_events import PurchaseEvents
+from services.webhooks.sweeps import Sweeps
+from storage.catalog.current import CatalogInForce
+from storage.purchases import PurchaseRecords
 from storage.reconciliation import Reconciliations
 from storage.revenue.roll_up import RevenueRollUpRecords
 from storage.subscriptions.customer_changes import CustomerChanges
+from storage.subscriptions.customers import Customers, Trials
 from storage.subscriptions.mails import MailRecords
 from storage.subscriptions.read_model import Subscriptions
+from storage.subscriptions.sign_ups import SignUps
 from storage.subscriptions.write_model import SubscriptionRecords
 from storage.usage.notices import UsageNotices
 from storage.usage.overage_reports import UsageReports
@@ -92,6 +100,24 @@ def mailer(brand: Brand, *, smtp_url: str, sender: str, public_url: str, secret_
     return MailDelivery(MailRenderer(brand), SmtpMailer(smtp_url), sender, links_of_mails(public_url, secret_key))
 
 
+# Purchases
+
+
+def purchases(client: Client, engine: AsyncEngine, provider: Provider) -> PurchaseService:
+    """Return what opens hosted pages, and takes completed ones over."""
+    subscriptions = Subscriptions(engine)
+    return PurchaseService(
+        provider.purchases,
+        PurchaseRecords(engine),
+        SignUpService(client, SignUps(engine), Customers(engine), subscriptions, Trials(engine)),
+        SubscriptionRecords(engine),
+        subscriptions,
+        subscriptions,
+        TemporalMailDispatcher(client),
+        CatalogInForce(engine),
+    )
+
+
 # Webhooks
 
 
@@ -100,7 +126,8 @@ def webhook_delivery(client: Client, engine: AsyncEngine, provider: Provider) ->
     late_reversals = LateReversals(
         provider.reversals, Subscriptions(engine), SubscriptionRecords(engine), TemporalMailDispatcher(client)
     )
-    return Delivery(client, Inbox(engine), RoutingIndex(engine), provider.owners, late_reversals)
+    bought = PurchaseEvents(purchases(client, engine, provider))
+    return Delivery(client, Inbox(engine), RoutingIndex(engine), provider.owners, late_reversals, bought)
 
 
 def webhook_backfill(client: Client, engine: AsyncEngine, provider: Provider) -> Backfill:
@@ -157,6 +184,11 @@ def worker_activities(
         customers=CustomerActivities(changes, customers, provider.contacts, customers, mail_address),
         metering=MeteringActivities(UsageReports(engine), provider.metering, at_once=options.reports_at_once),
         inbox=InboxActivities(webhook_delivery(client, engine, provider), webhook_backfill(client, engine, provider)),
+        metering=MeteringActivities(UsageReports(engine), provider.metering, at_once=reports_at_once),
+        inbox=InboxActivities(
+            Sweeps(webhook_delivery(client, engine, provider), purchases(client, engine, provider)),
+            webhook_backfill(client, engine, provider),
+        ),
         reconciliation=_reconciliation(
             client, engine, provider, Restorer(restart_client or client, policy), options.second_look_delay
         ),

@@ -1,11 +1,12 @@
 """The ports of webhooks: the stored events, where they belong, and their delivery."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
 from domain.provider.events import Directory, KeptEvent, PastEvent, ProviderEvent, Routing
+from domain.purchases.ports import PurchaseState
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,22 @@ class SubscriptionAddresses(Protocol):
 
     async def look_up(self, customer_refs: Iterable[str], agreement_refs: Iterable[str]) -> Directory:
         """All subscriptions of these customers and agreements, in any status."""
+        ...
+
+
+class CompletedPurchases(Protocol):
+    """Purchases on hosted pages."""
+
+    async def known(self, page_refs: Collection[str]) -> set[str]:
+        """Those of these pages that belong to a purchase."""
+        ...
+
+    async def settle(self, page_ref: str) -> PurchaseState:
+        """Take a purchase over if its page is completed, and return what has become of it. Safe to repeat.
+
+        Raises:
+            TenureError: it was not taken over; try again later.
+        """
         ...
 
 

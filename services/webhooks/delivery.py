@@ -20,6 +20,7 @@ from domain.provider.ports import Owners
 from domain.webhooks.ports import Delivered, PendingEvents, SubscriptionAddresses
 from services.customer_dispatcher import start_customer_sync
 from services.webhooks.late_reversals import LateReversals
+from services.webhooks.purchase_events import PurchaseEvents
 from services.webhooks.routing import Route, needs_owner_lookup, route, with_owner
 from workflows.subscription.workflow import SubscriptionWorkflow
 
@@ -99,6 +100,7 @@ class Delivery:
         owners: asks the provider for the owner of an event's object, if the event does not name it; without it such
             events wait for a delivery that has it.
         late_reversals: records refunds and disputes of ended subscriptions; without it they are ignored.
+        purchases: takes over what was bought on hosted pages; without it such events go to subscriptions.
 
     """
 
@@ -109,12 +111,14 @@ class Delivery:
         addresses: SubscriptionAddresses,
         owners: Owners | None = None,
         late_reversals: LateReversals | None = None,
+        purchases: PurchaseEvents | None = None,
     ) -> None:
         self._client = client
         self._inbox = inbox
         self._addresses = addresses
         self._owners = owners
         self._late_reversals = late_reversals
+        self._purchases = purchases
 
     async def deliver(self, messages: Sequence[KeptEvent], *, redelivered: bool = False) -> Delivered:
         """Deliver events to the subscriptions they concern; those of one subscription one after the other.
@@ -126,15 +130,21 @@ class Delivery:
             GatewayUnavailable: the database does not respond.
         """
         batch = Batch(asyncio.Semaphore(CONCURRENCY))
-        routes = await self._routes(messages, batch)
+        bought = await self._purchases.among(messages) if self._purchases is not None else []
+        of_purchases = {event.id for event in bought}
+        others = [message for message in messages if message.event.id not in of_purchases]
+        routes = await self._routes(others, batch)
         by_subscription: dict[str, list[ProviderEvent]] = defaultdict(list)
-        for message in messages:
+        for message in others:
             to = routes.get(message.event.id)
             if isinstance(to, str):
                 by_subscription[to].append(message.event)
             elif to is not None:
                 batch.verdicts[message.event.id] = to
-        await asyncio.gather(*(self._deliver_to(each, events, batch) for each, events in by_subscription.items()))
+        await asyncio.gather(
+            *(self._deliver_to(each, events, batch) for each, events in by_subscription.items()),
+            *(self._purchases.take_over(event, batch) for event in bought if self._purchases is not None),
+        )
         self._set_aside_undeliverable(messages, routes, batch)
         await self._inbox.mark_handled(batch.verdicts, redelivered=redelivered)
         left = [each for each in messages if each.event.id not in batch.verdicts]

@@ -3,7 +3,7 @@
 from sqlalchemy import Integer, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from domain.catalog.plans import Catalog
+from domain.catalog.plans import Catalog, Selection
 from storage.catalog.catalogs import catalog_from_json
 from storage.db.engine import transaction
 from storage.schema.usage_tables import catalog_versions
@@ -14,6 +14,26 @@ async def put_in_force(engine: AsyncEngine, name: str) -> None:
     it = catalog_versions
     async with transaction(engine) as connection:
         await connection.execute(it.update().where(it.c.name == name).values(in_force_since=func.clock_timestamp()))
+
+
+class CatalogInForce:
+    """Implements `domain.purchases.ports.PlansOnSale`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def sells(self, selection: Selection) -> bool:
+        """Of another product, or before any catalog is published, everything counts as sold."""
+        async with transaction(self._engine) as connection:
+            catalog = await in_force(connection)
+        if catalog is None or selection.catalog.rpartition("_v")[0] != catalog.product:
+            return True
+        plan = catalog.plans.get(selection.plan)
+        return (
+            plan is not None
+            and selection.interval in plan.prices
+            and selection.add_ons.keys() <= catalog.add_ons.keys()
+        )
 
 
 async def in_force(connection: AsyncConnection) -> Catalog | None:

@@ -48,6 +48,7 @@ TABLES = (
     "recoveries",
     "mrr_daily",
     "mrr_roll_up",
+    "purchases",
 )
 
 

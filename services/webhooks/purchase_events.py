@@ -1,0 +1,41 @@
+"""Events about purchases: a completed page is taken over, no subscription is told."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from domain.errors import GatewayUnavailable
+from domain.provider.events import Disposition, KeptEvent, ProviderEvent, Routing
+from domain.provider.hints import EventKind
+from domain.webhooks.ports import CompletedPurchases
+from services.webhooks.batch import Batch
+
+WITHIN = timedelta(seconds=15)
+"""How long a take-over may hold up the batch; it goes on, and the sweep finds what has become of it."""
+
+
+class PurchaseEvents:
+    """Takes over the purchases whose completed pages are reported. Safe to repeat."""
+
+    def __init__(self, purchases: CompletedPurchases) -> None:
+        self._purchases = purchases
+
+    async def among(self, messages: Sequence[KeptEvent]) -> list[ProviderEvent]:
+        """The events about pages on which somebody bought."""
+        given = [each.event for each in messages if each.event.news is EventKind.CARD_GIVEN]
+        known = await self._purchases.known({event.object_id for event in given}) if given else set()
+        return [event for event in given if event.object_id in known]
+
+    async def take_over(self, event: ProviderEvent, batch: Batch) -> None:
+        """Take one purchase over and note the outcome, or the failure."""
+        async with batch.limit:
+            with batch.recording_failure(event):
+                batch.verdicts[event.id] = await self._settle(event.object_id)
+
+    async def _settle(self, page_ref: str) -> Routing:
+        try:
+            async with asyncio.timeout(WITHIN.total_seconds()):
+                state = await self._purchases.settle(page_ref)
+        except TimeoutError as error:
+            raise GatewayUnavailable("the purchase was not taken over in time") from error
+        return Routing(Disposition.DELIVERED, f"delivered: purchase {state}")
