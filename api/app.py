@@ -25,7 +25,7 @@ from api.http.errors import add_error_handlers
 from api.http.middleware import BodyLimit, HeadRequests, JsonBodies, Observability, PlainRoutes
 from api.http.openapi import add_description
 from api.http.plain_routes import Endpoint, plain_route
-from api.payment_pages import billing_sessions, checkout, invoices, pay_link, portal
+from api.payment_pages import billing_sessions, checkout, invoices, pay_link, portal, purchase_return
 from api.subscriptions import lifecycle_commands, plan_commands
 from api.subscriptions import routes as subscriptions_routes
 from api.subscriptions.confirmations import ConfirmationProblem
@@ -56,6 +56,7 @@ ROUTERS = (
     billing_mail_links.router,
     billing_session_routes.router,
     billing_routes.router,  # behind the two before it: its path parameter matches theirs
+    purchase_return.router,
     assets.router,
     health.router,
     customers_routes.router,  # last: its path parameter matches anything below the prefix

@@ -76,6 +76,29 @@ class Product:
         """The URL of a checkout page that the customer has not completed yet."""
         return str((await self.post("/v1/checkout-sessions", {"subscription": subscription} | urls))["url"])
 
+    async def open_purchase(
+        self, external_id: str, *, plan: str = "starter", key: str | None = None, **more: Any
+    ) -> dict[str, Any]:
+        """The page on which somebody without a subscription buys one; *more* are further fields of the request."""
+        customer = {"external_id": external_id, "email": f"{external_id}@example.com"} | more.pop("customer", {})
+        urls = {"success_url": "https://product.example/welcome", "cancel_url": "https://product.example/plans"}
+        return await self.post("/v1/checkout-sessions", {"customer": customer, "plan": plan, **urls, **more}, key=key)
+
+    async def complete_page(self, url: str, payment_method: str = "pm_card_visa", **entered: str) -> str:
+        """Fill a checkout page in, authenticate if the bank asks, and return where it leads.
+
+        Raises:
+            RefusedError: the card was declined, or the page is over.
+        """
+        given = {"payment_method": payment_method, **entered}
+        async with httpx.AsyncClient(timeout=PATIENCE) as browser:
+            _check_page(await browser.get(url))
+            answer = await browser.post(url, data=given)
+            if answer.status_code == httpx.codes.OK:
+                answer = await browser.post(url, data=given | {"authentication": "complete"})
+        _check_page(answer)
+        return str(answer.headers["location"])
+
     async def open_portal(self, external_id: str) -> str:
         """The URL of the customer's portal."""
         return str((await self.post("/v1/portal-sessions", {"customer": external_id}))["url"])

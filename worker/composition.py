@@ -183,8 +183,6 @@ def worker_activities(
         adoption=AdoptionActivities(provider.agreements, provider.handover),
         customers=CustomerActivities(changes, customers, provider.contacts, customers, mail_address),
         metering=MeteringActivities(UsageReports(engine), provider.metering, at_once=options.reports_at_once),
-        inbox=InboxActivities(webhook_delivery(client, engine, provider), webhook_backfill(client, engine, provider)),
-        metering=MeteringActivities(UsageReports(engine), provider.metering, at_once=reports_at_once),
         inbox=InboxActivities(
             Sweeps(webhook_delivery(client, engine, provider), purchases(client, engine, provider)),
             webhook_backfill(client, engine, provider),

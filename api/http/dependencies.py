@@ -19,6 +19,7 @@ from domain.provider.ports import EventReader, Wallets
 from domain.subscription.policy import Policy
 from domain.subscription.ports import Records
 from services.mail_dispatcher import TemporalMailDispatcher
+from services.purchases import PurchaseService
 from services.sign_up import SignUpService
 from services.usage_notifier import UsageNotifier
 from storage.access.api_keys import ApiKeyCache, ApiKeys
@@ -54,6 +55,8 @@ class AppDependencies:
     deliver: Deliver
     """Delivers webhooks from the inbox to the workflows."""
     wallets: Wallets
+    purchases: PurchaseService
+    """Opens hosted pages, and takes completed ones over."""
     public_url: str
     secret_key: str
     brand: Brand

@@ -200,7 +200,8 @@ def _field_problem(where: Sequence[str | int], kind: str, message: str) -> Field
     if kind == "json_invalid":
         return FieldProblem(field="body", detail=f"{PYDANTIC_DETAILS[kind]} (at character {path[0] if path else 0})")
     detail = PYDANTIC_DETAILS.get(kind) or message.removeprefix("Value error, ")
-    steps = [str(step) for step in path if step != "[key]"]
+    # Steps in brackets are pydantic's own: keys of a mapping, and which of several models a body is.
+    steps = [str(step) for step in path if not str(step).startswith("[")]
     return FieldProblem(field=".".join(steps) or str(place), detail=detail[:1].lower() + detail[1:])
 
 

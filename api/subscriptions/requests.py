@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from api.http.fields import (
     Code,
@@ -216,6 +216,49 @@ class CreateCheckoutSessionRequest(PageRequest):
     cancel_url: WebAddress | None = Field(
         default=None, description="where the page redirects to if the customer leaves it"
     )
+
+
+class CreatePurchaseRequest(RequestModel):
+    """A page on which a customer without a subscription buys one, or gives a card for its trial."""
+
+    customer: CustomerRequest
+    plan: Code = Field(examples=["professional"])
+    interval: Interval = Interval.MONTH
+    quantity: Quantity = 1
+    add_ons: Annotated[dict[Code, Units], Field(max_length=50)] = Field(
+        default_factory=dict, description="units by add-on code", examples=[{"users": 2}]
+    )
+    trial_days: Annotated[int, Field(strict=True, ge=0, le=MAX_TRIAL_DAYS)] | None = Field(
+        default=None,
+        description="0 is paid on the page; otherwise the page only takes a card. Defaults to the plan's or the "
+        "policy's trial",
+        examples=[0],
+    )
+    metadata: Metadata = Field(default_factory=dict, examples=[{"campaign": "spring"}])
+    success_url: WebAddress = Field(
+        description="where the customer is sent once the subscription has begun; `{CHECKOUT_SESSION_ID}` becomes the "
+        "session's id",
+        examples=["https://product.example/welcome"],
+    )
+    cancel_url: WebAddress = Field(
+        description="where the page redirects to if the customer leaves it", examples=["https://product.example/plans"]
+    )
+
+
+CARD, PURCHASE = "[card]", "[purchase]"
+
+
+def _kind_of_checkout(body: object) -> str:
+    """What a request for a checkout session is about: a plan, or a customer in full, is a purchase."""
+    if isinstance(body, dict):
+        return PURCHASE if "plan" in body or isinstance(body.get("customer"), dict) else CARD
+    return PURCHASE if isinstance(body, CreatePurchaseRequest) else CARD
+
+
+CheckoutRequest = Annotated[
+    Annotated[CreateCheckoutSessionRequest, Tag(CARD)] | Annotated[CreatePurchaseRequest, Tag(PURCHASE)],
+    Discriminator(_kind_of_checkout),
+]
 
 
 class CreatePortalSessionRequest(PageRequest):

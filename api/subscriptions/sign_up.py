@@ -5,6 +5,7 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from api.http.auth import OPERATOR_ROLES, require_role
+from api.http.fields import RequestModel
 from api.subscriptions.command_context import CommandContext
 from api.subscriptions.requests import CreateSubscriptionRequest, CustomerRequest
 from domain.catalog.plans import Selection
@@ -31,7 +32,7 @@ def requested_sign_up(context: CommandContext, body: CreateSubscriptionRequest) 
     dependencies = context.dependencies
     selection = within_bounds(dependencies.catalog.select(body.plan, body.interval, body.quantity, body.add_ons))
     return SignUp(
-        _id_of(context, body),
+        id_of(context, body),
         context.caller.tenant,
         context.caller.actor,
         context.key,
@@ -61,7 +62,8 @@ def contact_of(customer: CustomerRequest, metadata: dict[str, str]) -> SignUpCon
     )
 
 
-def _id_of(context: CommandContext, body: CreateSubscriptionRequest) -> str:
+def id_of(context: CommandContext, body: RequestModel) -> str:
+    """Return the id of the subscription that a request asks for: the same for a repeat."""
     content = json.dumps(body.model_dump(mode="json"), sort_keys=True)
     return str(uuid5(NAMESPACE, f"{context.caller.tenant}/{context.sign_up_key}/{content}"))
 

@@ -22,7 +22,7 @@ from sandbox.serving import serve
 from sandbox.stack import Stack
 from tests.harness.catalogs import shipped_catalog, shipped_policy
 from tests.harness.patience import PATIENT
-from worker.composition import webhook_delivery
+from worker.composition import purchases, webhook_delivery
 
 PATH = "/webhooks/stripe"
 
@@ -65,6 +65,7 @@ async def an_api(stack: Stack, looked_up: Provider, client: Client) -> AsyncIter
         events=StripeEvents(["whsec_old", "whsec_new"]),
         deliver=webhook_delivery(client, stack.engine, looked_up).deliver,
         wallets=looked_up.wallets,
+        purchases=purchases(client, stack.engine, looked_up),
         public_url="http://127.0.0.1",
         secret_key="s" * 32,
         brand=Brand("Northwind", "http://127.0.0.1"),

@@ -22,7 +22,7 @@ from tests.harness.callers import Caller, a_sign_up, problem_of
 from tests.harness.catalogs import shipped_catalog, shipped_policy
 from tests.harness.names import a_name
 from tests.harness.patience import PATIENT
-from worker.composition import webhook_delivery
+from worker.composition import purchases, webhook_delivery
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 
@@ -132,6 +132,7 @@ async def cut_off(stack: Stack, looked_up: Provider) -> AsyncIterator[httpx.Asyn
         events=StripeEvents(["whsec_known"]),
         deliver=webhook_delivery(stack.client, engine, looked_up).deliver,
         wallets=looked_up.wallets,
+        purchases=purchases(stack.client, engine, looked_up),
         public_url="http://127.0.0.1",
         secret_key="s" * 32,
         brand=Brand("Northwind", "http://127.0.0.1"),

@@ -71,7 +71,7 @@ def _signed_up() -> str:
     """The id of whoever signs up: by their key and all that they ask for."""
     desk = SimpleNamespace(caller=SimpleNamespace(tenant="default"), sign_up_key="key-1")
     customer = {"external_id": "ada", "email": "ada@example.com"}
-    return sign_up._id_of(
+    return sign_up.id_of(
         cast("Any", desk), CreateSubscriptionRequest.model_validate({"customer": customer, "plan": "pro"})
     )
 
