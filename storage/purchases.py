@@ -100,6 +100,12 @@ class PurchaseRecords:
         async with transaction(self._engine) as connection:
             return list((await connection.execute(wanted.order_by(it.look_at).limit(limit))).scalars())
 
+    async def look_soon(self, page_refs: Collection[str]) -> None:
+        it = purchases.c
+        waiting = update(purchases).where(it.page_ref.in_(page_refs), it.state.in_(_WAITING))
+        async with transaction(self._engine) as connection:
+            await connection.execute(waiting.values(look_at=func.now()))
+
     async def keep_customer(self, wish: SignUp, customer_ref: str) -> str:
         it, contact = customers.c, wish.contact
         said = {"name": contact.name, "timezone": contact.timezone, "locale": contact.locale}

@@ -38,6 +38,7 @@ from services.mail_dispatcher import TemporalMailDispatcher
 from services.purchases import PurchaseService
 from services.reconciliation.healing import Healer
 from services.reconciliation.inspection import SECOND_LOOK_DELAY, Inspection
+from services.reconciliation.purchases import PurchaseInspection
 from services.reconciliation.restore import Restorer
 from services.reconciliation.stuck_mails import StuckMailsInspection
 from services.sign_up import SignUpService
@@ -205,4 +206,7 @@ def _reconciliation(
     comparison, mails = Reconciliations(engine), TemporalMailDispatcher(client)
     inspection = Inspection(client, provider.agreements, comparison, second_look_delay=second_look_delay)
     healer = Healer(client, inspection, restorer, comparison, provider.billing, SubscriptionRecords(engine), mails)
-    return ReconcileActivities(inspection, StuckMailsInspection(client, comparison), healer, comparison)
+    mails_and_purchases = PurchaseInspection(
+        StuckMailsInspection(client, comparison), provider.purchases, PurchaseRecords(engine), comparison
+    )
+    return ReconcileActivities(inspection, mails_and_purchases, healer, comparison)

@@ -80,6 +80,10 @@ class StoredPurchases(Protocol):
         """The pages that the sweep should look at now, those that have waited longest first."""
         ...
 
+    async def look_soon(self, page_refs: Collection[str]) -> None:
+        """Have the sweep look next at those of these pages that wait."""
+        ...
+
     async def keep_customer(self, wish: SignUp, customer_ref: str) -> str:
         """Return our id of a customer whose purchase was undone, and who is stored if they are not known yet."""
         ...

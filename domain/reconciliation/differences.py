@@ -50,6 +50,10 @@ class DifferenceKind(StrEnum):
     """The provider has an address for the customer that cannot receive mail; ours is unchanged."""
     CUSTOMER_NOT_TOLD = "customer_not_told"
     """The provider refuses the customer's new contact data."""
+    PURCHASE_WAITING = "purchase_waiting"
+    """A purchase was completed, and has neither begun nor been undone since."""
+    PURCHASE_UNKNOWN = "purchase_unknown"
+    """A purchase was completed at the provider that is not known here."""
     REVENUE_DIFFERS = "revenue_differs"
     """Its recorded movements do not add up to what it is worth."""
 
@@ -71,6 +75,9 @@ FOR_AN_OPERATOR = frozenset(
         # Only the customer knows their address, and only the provider why it refuses one.
         DifferenceKind.ADDRESS_UNUSABLE,
         DifferenceKind.CUSTOMER_NOT_TOLD,
+        # The sweep tries it again and again; whom an unknown one is for, only the product may know.
+        DifferenceKind.PURCHASE_WAITING,
+        DifferenceKind.PURCHASE_UNKNOWN,
     }
 )
 """Differences that no rule can decide."""

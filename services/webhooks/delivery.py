@@ -143,7 +143,7 @@ class Delivery:
                 batch.verdicts[message.event.id] = to
         await asyncio.gather(
             *(self._deliver_to(each, events, batch) for each, events in by_subscription.items()),
-            *(self._purchases.take_over(event, batch) for event in bought if self._purchases is not None),
+            *(self._take_over(event, batch) for event in bought),
         )
         self._set_aside_undeliverable(messages, routes, batch)
         await self._inbox.mark_handled(batch.verdicts, redelivered=redelivered)
@@ -231,6 +231,12 @@ class Delivery:
                 if event.id in batch.failures:
                     # The workflow's other events would fail too: they stay pending, and count as one failure.
                     return
+
+    async def _take_over(self, event: ProviderEvent, batch: Batch) -> None:
+        assert self._purchases is not None  # noqa: S101 - otherwise no event would be a purchase's
+        async with batch.limit:
+            with batch.recording_failure(event):
+                batch.verdicts[event.id] = await self._purchases.take_over(event.object_id)
 
     async def _deliver_one(self, subscription: str, event: ProviderEvent, customer: str) -> Routing | None:
         assert event.news is not None  # noqa: S101 - otherwise it would not be routed

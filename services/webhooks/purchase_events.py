@@ -8,7 +8,6 @@ from domain.errors import GatewayUnavailable
 from domain.provider.events import Disposition, KeptEvent, ProviderEvent, Routing
 from domain.provider.hints import EventKind
 from domain.webhooks.ports import CompletedPurchases
-from services.webhooks.batch import Batch
 
 WITHIN = timedelta(seconds=15)
 """How long a take-over may hold up the batch; it goes on, and the sweep finds what has become of it."""
@@ -26,13 +25,12 @@ class PurchaseEvents:
         known = await self._purchases.known({event.object_id for event in given}) if given else set()
         return [event for event in given if event.object_id in known]
 
-    async def take_over(self, event: ProviderEvent, batch: Batch) -> None:
-        """Take one purchase over and note the outcome, or the failure."""
-        async with batch.limit:
-            with batch.recording_failure(event):
-                batch.verdicts[event.id] = await self._settle(event.object_id)
+    async def take_over(self, page_ref: str) -> Routing:
+        """Take one purchase over and return the outcome.
 
-    async def _settle(self, page_ref: str) -> Routing:
+        Raises:
+            TenureError: it was not taken over; try again later.
+        """
         try:
             async with asyncio.timeout(WITHIN.total_seconds()):
                 state = await self._purchases.settle(page_ref)

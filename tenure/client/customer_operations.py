@@ -24,15 +24,20 @@ from tenure.client.subscriptions import (
 from tenure.client.values import Interval
 
 
-class SigningUp(TypedDict, total=False):
-    """Optional arguments of a sign-up."""
+class Buying(TypedDict, total=False):
+    """Optional arguments of a purchase."""
 
     interval: Interval
     quantity: int
     add_ons: Mapping[str, int]
     metadata: Mapping[str, str]
-    allow_another_trial: bool
     key: str
+
+
+class SigningUp(Buying, total=False):
+    """Optional arguments of a sign-up."""
+
+    allow_another_trial: bool
 
 
 def customer(core: Core, external_id: str) -> Steps[Customer]:
@@ -122,6 +127,41 @@ def checkout(
     """Open a page on which a signed-up customer gives a card."""
     body = body_of(customer=customer, success_url=success_url, cancel_url=cancel_url)
     return core.ask(Call("POST", "/v1/checkout-sessions", Checkout, body=body, key=new_key(), takes_time=True))
+
+
+def purchase(
+    core: Core,
+    person: Person,
+    plan: str,
+    *,
+    success_url: str,
+    cancel_url: str,
+    trial_days: int | None = None,
+    **more: Unpack[Buying],
+) -> Steps[Checkout]:
+    """Open a page on which a customer without a subscription buys one, or gives a card for its trial.
+
+    They are signed up once the page is completed, and not before.
+
+    Args:
+        core: the client's core.
+        person: who buys.
+        plan: its code.
+        success_url: where they go once the subscription has begun.
+        cancel_url: where they go if they leave the page.
+        trial_days: 0 is paid on the page; what plan and policy set if not given.
+        **more: interval, quantity, add_ons, metadata and key.
+
+    Raises:
+        Conflict: code `already_subscribed`, or `trial_used`.
+
+    """
+    said: dict[str, Any] = dict(more)
+    key = said.pop("key", None) or new_key()
+    of_customer(person.external_id)  # reject an id that could not be looked up afterwards
+    said |= {"trial_days": trial_days, "success_url": success_url, "cancel_url": cancel_url}
+    body = body_of(customer=body_of(**asdict(person)), plan=plan, **said)
+    return core.ask(Call("POST", "/v1/checkout-sessions", Checkout, body=body, key=key, takes_time=True))
 
 
 def portal(core: Core, customer: str, *, return_url: str | None = None) -> Steps[Portal]:

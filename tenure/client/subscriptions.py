@@ -239,10 +239,13 @@ class CancellationPreview:
 
 @dataclass(frozen=True)
 class Checkout:
-    """Send the customer to `url`, where they enter a card."""
+    """Send the customer to `url`, where they enter a card, or buy a subscription."""
 
     url: str
     subscription: str
+    """Of a purchase: the id that the subscription will have."""
+    expires_at: datetime | None = None
+    """Until when a purchase can be completed; None: the page is not for a purchase."""
 
 
 @dataclass(frozen=True)

@@ -236,6 +236,22 @@ async def test_pages_for_customers_are_opened(tenure: AsyncTenure, name: str) ->
     assert portal.url.startswith("http")
 
 
+async def test_a_page_to_buy_on_is_opened_for_somebody_new(tenure: AsyncTenure, name: str) -> None:
+    page = await tenure.purchase(
+        person(name),
+        "starter",
+        success_url="https://product.example/welcome",
+        cancel_url="https://product.example/plans",
+        trial_days=0,
+        quantity=2,
+        key=f"{name}/buys",
+    )
+
+    assert page.url.startswith("http")
+    assert page.expires_at is not None
+    assert page.expires_at > datetime.now(UTC)
+
+
 async def test_plans_are_listed_compared_and_suggested(tenure: AsyncTenure, name: str) -> None:
     plans = await tenure.plans()
     assert [plan.code for plan in plans.data] == ["free", "starter", "pro", "enterprise"]

@@ -122,6 +122,15 @@ async def test_the_sweep_looks_at_what_waits_after_the_time_it_is_told(
     assert await purchases.due(10) == [second, first]
 
 
+async def test_the_sweep_can_be_made_to_look_at_what_waits_next(purchases: PurchaseRecords) -> None:
+    first, second = [(await purchases.add(a_purchase(name))).page.ref for name in ("ada", "bob")]
+    await purchases.set_state(second, PurchaseState.BEGUN)
+
+    await purchases.look_soon([first, second, "cs_nobody"])
+
+    assert await purchases.due(10) == [first]
+
+
 async def test_a_completed_purchase_that_neither_begins_nor_is_undone_is_stuck(
     purchases: PurchaseRecords, ledger: Ledger
 ) -> None:

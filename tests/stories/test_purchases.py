@@ -12,16 +12,22 @@ import pytest
 from sqlalchemy import text
 
 from domain.catalog.plans import Selection
-from domain.errors import Rejected
+from domain.errors import GatewayForbidden, Rejected
 from domain.provider.events import KeptEvent
 from domain.provider.hints import EventKind
 from domain.purchases.ports import PurchaseState
+from domain.reconciliation.differences import DifferenceKind
+from domain.reconciliation.ports import Page
 from sandbox.product import Product, RefusedError
 from sandbox.stack import Stack
 from services.purchases import PurchaseService
+from services.reconciliation.purchases import PurchaseInspection
+from storage.purchases import PurchaseRecords
+from storage.reconciliation import Reconciliations
 from tests.harness.lives import Life
 from tests.harness.names import named_after
 from tests.harness.patience import PATIENT
+from tests.harness.permissions import withheld
 
 T = TypeVar("T")
 pytestmark = pytest.mark.usefixtures("healed")
@@ -103,6 +109,15 @@ class Buyer:
     async def is_due(self) -> None:
         """The sweep looks at the page next."""
         await self._execute("update purchases set look_at = now() where page_ref = :page")
+
+    async def forgotten(self) -> None:
+        """We have lost the purchase."""
+        await self._execute("delete from purchases where page_ref = :page")
+
+    async def waited(self, time: str) -> None:
+        """So long ago it was completed."""
+        moved = f"completed_at = completed_at - interval '{time}'"
+        await self._execute(f"update purchases set {moved} where page_ref = :page")  # noqa: S608 - ours
 
     async def _execute(self, statement: str) -> None:
         async with self.stack.engine.begin() as connection:
@@ -266,6 +281,51 @@ async def test_who_had_a_trial_meanwhile_keeps_no_card_and_hears_why(buyer: Buye
     assert (await buyer.mails())["purchase_refused"] == 1
     [mail] = [each for each in await buyer.product.mails(buyer.name) if "could not begin" in each["subject"]]
     assert "Nothing was charged" in mail["text"]
+
+
+class NoMails:
+    async def mails(self, cursor: str | None) -> Page:
+        return Page((), None)
+
+
+def inspection(stack: Stack) -> PurchaseInspection:
+    comparison = Reconciliations(stack.engine)
+    return PurchaseInspection(NoMails(), stack.provider.purchases, PurchaseRecords(stack.engine), comparison)
+
+
+@pytest.mark.usefixtures("unheard")
+async def test_reconciliation_finds_what_was_completed_unheard_and_what_nobody_knows(
+    buyer: Buyer, stack: Stack
+) -> None:
+    await buyer.opens(trial_days=0)
+    await buyer.completes()
+    lost = Buyer(stack, buyer.product, f"{buyer.name}-lost")
+    await lost.opens()
+    await lost.completes()
+    await lost.forgotten()
+
+    found = (await inspection(stack).mails(None)).found
+    await buyer.purchases.sweep(5)
+
+    assert {each.agreement_ref for each in found if each.kind is DifferenceKind.PURCHASE_UNKNOWN} >= {lost.ref}
+    assert buyer.ref not in {each.agreement_ref for each in found}
+    assert await (await buyer.begun()).status() == ("active", "full")
+
+
+@pytest.mark.usefixtures("unheard")
+async def test_a_purchase_that_cannot_be_taken_over_for_an_hour_is_listed(buyer: Buyer, stack: Stack) -> None:
+    await buyer.opens(trial_days=0)
+    await buyer.completes()
+    [customer] = await buyer.stripe_customers()
+    with withheld("POST", f"/v1/customers/{customer}"), pytest.raises(GatewayForbidden):
+        await buyer.purchases.settle(buyer.ref)
+    await buyer.waited("2 hours")
+
+    [found] = [each for each in (await inspection(stack).mails(None)).found if each.agreement_ref == buyer.ref]
+
+    assert found.kind is DifferenceKind.PURCHASE_WAITING
+    assert "still to begin" in found.details
+    assert await buyer.purchases.settle(buyer.ref) is PurchaseState.BEGUN
 
 
 class NothingOnSale:
