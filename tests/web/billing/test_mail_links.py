@@ -113,7 +113,7 @@ async def test_no_link_of_any_mail_does_anything_until_a_button_is_pressed(
             assert await kept_of(stack, life) == before
 
     elsewhere = {Occasion.CANCELED, Occasion.MOVED_TO_FREE, Occasion.REFUNDED, Occasion.USAGE_LIMIT}
-    elsewhere |= {Occasion.USAGE_WARNING, Occasion.BILLING_LINK, Occasion.ACTION_REQUIRED}
+    elsewhere |= {Occasion.USAGE_WARNING, Occasion.BILLING_LINK, Occasion.ACTION_REQUIRED, Occasion.PURCHASE_REFUSED}
     assert occasions == set(Occasion) - elsewhere
 
 
