@@ -49,7 +49,7 @@ def show_cancel(
         problem=problem,
         at_end=previewed(subscription, CancelAt.PERIOD_END, now),
         at_once=previewed(subscription, CancelAt.NOW, now),
-        can_pause=not can(lambda: guards.check_pause(subscription, None, now)),
+        can_pause=subscription.pause is None and not can(lambda: guards.check_pause(subscription, None, now)),
         can_undo=not can(lambda: guards.check_uncancel(subscription)),
         reasons=[(code.value, words.gettext(text), "") for code, text in REASONS.items()],
         comment=given.get("comment", ""),

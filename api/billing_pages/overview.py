@@ -8,6 +8,7 @@ from functools import partial
 from fastapi import Response
 
 from api.billing_pages.banners import ReachedLimit, banner_of
+from api.billing_pages.changes import check_can_change
 from api.billing_pages.flows import can, check_pay
 from api.billing_pages.visits import Visit
 from api.entitlements.lookup import EntitlementLookup
@@ -89,6 +90,7 @@ def _may(it: Subscription, now: datetime) -> dict[BillingFlow, bool]:
         BillingFlow.PAY: partial(check_pay, it),
         BillingFlow.PAYMENT_METHOD: partial(guards.check_checkout, it),
         BillingFlow.WITHDRAW_CHANGE: partial(guards.check_withdraw_change, it),
+        BillingFlow.CHANGE_PLAN: partial(check_can_change, it, now),
     }
     may = {flow: not can(check) for flow, check in checks.items()}
     return may | {BillingFlow.PAUSE: may[BillingFlow.PAUSE] and it.pause is None}

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from api.billing_pages.changes import press_change, show_change
 from api.billing_pages.choices import press_cancel, press_pause, show_cancel, show_pause
 from api.billing_pages.flows import FLOWS, press, show
 from api.billing_pages.overview import show_overview
@@ -43,6 +44,16 @@ async def ask_to_pause(visit: WithVisit) -> Response:
 @router.post(PATHS[BillingFlow.PAUSE])
 async def pause(form: WithSent) -> Response:
     return await press_pause(form.visit, form.fields)
+
+
+@router.get(PATHS[BillingFlow.CHANGE_PLAN])
+async def ask_to_change(visit: WithVisit) -> Response:
+    return await show_change(visit)
+
+
+@router.post(PATHS[BillingFlow.CHANGE_PLAN])
+async def change(form: WithSent) -> Response:
+    return await press_change(form.visit, form.fields)
 
 
 @router.get(PATHS[BillingFlow.INVOICES])

@@ -60,7 +60,7 @@ async def resume(
 async def change_plan(
     subscription_id: SubscriptionId, context: ServiceContext, body: ChangePlanRequest
 ) -> SubscriptionView:
-    command = await _change(context, subscription_id, body)
+    command = await priced_change(context, subscription_id, body)
     await check_fit(context, subscription_id, command, accepted=body.accept_misfits)
     await report_overage_first(context, subscription_id)
     return await context.execute(subscription_id, SubscriptionWorkflow.change_plan, command)
@@ -70,7 +70,7 @@ async def change_plan(
 async def preview_change(
     subscription_id: SubscriptionId, context: ServiceContext, body: ChangePlanRequest
 ) -> PlanChangePreviewView:
-    command = await _change(context, subscription_id, body)
+    command = await priced_change(context, subscription_id, body)
     await report_overage_first(context, subscription_id)
     preview = await context.send(subscription_id, SubscriptionWorkflow.preview_change, command)
     found = await unfit(context, subscription_id, preview.to, at_once=preview.at is ChangeAt.NOW)
@@ -86,7 +86,7 @@ async def withdraw_change(
     return await context.execute(subscription_id, SubscriptionWorkflow.withdraw_change, command)
 
 
-async def _change(context: CommandContext, subscription_id: str, body: ChangePlanRequest) -> ChangePlan:
+async def priced_change(context: CommandContext, subscription_id: str, body: ChangePlanRequest) -> ChangePlan:
     """Return the priced change; what the body leaves out is taken from the planned change, or else stays as it is."""
     row = await context.row(subscription_id)
     subscription, today = state_from_json(dict(row.state)), context.dependencies.catalog
@@ -98,7 +98,16 @@ async def _change(context: CommandContext, subscription_id: str, body: ChangePla
         check_for_sale(context, body.plan)
     to = _select(of_base if body.plan is None else today, base, body)
     computed_from = "" if body.is_complete else plan_changes.basis_name(subscription)
-    return ChangePlan(context.key, context.caller.actor, to, own.is_upgrade(current, to), body.when, computed_from)
+    return ChangePlan(
+        context.key,
+        context.caller.actor,
+        to,
+        own.is_upgrade(current, to),
+        body.when,
+        computed_from,
+        body.expected_due,
+        body.preview_at,
+    )
 
 
 def _select(catalog: Catalog, base: Selection, body: ChangePlanRequest) -> Selection:

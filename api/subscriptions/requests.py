@@ -163,6 +163,17 @@ class ChangePlanRequest(RequestModel):
     when: ChangeAt | None = Field(
         default=None, description="defaults to the policy: upgrades at once, downgrades at the end of the period"
     )
+    expected_due: Annotated[int, Field(strict=True)] | None = Field(
+        default=None,
+        description="`due_now` of the preview that the customer has seen: if more would be due, or less credited, "
+        "nothing changes and the answer is a 409 `price_changed`. Ignored by a preview",
+        examples=[7500],
+    )
+    preview_at: Moment | None = Field(
+        default=None,
+        description="`preview_at` of that preview: the change is prorated from then, for 15 minutes. It needs "
+        "`expected_due`",
+    )
     accept_misfits: Annotated[bool, Field(strict=True)] = Field(
         default=False,
         description="change although current usage does not fit, which otherwise is a 409 `usage_does_not_fit`. All "
@@ -173,6 +184,8 @@ class ChangePlanRequest(RequestModel):
     def _names_something(self) -> Self:
         if all(part is None for part in self._parts):
             raise ValueError("give at least one of plan, interval, quantity or add_ons")
+        if self.preview_at is not None and self.expected_due is None:
+            raise ValueError("preview_at needs expected_due, the amount that was shown")
         return self
 
     @property

@@ -176,6 +176,9 @@ class ChangeQuoteView(BaseModel):
     exact_until: datetime | None = Field(
         description="until when the same change bills exactly this amount at once; null if nothing is prorated"
     )
+    preview_at: datetime | None = Field(
+        default=None, description="when this was previewed; give it with `expected_due` to `change-plan`"
+    )
     replaces: PendingChangeView | None = Field(
         default=None,
         description="the planned change that this one would replace; null if there is none, or it is the same",
@@ -195,6 +198,7 @@ class ChangeQuoteView(BaseModel):
             next_amount=preview.next_amount,
             next_at=preview.next_at,
             exact_until=preview.exact_until,
+            preview_at=preview.preview_at,
             replaces=PendingChangeView.of(replaced.to, replaced.at) if replaced is not None else None,
         )
 

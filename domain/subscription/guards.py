@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from domain.catalog.plans import Selection
 from domain.errors import Malformed, Rejected
+from domain.money import Money, formatted
 from domain.provider.payments import AUTHENTICATE
 from domain.subscription.commands import CancelAt, ConvertAt
 from domain.subscription.confirmation import ConfirmedAction
@@ -207,6 +208,16 @@ def check_change(subscription: Subscription, to: Selection, at: ChangeAt, now: d
         _check_prorates_nothing(to, at)
     elif subscription.agreement_ref:
         _check_paid_change(subscription, to, at, now)
+
+
+def check_price(due_now: int, expected: int, currency: str) -> None:
+    """Rejects a change that would charge more now, or credit less, than the customer was shown."""
+    if due_now > expected:
+        raise Rejected(
+            f"{formatted(Money(due_now, currency))} would be due now, and {formatted(Money(expected, currency))} was"
+            " expected: preview the change again",
+            code="price_changed",
+        )
 
 
 def check_basis(subscription: Subscription, basis: str) -> None:

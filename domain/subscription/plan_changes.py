@@ -16,6 +16,8 @@ from domain.subscription.mails import invoice_facts, mail, provider_key, receipt
 from domain.subscription.policy import ChangeAt, Policy
 from domain.subscription.state import PendingChange, Subscription
 
+PREVIEW_HOLDS = timedelta(minutes=15)
+"""How long after a preview a change is prorated from its moment."""
 STALE = (Occasion.PLAN_CHANGE_SCHEDULED, Occasion.RENEWAL_AHEAD, Occasion.CARD_EXPIRING)
 """Mails about the previous plan, which a change withdraws."""
 
@@ -58,6 +60,15 @@ def counted_from(subscription: Subscription, now: datetime) -> datetime:
     """Returns the moment from which a change is prorated: the full hour, so that a quote holds until the next."""
     hour = _full_hour(now)
     return max(hour, subscription.period_start or hour)
+
+
+def recent_preview(preview_at: datetime | None, now: datetime) -> datetime:
+    """Returns the moment of a preview if it was a short while ago, so that the change costs what was shown; else now.
+
+    An older preview would credit time that has been used.
+    """
+    is_recent = preview_at is not None and now - PREVIEW_HOLDS <= preview_at <= now
+    return preview_at if preview_at is not None and is_recent else now
 
 
 def quote_holds_until(now: datetime) -> datetime:

@@ -38,6 +38,10 @@ class Changing(TypedDict, total=False):
     quantity: int
     add_ons: Mapping[str, int]
     when: ChangeAt
+    expected_due: int
+    """`due_now` of the preview that the customer has seen: if more would be due, nothing is changed."""
+    preview_at: datetime
+    """`preview_at` of that preview: for 15 minutes the change costs what it said."""
     accept_misfits: bool
 
 

@@ -221,6 +221,8 @@ class Preview:
     """Minor units of the immediate invoice that existing credit pays."""
     carried_to_next: int = 0
     """Minor units carried over to the next invoice; negative: a credit on it."""
+    preview_at: datetime | None = None
+    """When this was previewed: give it with `expected_due` to `change_plan`."""
 
 
 @dataclass(frozen=True)

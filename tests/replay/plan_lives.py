@@ -24,6 +24,16 @@ async def changed(product: Product) -> None:
     await life.live_until("notify")
 
 
+async def changed_as_shown(product: Product) -> None:
+    """Changes for no more than was shown: one that would cost more is refused, one is made, one is planned."""
+    life = await Life.begun(product, "kept-changed-as-shown", **PAID_START)
+    shown = await life.command("preview-change", plan="professional")
+    seen = {"expected_due": shown["due_now"], "preview_at": shown["preview_at"]}
+    await life.refused("change-plan", plan="professional", expected_due=shown["due_now"] - 1)
+    await life.command("change-plan", plan="professional", **seen)
+    await life.command("change-plan", plan="starter", expected_due=0)
+
+
 async def confirmed(product: Product) -> None:
     """Plan changes that the bank wants confirmed: one confirmed, one withdrawn by the next, one that expires."""
     life = await Life.begun(product, "kept-confirmed", **PAID_START)

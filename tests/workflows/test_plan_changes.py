@@ -8,7 +8,7 @@ import pytest
 
 from domain.errors import TenureError
 from tests.workflows.conftest import Begin
-from tests.workflows.world.life import A_DAY, A_MINUTE, CONVERTED, Life
+from tests.workflows.world.life import A_DAY, A_MINUTE, CONVERTED, LONGER_THAN_IS_ASKED, Life
 from tests.workflows.world.world import World
 
 PAID_START = {"trial_days": 0, "payment_method": "visa"}
@@ -41,6 +41,72 @@ async def test_an_upgrade_takes_effect_at_once_and_bills_what_its_preview_said(b
     assert amounts(life) == [STARTER, preview.due_now]
     assert life.mails == Counter(converted=1, plan_changed=1, receipt=2)
     assert preview.next_at == it.period_end
+
+
+async def test_a_change_bills_what_its_preview_said_even_when_the_hour_turned_in_between(begin: Begin) -> None:
+    life = await begin(**PAID_START)
+    await life.live(10 * A_DAY)
+    next_hour = life.now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    await life.until(next_hour - 5 * A_MINUTE)
+    preview = await life.command("preview-change", interval="year")
+    seen = {"expected_due": preview.due_now, "preview_at": preview.preview_at}
+    await life.until(next_hour)
+
+    await life.command("change-plan", interval="year", **seen)
+
+    assert amounts(life) == [STARTER, preview.due_now]
+
+
+async def test_a_change_that_would_bill_more_than_was_shown_is_refused_and_nothing_is_billed(begin: Begin) -> None:
+    life = await begin(**PAID_START)
+    await life.live(10 * A_DAY)
+    due = (await life.command("preview-change", plan="professional")).due_now
+
+    assert await life.refused("change-plan", plan="professional", expected_due=due - 1) == "price_changed"
+    assert amounts(life) == [STARTER]
+    await life.command("change-plan", plan="professional", expected_due=due + 1)
+
+    assert amounts(life) == [STARTER, due]
+
+
+async def test_a_change_that_would_credit_less_than_was_shown_is_refused(begin: Begin) -> None:
+    life = await begin(plan="professional", **PAID_START)
+    await life.live(A_DAY)
+    early = await life.command("preview-change", plan="starter", when="now")
+    assert early.due_now < 0
+    await life.live(10 * A_DAY)
+    seen = {"expected_due": early.due_now, "preview_at": early.preview_at}
+
+    assert await life.refused("change-plan", plan="starter", when="now", **seen) == "price_changed"
+
+
+async def test_a_planned_change_bills_nothing_now_as_its_preview_said(begin: Begin) -> None:
+    life = await begin(**PAID_START)
+    preview = await life.command("preview-change", plan="professional", when="period_end")
+
+    assert preview.due_now == 0
+    await life.command("change-plan", plan="professional", when="period_end", expected_due=0)
+
+    assert life.subscription.pending_change is not None
+
+
+async def test_a_change_at_a_shown_price_that_the_provider_did_not_make_is_made_when_it_is_repeated(
+    begin: Begin, world: World
+) -> None:
+    life = await begin(**PAID_START)
+    await life.live(10 * A_DAY)
+    preview = await life.command("preview-change", plan="professional")
+    body = {"plan": "professional", "expected_due": preview.due_now, "preview_at": preview.preview_at}
+    world.provider.calls.fail("change")
+    with pytest.raises(TenureError):
+        await life.meanwhile(LONGER_THAN_IS_ASKED, "change-plan", "change", key="upgrade", **body)
+    world.provider.heal()
+
+    await life.command("change-plan", key="upgrade", **body)
+
+    assert life.subscription.plan == "professional"
+    assert len(amounts(life)) == 2
+    assert amounts(life)[-1] <= preview.due_now
 
 
 async def test_an_upgrade_that_was_not_answered_is_found_by_asking_and_is_neither_a_renewal_nor_owed(

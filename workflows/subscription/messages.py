@@ -112,6 +112,10 @@ class ChangePlan(Command):
     """None: as the policy says."""
     basis: str = ""
     """Identifies the state that the change was computed from (`basis_name`); empty: it depends on none."""
+    expected_due: int | None = None
+    """What the caller was told that is due now, in minor units; if more would be, nothing is done. None: any amount."""
+    preview_at: datetime | None = None
+    """When the caller was told: a change soon after is prorated from then."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +171,8 @@ class Preview:
     """The part of what is billed now that earlier credit pays."""
     carried_to_next: int = 0
     """The part of what is billed now that moves to the next invoice; negative: a credit on it."""
+    preview_at: datetime | None = None
+    """When this was previewed, by the subscription's clock."""
 
 
 @dataclass(frozen=True)

@@ -58,8 +58,12 @@ class PlanChanges:
     _blocked: BlockedSteps
     _provider_sync: ProviderSync
 
-    async def change_plan(self, to: Selection, at: ChangeAt, key: str, cause: Cause) -> None:
+    async def change_plan(
+        self, to: Selection, at: ChangeAt, key: str, cause: Cause, counted_from: datetime | None = None
+    ) -> None:
         """Change the selection, now or at the end of the paid period.
+
+        It is prorated from *counted_from*; None: from now.
 
         Raises:
             Rejected: code `payment_declined`; nothing has changed. Code `authentication_required`: nothing has changed
@@ -76,7 +80,7 @@ class PlanChanges:
         elif at is ChangeAt.PERIOD_END:
             await self._recorder.commit(plan_changes.change_scheduled(subscription, to, workflow.now(), cause))
         else:
-            await self._change_at_cost(to, f"{subscription.id}/change/{key}", cause, present=True)
+            await self._change_at_cost(to, f"{subscription.id}/change/{key}", cause, at=counted_from, present=True)
 
     async def _change_at_cost(
         self, to: Selection, key: str, cause: Cause, *, at: datetime | None = None, present: bool = False
@@ -208,9 +212,9 @@ class PlanChanges:
             await self._recorder.commit(step)
         return None
 
-    async def preview(self, to: Selection, at: ChangeAt) -> Preview:
-        """Return what a change would bill, and when."""
-        subscription, now = self._recorder.subscription, workflow.now()
+    async def preview(self, to: Selection, at: ChangeAt, moment: datetime | None = None) -> Preview:
+        """Return what a change at a *moment* would bill, and when; None: now."""
+        subscription, now = self._recorder.subscription, moment or workflow.now()
         has_period = bool(subscription.agreement_ref) and bool(to.items)
         next_at = subscription.period_end or subscription.trial_ends_at
         preview = Preview(
@@ -220,6 +224,7 @@ class PlanChanges:
             next_amount=to.total.amount,
             next_at=next_at,
             replaces=plan_changes.replaced(subscription, to),
+            preview_at=now,
         )
         if subscription.is_free:
             preview = replace(preview, due_now=to.total.amount, next_at=None)

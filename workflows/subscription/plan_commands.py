@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from temporalio import workflow
 
@@ -52,7 +53,25 @@ class PlanCommands:
     async def change_plan(self, command: ChangePlan) -> None:
         await self._settle_what_waits(command, lambda: self.check_change_in_turn(command))
         at, cause = self._takes_effect(command), command.as_cause()
-        await self._process.plan_changes.change_plan(command.to, at, command.key, cause)
+        counted_from = await self._check_price(command, at)
+        await self._process.plan_changes.change_plan(command.to, at, command.key, cause, counted_from)
+
+    async def _check_price(self, command: ChangePlan, at: ChangeAt) -> datetime | None:
+        """Return the moment from which the change is prorated, if the caller said which price they were shown.
+
+        Raises:
+            Rejected: code `price_changed`; more would be due now, or less credited, than was shown.
+        """
+        asked = self._recorder.subscription.unheard_change
+        if command.expected_due is None or (asked is not None and is_among(command.key, (asked.command,))):
+            return None  # of a repeat the price was checked before the provider was asked
+        seen_at = plan_changes.recent_preview(command.preview_at, workflow.now())
+        try:
+            preview = await self._process.plan_changes.preview(command.to, at, seen_at)
+        except STEP_FAILED as error:
+            raise refusal(error) or as_failure(_UNANSWERED) from error
+        guards.check_price(preview.due_now, command.expected_due, preview.currency)
+        return plan_changes.counted_from(self._recorder.subscription, seen_at)
 
     async def preview_change(self, command: ChangePlan) -> Preview:
         try:

@@ -1,6 +1,7 @@
 """Commands as the API builds them from a request."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from domain.catalog.plans import Catalog, Interval, Selection
@@ -100,6 +101,8 @@ def change(
     add_ons: dict[str, int] | None = None,
     when: str | None = None,
     basis: str | None = None,
+    expected_due: int | None = None,
+    preview_at: datetime | None = None,
 ) -> ChangePlan:
     """A change of plan; what is not given stays as in the planned change, or else as it is."""
     base = plan_changes.basis(subscription)
@@ -107,7 +110,7 @@ def change(
     is_upgrade = catalog.is_upgrade(subscription.selection, to)
     at = ChangeAt(when) if when is not None else None
     computed_from = plan_changes.basis_name(subscription) if basis is None else basis
-    return ChangePlan(key, ACTOR, to, is_upgrade, at, computed_from)
+    return ChangePlan(key, ACTOR, to, is_upgrade, at, computed_from, expected_due, preview_at)
 
 
 def _select(

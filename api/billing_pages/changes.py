@@ -1,0 +1,188 @@
+"""A change of plan: choose, see what it costs, confirm. Nobody is charged more than the page has shown."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from fastapi import Response
+from pydantic import ValidationError
+
+from api.billing_pages.choices import WRONG
+from api.billing_pages.flows import Fields, can
+from api.billing_pages.payments import leave_to_pay
+from api.billing_pages.visits import SEQUENCE, Visit
+from api.subscriptions import plan_commands
+from api.subscriptions.downgrade_guard import PlanChangePreviewView
+from api.subscriptions.requests import ChangePlanRequest
+from domain.billing_flows import BillingFlow
+from domain.catalog.plans import Catalog, Interval, Plan
+from domain.errors import GatewayUnavailable, Rejected, TenureError
+from domain.subscription import guards
+from domain.subscription.policy import ChangeAt
+from domain.subscription.state import Subscription
+from localization.languages import sentence
+
+STEP, CONFIRM = "step", "confirm"
+ADD_ON: Final = "add_on."
+"""The beginning of the names of the fields with units of an add-on."""
+NUMBER: Final = sentence("Please write a whole number.")
+PLANNED: Final = "change_planned"
+
+
+@dataclass(frozen=True)
+class PlanOption:
+    """A plan for an interval."""
+
+    value: str
+    plan: Plan
+    interval: Interval
+    amount: int
+    currency: str
+    is_current: bool
+
+
+def check_can_change(subscription: Subscription, now: datetime) -> None:
+    """Reject if nothing can be changed now, whatever is chosen.
+
+    Raises:
+        Rejected: why.
+    """
+    if subscription.pending_change is not None:
+        raise Rejected("a change is planned already: withdraw it first", code=PLANNED)
+    another = replace(subscription.selection, quantity=subscription.quantity + 1)
+    guards.check_change(subscription, another, ChangeAt.PERIOD_END, now)
+
+
+async def show_change(
+    visit: Visit, fields: Fields | None = None, *, errors: dict[str, str] | None = None, problem: str = ""
+) -> Response:
+    """Return the page on which to choose; where nothing can be changed, what is so."""
+    it, today = visit.subscription, visit.dependencies.catalog
+    own = await visit.repositories.catalogs.get(it.catalog) or today
+    given = fields or {}
+    return visit.page(
+        "change.html",
+        BillingFlow.CHANGE_PLAN,
+        status=422 if errors else 200,
+        why=can(lambda: check_can_change(it, visit.account.now)),
+        problem=problem,
+        options=_options(it, own, today),
+        chosen=given.get("plan", f"{it.plan}/{it.interval}"),
+        quantity=given.get("quantity", str(it.quantity)),
+        add_ons=[
+            (code, add_on.name, given.get(f"{ADD_ON}{code}", str(it.add_ons.get(code, 0))))
+            for code, add_on in ({**own.add_ons, **today.add_ons}).items()
+        ],
+        errors=errors or {},
+    )
+
+
+async def press_change(visit: Visit, fields: Fields) -> Response:
+    """Show what the choice costs; when it is confirmed, and costs no more than was shown, do it."""
+    words = visit.reader.language.words
+    why = can(lambda: check_can_change(visit.subscription, visit.account.now))
+    if why:
+        return await show_change(visit)
+    try:
+        body = _body(visit.subscription, visit.dependencies.catalog, fields)
+    except ValidationError as error:
+        named = {_field(one["loc"]) for one in error.errors()}
+        wrong = {name: WRONG if name == "plan" else NUMBER for name in named}
+        return await show_change(visit, fields, errors={name: words.gettext(text) for name, text in wrong.items()})
+    try:
+        if fields.get(STEP) == CONFIRM:
+            return await _confirm(visit, body, fields)
+        return await _preview(visit, body, fields)
+    except GatewayUnavailable:
+        raise
+    except TenureError as error:
+        if error.code == "authentication_required":
+            return await leave_to_pay(await visit.again(), BillingFlow.CHANGE_PLAN, fields)
+        return await show_change(await visit.again(), fields, problem=error.code)
+
+
+async def _preview(visit: Visit, body: ChangePlanRequest, fields: Fields, *, problem: str = "") -> Response:
+    context = visit.context(BillingFlow.CHANGE_PLAN, f"{fields.get(SEQUENCE, '')}/preview")
+    preview = await plan_commands.preview_change(visit.subscription.id, context, body)
+    kept = {name: value for name, value in fields.items() if name in ("plan", "quantity") or name.startswith(ADD_ON)}
+    return visit.page(
+        "change_preview.html",
+        BillingFlow.CHANGE_PLAN,
+        preview=preview,
+        kept=kept | _shown(preview),
+        problem=problem,
+        why="",
+    )
+
+
+def _shown(preview: PlanChangePreviewView) -> dict[str, str]:
+    """Return the fields that say what the page has shown."""
+    at = preview.preview_at.isoformat() if preview.preview_at is not None else ""
+    return {"expected_due": str(preview.due_now), "preview_at": at, "next_amount": str(preview.next_amount)}
+
+
+async def _confirm(visit: Visit, body: ChangePlanRequest, fields: Fields) -> Response:
+    """Change the plan. If it would cost more than was shown, now or each period, show that instead."""
+    due, price = (_number(fields.get(name, "")) for name in ("expected_due", "next_amount"))
+    context = visit.context(BillingFlow.CHANGE_PLAN, fields.get(SEQUENCE, ""))
+    to = (await plan_commands.priced_change(context, visit.subscription.id, body)).to
+    if not isinstance(due, int) or not isinstance(price, int) or to.total.amount > price:
+        return await _preview(visit, body, fields, problem="price_changed")
+    seen = {"expected_due": due, "preview_at": fields.get("preview_at") or None}
+    guarded = ChangePlanRequest.model_validate(body.model_dump(exclude_none=True) | seen)
+    try:
+        await plan_commands.change_plan(visit.subscription.id, context, guarded)
+    except Rejected as error:
+        if error.code in ("price_changed", "usage_does_not_fit"):
+            return await _preview(visit, body, fields, problem=error.code)
+        raise
+    return visit.back_to(BillingFlow.OVERVIEW)
+
+
+def _body(it: Subscription, today: Catalog, fields: Fields) -> ChangePlanRequest:
+    """Return the request that the form stands for.
+
+    Raises:
+        ValidationError: a field has a value that it cannot have.
+    """
+    plan, _, interval = fields.get("plan", "").partition("/")
+    more: dict[str, Any] = {"interval": interval}
+    units = {name.removeprefix(ADD_ON): _number(value) for name, value in fields.items() if name.startswith(ADD_ON)}
+    if today.free_plan is None or plan != today.free_plan.plan:
+        more |= {
+            "quantity": _number(fields.get("quantity", "1")),
+            "add_ons": {c: n for c, n in units.items() if n != 0},
+        }
+    # Whoever stays on their plan stays on the version of it that they have.
+    return ChangePlanRequest.model_validate(more | ({"plan": plan} if plan != it.plan else {}))
+
+
+def _number(text: str) -> int | str:
+    """Return the number, or the text for the request to refuse."""
+    return int(text) if re.fullmatch(r"-?[0-9]{1,12}", text.strip()) else text
+
+
+def _field(where: tuple[int | str, ...]) -> str:
+    name = str(where[0]) if where else "plan"
+    if name == "add_ons" and len(where) > 1:
+        return f"{ADD_ON}{where[1]}"
+    return name if name == "quantity" else "plan"
+
+
+def _options(it: Subscription, own: Catalog, today: Catalog) -> list[PlanOption]:
+    """Return what can be chosen: the customer's own plan as they have it, and all that are for sale in its currency."""
+    mine = own.plans.get(it.plan)
+    plans: Mapping[str, Plan] = {plan.code: plan for plan in today.for_sale} | ({it.plan: mine} if mine else {})
+    found = []
+    for plan in plans.values():
+        if plan.is_free:
+            is_current = plan.code == it.plan
+            found.append(PlanOption(f"{plan.code}/{Interval.MONTH}", plan, Interval.MONTH, 0, it.currency, is_current))
+        for interval, price in plan.prices.items():
+            if price.currency == it.currency or it.is_free:
+                is_current = (plan.code, interval) == (it.plan, it.interval)
+                value = f"{plan.code}/{interval}"
+                found.append(PlanOption(value, plan, interval, price.amount, price.currency, is_current))
+    return found

@@ -1,0 +1,100 @@
+"""Of all that there is to say, the billing page says the most pressing, in the tone that fits."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from api.billing_pages.banners import Banner, BannerKind, ReachedLimit, banner_of
+from domain.access import Access
+from domain.notifications.tones import Tone
+from domain.subscription.lifecycle import Status
+from domain.subscription.state import Pause, Subscription, Suspension, SuspensionKind
+from storage.subscriptions.billing_accounts import BillingAccount
+from tests.builders import NOW, TRIAL_END, VISA, a_paid_subscription, a_trial
+
+SOON = NOW + timedelta(days=3)
+LOCKED, IN_GRACE = ReachedLimit("Users", None), ReachedLimit("API calls", SOON)
+
+
+def shown(subscription: Subscription | None, *reached: ReachedLimit, **more: object) -> Banner | None:
+    account = BillingAccount(
+        "default", "c-1", "ada", "ada@example.com", None, "UTC", "en", subscription, None, 0, "", (), NOW
+    )
+    return banner_of(replace(account, **more), reached)  # type: ignore[arg-type]
+
+
+def suspended(kind: SuspensionKind) -> Subscription:
+    suspension = Suspension(kind, NOW, "a secret reason", Status.ACTIVE)
+    return replace(a_paid_subscription(), status=Status.SUSPENDED, access=Access.NONE, suspension=suspension)
+
+
+@pytest.mark.parametrize(
+    ("left", "tone"),
+    [
+        (timedelta(days=7), Tone.CALM),
+        (timedelta(days=4), Tone.CALM),
+        (timedelta(days=4) - timedelta(seconds=1), Tone.WARNING),
+        (timedelta(days=2), Tone.WARNING),
+        (timedelta(days=2) - timedelta(seconds=1), Tone.URGENT),
+        (timedelta(hours=1), Tone.URGENT),
+        (-timedelta(hours=1), Tone.URGENT),
+    ],
+    ids=str,
+)
+def test_a_trial_without_a_card_becomes_more_pressing(left: timedelta, tone: Tone) -> None:
+    banner = shown(a_trial(trial_ends_at=NOW + left))
+
+    assert banner is not None
+    assert (banner.kind, banner.tone, banner.at) == (BannerKind.TRIAL, tone, NOW + left)
+    assert banner.days == max(left.days, 0)
+
+
+def test_a_trial_with_a_card_is_calm_to_its_end() -> None:
+    assert shown(a_trial(card=VISA), now=TRIAL_END - timedelta(hours=1)) == Banner(
+        BannerKind.TRIAL, Tone.CALM, TRIAL_END, 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "banner", "tone"),
+    [
+        (SuspensionKind.OPERATOR, BannerKind.SUSPENDED_BY_OPERATOR, Tone.URGENT),
+        (SuspensionKind.NONPAYMENT, BannerKind.UNPAID, Tone.URGENT),
+        (SuspensionKind.TRIAL_EXPIRED, BannerKind.TRIAL_EXPIRED, Tone.WARNING),
+        (SuspensionKind.AWAITING_PAYMENT, BannerKind.NOT_BEGUN, Tone.URGENT),
+    ],
+)
+def test_a_suspension_goes_before_limits(kind: SuspensionKind, banner: BannerKind, tone: Tone) -> None:
+    found = shown(suspended(kind), LOCKED)
+
+    assert found is not None
+    assert (found.kind, found.tone) == (banner, tone)
+
+
+@pytest.mark.parametrize(("access", "tone"), [(Access.FULL, Tone.WARNING), (Access.LIMITED, Tone.URGENT)])
+def test_a_failed_payment_says_when_it_goes_on_and_goes_before_limits(access: Access, tone: Tone) -> None:
+    it = replace(a_paid_subscription(), status=Status.PAST_DUE, access=access)
+    ahead = ({"at": SOON.isoformat(), "action": "recover", "why": "retry"},)
+
+    assert shown(it, LOCKED, next_actions=ahead) == Banner(BannerKind.PAYMENT_FAILED, tone, SOON)
+
+
+def test_a_limit_that_turns_use_away_goes_before_one_in_grace_and_before_what_is_to_come() -> None:
+    it = replace(a_paid_subscription(), cancel_at=SOON)
+
+    assert shown(it, IN_GRACE, LOCKED) == Banner(BannerKind.LOCKED, Tone.URGENT, names=("Users",))
+    assert shown(it, IN_GRACE) == Banner(BannerKind.GRACE, Tone.WARNING, SOON, names=("API calls",))
+    assert shown(it) == Banner(BannerKind.ENDS, Tone.CALM, SOON)
+
+
+def test_a_pause_says_when_it_ends() -> None:
+    it = replace(a_paid_subscription(), status=Status.PAUSED, pause=Pause(NOW, SOON))
+
+    assert shown(it) == Banner(BannerKind.PAUSED, Tone.CALM, SOON)
+
+
+def test_an_ordinary_subscription_an_ended_one_and_none_have_no_banner() -> None:
+    assert shown(a_paid_subscription()) is None
+    assert shown(replace(a_paid_subscription(), status=Status.CANCELED), LOCKED) is None
+    assert shown(None) is None
