@@ -205,6 +205,7 @@ def _ask(
         reader_of(request),
         status=status,
         headers=headers,
+        embed_in=dependencies_of(request).embed_origins,
         action=f"{pages.root}/billing/link",
         email=email,
         over=over,

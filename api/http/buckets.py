@@ -60,7 +60,7 @@ class BillingLinkLimits:
     """Limits on mails with links, which anybody may ask for."""
 
     by_address: Buckets = field(default_factory=lambda: Buckets(size=3, refill_seconds=600))
-    by_client: Buckets = field(default_factory=lambda: Buckets(size=20, refill_seconds=60))
-    """By network address: a company's customers may share one."""
+    by_client: Buckets = field(default_factory=lambda: Buckets(size=30, refill_seconds=2))
+    """By network address: behind a proxy that does not name its clients, all share one."""
     by_link: Buckets = field(default_factory=lambda: Buckets(size=30, refill_seconds=2))
     """Openings of one link in a mail: scanners open it several times, people now and then."""
