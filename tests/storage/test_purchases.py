@@ -12,6 +12,8 @@ from domain.provider.purchases import PurchasePage
 from domain.purchases.ports import PurchaseState, StoredPurchase
 from domain.subscription.policy import DEFAULT_POLICY
 from domain.subscription.sign_up import SignUp, SignUpContact
+from storage.catalog.catalogs import Catalogs
+from storage.catalog.current import CatalogInForce, put_in_force
 from storage.purchases import PurchaseRecords
 from tests.contracts.provider import CATALOG
 from tests.storage.ledger import Ledger, a_step, later
@@ -192,3 +194,20 @@ async def test_a_known_customer_stays_as_they_are_and_is_found_by_the_other_id_t
 
     [row] = await ledger.rows("select customer_ref, former_refs from customers")
     assert row == {"customer_ref": "cus_1", "former_refs": ["cus_9"]}
+
+
+async def test_a_plan_is_sold_as_long_as_the_catalog_in_force_has_it(engine: AsyncEngine, ledger: Ledger) -> None:
+    on_sale, starter = CatalogInForce(engine), CATALOG.select("starter", add_ons={"users": 2})
+    assert await on_sale.sells(starter), "nothing is published yet"
+
+    sold = replace(CATALOG, plans={name: CATALOG.plans[name] for name in ("starter", "pro")}, features={})
+    later_on = replace(sold, version=2, plans={"pro": CATALOG.plans["pro"]}, add_ons={})
+    await Catalogs(engine).publish(sold)
+    assert await on_sale.sells(starter)
+    await Catalogs(engine).publish(later_on)
+    await put_in_force(engine, later_on.name)
+
+    assert not await on_sale.sells(starter)
+    assert not await on_sale.sells(CATALOG.select("pro", add_ons={"users": 2}))
+    assert await on_sale.sells(CATALOG.select("pro"))
+    assert await on_sale.sells(replace(starter, catalog="another_v1"))

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -18,7 +19,9 @@ from domain.provider.hints import EventKind
 from domain.purchases.ports import PurchaseState
 from domain.reconciliation.differences import DifferenceKind
 from domain.reconciliation.ports import Page
+from gateways.stripe.http_client import connected
 from sandbox.product import Product, RefusedError
+from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from services.purchases import PurchaseService
 from services.reconciliation.purchases import PurchaseInspection
@@ -248,6 +251,56 @@ async def test_a_former_customer_comes_back_as_the_same_at_stripe(buyer: Buyer) 
     assert await life.status() == ("active", "full")
     found = await buyer.purchases.pages.purchase(buyer.ref)
     assert buyer.stack.simulator._known(buyer.name) == [found.customer_ref]
+
+
+async def test_a_former_customer_without_a_card_gets_the_customer_of_the_page(buyer: Buyer) -> None:
+    former = await Life.begun(buyer.product, buyer.name)
+    await former.command("cancel", at="now")
+    await buyer.opens(trial_days=0)
+
+    await buyer.completes()
+    life = await buyer.begun()
+
+    assert await life.status() == ("active", "full")
+    assert buyer.stack.simulator._known(buyer.name) == await buyer.stripe_customers()
+    assert await buyer.rows("customers", "external_id", buyer.name) == 1
+
+
+async def test_a_former_customer_whom_stripe_has_deleted_gets_the_customer_of_the_page(
+    buyer: Buyer, stack: Stack, stack_folder: Path
+) -> None:
+    former = await Life.begun(buyer.product, buyer.name, payment_method="pm_card_visa")
+    await former.command("cancel", at="now")
+    [deleted] = stack.simulator._known(buyer.name)
+    async with connected(Secrets.of(stack_folder).stripe_key, stack.addresses.stripe_url) as account:
+        await account.v1.customers.delete_async(deleted)
+    await buyer.opens(trial_days=0)
+
+    await buyer.completes()
+    life = await buyer.begun()
+
+    assert await life.status() == ("active", "full")
+    assert await buyer.stripe_customers() != [deleted]
+    [known] = await buyer.stripe_customers()
+    assert await buyer.rows("customers", "customer_ref", known) == 1
+    await life.live_until("renew")
+    await life.live(timedelta(hours=1))
+    assert await life.bills() == Counter(paid=2)
+
+
+async def test_a_customer_who_came_and_went_meanwhile_has_the_customer_of_the_page_from_then_on(
+    buyer: Buyer,
+) -> None:
+    await buyer.opens(trial_days=0)
+    meanwhile = await Life.begun(buyer.product, buyer.name, payment_method="pm_card_visa")
+    await meanwhile.command("cancel", at="now")
+
+    await buyer.completes("pm_card_mastercard")
+    life = await buyer.begun()
+
+    assert await life.status() == ("active", "full")
+    [known] = await buyer.stripe_customers()
+    assert await buyer.rows("customers", "customer_ref", known) == 1
 
 
 async def test_who_has_subscribed_meanwhile_gets_their_money_back_and_one_mail(buyer: Buyer) -> None:
