@@ -25,6 +25,7 @@ from api.http.errors import add_error_handlers
 from api.http.middleware import BodyLimit, HeadRequests, JsonBodies, Observability, PlainRoutes
 from api.http.openapi import add_description
 from api.http.plain_routes import Endpoint, plain_route
+from api.metrics import routes as metrics_routes
 from api.payment_pages import billing_sessions, checkout, invoices, pay_link, portal, purchase_return
 from api.subscriptions import lifecycle_commands, plan_commands
 from api.subscriptions import routes as subscriptions_routes
@@ -51,6 +52,7 @@ ROUTERS = (
     catalog_routes.router,
     usage_routes.router,
     history.router,
+    metrics_routes.router,
     webhooks_routes.router,
     pay_link.router,
     billing_mail_links.router,

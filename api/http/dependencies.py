@@ -26,6 +26,7 @@ from storage.access.api_keys import ApiKeyCache, ApiKeys
 from storage.access.idempotency import IdempotencyKeys
 from storage.access.web_sessions import WebSessions
 from storage.catalog.catalogs import Catalogs
+from storage.revenue.figures import RevenueFigures
 from storage.subscriptions.billing_accounts import BillingAccounts
 from storage.subscriptions.billing_link_mails import BillingLinkMails
 from storage.subscriptions.customer_changes import CustomerChanges
@@ -101,6 +102,7 @@ class Repositories:
     catalog_publisher: CatalogPublisher
     usage: Usage
     usage_history: UsageHistory
+    revenue: RevenueFigures
     usage_reports: UsageReports
     usage_notice_dispatcher: UsageNoticeDispatcher
     pay_pages: PayPages
@@ -134,6 +136,7 @@ class Repositories:
             CatalogPublisher(engine, dependencies.catalog),
             Usage(engine),
             UsageHistory(engine),
+            RevenueFigures(engine, dependencies.timezone),
             UsageReports(engine),
             UsageNoticeDispatcher(
                 UsageNotifier(UsageNotices(engine), TemporalMailDispatcher(dependencies.client)).send_pending

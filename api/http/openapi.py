@@ -30,6 +30,7 @@ TAGS: Final = [
     {"name": "Checkout", "description": "Hosted pages for customers: cards, invoices, their own subscription."},
     {"name": "Plans", "description": "The catalog of plans and add-ons."},
     {"name": "Usage", "description": "Record usage, and read it over time."},
+    {"name": "Metrics", "description": "Recurring revenue, and what moves it."},
     {"name": "Invoices", "description": "Invoices of the payment provider."},
     {"name": "Webhooks", "description": "Events from the payment provider."},
     {"name": "Operations", "description": "Health and metrics."},

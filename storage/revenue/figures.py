@@ -26,6 +26,8 @@ class Extent:
     since: date | None
     """From when on they are exact; None: nothing has moved yet."""
     currencies: tuple[str, ...]
+    plans: tuple[str, ...]
+    """All that were ever paid for."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class RevenueFigures:
         async with transaction(self._engine) as connection:
             [row] = await self._rows(connection, "extent", tenant=tenant, timezone=self.timezone)
         latest = max(row.today, row.latest or row.today)
-        return Extent(row.as_of, row.today, latest, row.since, tuple(row.currencies))
+        return Extent(row.as_of, row.today, latest, row.since, tuple(row.currencies), tuple(row.plans))
 
     async def standing(self, tenant: str, plan: str = "") -> list[Standing]:
         """What there is now, by currency; of all plans or one."""

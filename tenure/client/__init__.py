@@ -47,6 +47,17 @@ from tenure.client.errors import (
     Unavailable,
     UsageDoesNotFit,
 )
+from tenure.client.metrics import (
+    ChurnBy,
+    ChurnFigure,
+    MovementFigure,
+    Movements,
+    MovementsPeriod,
+    Mrr,
+    MrrNow,
+    MrrPeriod,
+    ReportLinks,
+)
 from tenure.client.reports import Cause, Invoice, Timeline, TimelineEntry, UsageStatistic, UsageStatistics
 from tenure.client.retry import RetryPolicy
 from tenure.client.subscriptions import (
@@ -73,6 +84,7 @@ from tenure.client.values import (
     EndKind,
     Interval,
     Level,
+    PeriodLength,
     ReasonCode,
     Status,
 )
@@ -90,6 +102,8 @@ __all__ = [
     "Cause",
     "ChangeAt",
     "Checkout",
+    "ChurnBy",
+    "ChurnFigure",
     "Comparison",
     "Conflict",
     "ConvertAt",
@@ -112,12 +126,19 @@ __all__ = [
     "ListedCustomer",
     "Malformed",
     "Misfit",
+    "MovementFigure",
+    "Movements",
+    "MovementsPeriod",
+    "Mrr",
+    "MrrNow",
+    "MrrPeriod",
     "NoPlan",
     "NotFound",
     "OfCustomer",
     "Options",
     "Overage",
     "PaymentDeclined",
+    "PeriodLength",
     "Person",
     "Plan",
     "PlanEntitlement",
@@ -131,6 +152,7 @@ __all__ = [
     "Recorded",
     "Refused",
     "Released",
+    "ReportLinks",
     "RetryPolicy",
     "Standing",
     "Status",

@@ -12,6 +12,7 @@ import httpx
 from tenure.client import (
     customer_operations,
     gating,
+    metrics_operations,
     operator_operations,
     plan_operations,
     subscription_operations,
@@ -85,6 +86,9 @@ class AsyncTenure(BaseClient):
     reactivate = awaited(operator_operations.reactivate)
     renew_links = awaited(operator_operations.renew_links)
     usage_statistics = awaited(operator_operations.usage_statistics)
+
+    mrr = awaited(metrics_operations.mrr)
+    movements = awaited(metrics_operations.movements)
 
     plans = awaited(plan_operations.plans)
     plan = awaited(plan_operations.plan)
@@ -206,6 +210,9 @@ class Tenure(BaseClient):
     reactivate = blocking(operator_operations.reactivate)
     renew_links = blocking(operator_operations.renew_links)
     usage_statistics = blocking(operator_operations.usage_statistics)
+
+    mrr = blocking(metrics_operations.mrr)
+    movements = blocking(metrics_operations.movements)
 
     plans = blocking(plan_operations.plans)
     plan = blocking(plan_operations.plan)

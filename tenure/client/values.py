@@ -7,6 +7,8 @@ from typing import Literal
 
 Interval = Literal["month", "year"]
 """How often a plan is billed."""
+PeriodLength = Literal["day", "month", "year"]
+"""How long the periods of figures are."""
 ChangeAt = Literal["now", "period_end"]
 """When a change of plan takes effect."""
 ConvertAt = Literal["now", "trial_end"]

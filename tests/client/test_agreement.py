@@ -13,12 +13,14 @@ from api.catalog import suggest
 from api.catalog import views as catalog_views
 from api.customers import routes
 from api.entitlements import views as entitlements_views
+from api.metrics import views as metrics_views
 from api.payment_pages import billing_sessions, checkout, portal
 from api.subscriptions import confirmations, downgrade_guard, views
 from api.usage import history, ingest
 from domain.entitlements.usage import UsageLevel
+from domain.revenue import figures
 from domain.subscription import commands, ends, lifecycle, policy
-from tenure.client import catalog, entitlements, reports, subscriptions
+from tenure.client import catalog, entitlements, metrics, reports, subscriptions
 from tenure.client.values import (
     Access,
     CancelAt,
@@ -28,6 +30,7 @@ from tenure.client.values import (
     EventAction,
     Interval,
     Level,
+    PeriodLength,
     ReasonCode,
     Status,
 )
@@ -49,6 +52,15 @@ PAIRS: list[tuple[type[BaseModel], type[Any]]] = [
     (history.UsageStatisticView, reports.UsageStatistic),
     (history.UsagePeriodView, entitlements.PeriodUsage),
     (history.GaugeDayView, entitlements.DayUsage),
+    (metrics_views.MovementFigureView, metrics.MovementFigure),
+    (metrics_views.ChurnByView, metrics.ChurnBy),
+    (metrics_views.ChurnFigureView, metrics.ChurnFigure),
+    (metrics_views.MovementsPeriodView, metrics.MovementsPeriod),
+    (metrics_views.MovementsView, metrics.Movements),
+    (metrics_views.MrrPeriodView, metrics.MrrPeriod),
+    (metrics_views.MrrNowView, metrics.MrrNow),
+    (metrics_views.MrrView, metrics.Mrr),
+    (metrics_views.ReportLinksView, metrics.ReportLinks),
     (routes.CustomerView, subscriptions.Customer),
     (routes.CustomerSummaryView, subscriptions.ListedCustomer),
     (routes.LatestSubscriptionView, subscriptions.LatestSubscription),
@@ -118,6 +130,7 @@ def test_listed_values_of_an_answer_are_those_of_the_api(view: type[BaseModel], 
         (EventAction, ingest.EventAction),
         (Interval, domain.catalog.plans.Interval),
         (Level, UsageLevel),
+        (PeriodLength, figures.PeriodLength),
         (ReasonCode, ends.ReasonCode),
         (Status, lifecycle.Status),
     ],

@@ -9,7 +9,15 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 
 from api.app import ROUTERS
-from tenure.client import Event, Person, Tenure, customer_operations, operator_operations, plan_operations
+from tenure.client import (
+    Event,
+    Person,
+    Tenure,
+    customer_operations,
+    metrics_operations,
+    operator_operations,
+    plan_operations,
+)
 from tenure.client import subscription_operations as subscriptions
 from tenure.client import usage_operations as usage
 from tenure.client.core import Core, Options, Send, Steps, advance
@@ -63,6 +71,8 @@ CALLS: Mapping[str, tuple[str, Callable[[Core], Steps[Any]]]] = {
         lambda core: usage.record(core, [Event("ada", "images", 1, "image-1", datetime(2026, 11, 21, tzinfo=UTC))]),
     ),
     "getUsageHistory": ("usage_history", lambda core: usage.usage_history(core, "ada", "images")),
+    "getMrr": ("mrr", lambda core: metrics_operations.mrr(core, plan="pro", first="2026-01")),
+    "getMovements": ("movements", lambda core: metrics_operations.movements(core, last="2026-12")),
     "getUsageStatistics": ("usage_statistics", operator_operations.usage_statistics),
 }
 ROUTES = [

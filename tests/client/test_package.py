@@ -20,6 +20,7 @@ from tenure.client import (
     Tenure,
     customer_operations,
     gating,
+    metrics_operations,
     operator_operations,
     plan_operations,
     subscription_operations,
@@ -31,7 +32,7 @@ HOUSE = Path(tenure.client.__file__).parent
 TREE, CLIENT = HOUSE.parents[1], "packages/tenure-client"
 OPERATIONS = (
     *(usage_operations, gating, customer_operations),
-    *(subscription_operations, operator_operations, plan_operations),
+    *(subscription_operations, operator_operations, plan_operations, metrics_operations),
 )
 LISTS = {"customers", "subscriptions"}
 """Iterated over, page by page."""

@@ -62,6 +62,14 @@ async def test_operators_extend_suspend_and_reactivate(tenure: AsyncTenure, name
     assert isinstance((await tenure.usage_statistics()).statistics, tuple)
 
 
+async def test_figures_of_revenue_are_there_for_whoever_has_a_key(tenure: AsyncTenure) -> None:
+    movements = await tenure.movements(first="2026-01", last="2026-03")
+    mrr = await tenure.mrr(interval="year", group="plan")
+
+    assert [each.period for each in movements.data] == ["2026-01", "2026-02", "2026-03"]
+    assert (mrr.currency, mrr.now.arr >= 0) == ("usd", True)
+
+
 async def test_lists_are_found_page_by_page(tenure: AsyncTenure, name: str) -> None:
     made = [(await tenure.start_trial(person(f"{name}-{number}"), "starter")).id for number in range(3)]
 

@@ -1,0 +1,201 @@
+"""Reports of revenue as JSON and as rows. Amounts are in minor units; each is rounded once, from what is exact."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from typing import Self
+
+from pydantic import BaseModel, Field
+
+from api.http.csv import Cell
+from api.metrics.ranges import label
+from domain.revenue.figures import ENTERING, LEAVING, MOVES, ChurnGroup, Figure, Period, PeriodLength, monthly
+from domain.revenue.movements import MovementKind
+from storage.revenue.figures import Standing
+
+DEFINITIONS: Mapping[str, str] = {
+    "mrr": "the list prices of all subscriptions that are active or past due, with their add-ons, of a month; a yearly"
+    " price counts a twelfth. Without overage, tax that is added, and discounts made at the payment provider.",
+    "arr": "the same of a year: exact, while mrr is a twelfth of it, rounded",
+    "new": "customers who pay for the first time",
+    "expansion": "more from customers who pay: another plan or interval, quantity, add-ons",
+    "contraction": "less from customers who go on paying",
+    "churn": "customers who no longer pay, when it ends: ended, suspended, or moved to the free plan",
+    "reactivation": "customers who had paid before and pay again",
+    "pause": "paused by the customer: not churn",
+    "resume": "back from a pause, also to end",
+    "opening": "there before movements were recorded, or taken over from the payment provider",
+    "entering": "changes from other plans to this one",
+    "leaving": "changes from this plan to others",
+    "committed": "mrr without subscriptions that are set to end",
+    "at_risk": "the part of mrr whose payment is being recovered",
+    "paused": "what pauses have taken out of mrr",
+    "trialing": "what running trials would add if all of them converted",
+}
+
+
+class MovementFigureView(BaseModel):
+    """What moved one way in a period; what is lost is negative."""
+
+    mrr: int
+    arr: int
+    customers: int = Field(description="customers who moved this way, each counted once")
+
+    @classmethod
+    def of(cls, figure: Figure) -> Self:
+        return cls(mrr=monthly(figure.annual), arr=figure.annual, customers=figure.customers)
+
+
+class ChurnByView(BaseModel):
+    """Churn by who or what ended it."""
+
+    voluntary: MovementFigureView = Field(description="the customer")
+    involuntary: MovementFigureView = Field(description="a payment that failed, or was taken back by a bank")
+    operator: MovementFigureView
+    other: MovementFigureView = Field(description="ended at the payment provider, refunded, or not known")
+
+
+class ChurnFigureView(MovementFigureView):
+    """Churn in a period."""
+
+    by: ChurnByView
+
+
+class MovementsPeriodView(BaseModel):
+    """One period. In `arr`, what it starts with and what moved add up exactly to what it ends with."""
+
+    period: str = Field(examples=["2026-10"])
+    plan: str | None = Field(default=None, description="with `group=plan`, or of one plan alone")
+    start: int = Field(description="mrr at its start")
+    start_arr: int
+    new: MovementFigureView
+    expansion: MovementFigureView
+    contraction: MovementFigureView
+    churn: ChurnFigureView
+    reactivation: MovementFigureView
+    pause: MovementFigureView
+    resume: MovementFigureView
+    opening: MovementFigureView
+    entering: MovementFigureView = Field(description="of one plan alone: changes from other plans")
+    leaving: MovementFigureView = Field(description="of one plan alone: changes to other plans")
+    end: int = Field(description="mrr at its end")
+    end_arr: int
+
+    @classmethod
+    def of(cls, period: Period, length: PeriodLength, plan: str) -> Self:
+        groups = {group.value: MovementFigureView.of(period.churn_by[group]) for group in ChurnGroup}
+        moved = {kind: MovementFigureView.of(period.moved[kind]) for kind in MOVES}
+        churn = ChurnFigureView(**moved.pop(MovementKind.CHURN.value).model_dump(), by=ChurnByView(**groups))
+        return cls(
+            period=label(period.first_day, length),
+            plan=plan or None,
+            start=monthly(period.start),
+            start_arr=period.start,
+            end=monthly(period.end),
+            end_arr=period.end,
+            churn=churn,
+            **moved,
+        )
+
+    @staticmethod
+    def heads() -> list[str]:
+        groups = [f"churn_{group}" for group in ChurnGroup]
+        kinds = [name for kind in (*MOVES, *groups) for name in (kind, f"{kind}_customers")]
+        return ["period", "plan", "start", *kinds, "end", "start_arr", "end_arr"]
+
+    def cells(self) -> list[Cell]:
+        """A row of the CSV, in the order of `heads`."""
+        by: Iterator[MovementFigureView] = (getattr(self.churn.by, group) for group in ChurnGroup)
+        figures = [*(getattr(self, kind) for kind in MOVES), *by]
+        moved: list[Cell] = [cell for figure in figures for cell in (figure.mrr, figure.customers)]
+        return [self.period, self.plan, self.start, *moved, self.end, self.start_arr, self.end_arr]
+
+
+class MrrPeriodView(BaseModel):
+    """What there was at the end of a period."""
+
+    period: str = Field(examples=["2026-10"])
+    plan: str | None = Field(default=None, description="with `group=plan`, or of one plan alone")
+    mrr: int
+    arr: int
+    paused: int = Field(description="mrr that pauses have taken out")
+    customers: int = Field(description="who pay")
+
+    @classmethod
+    def of(cls, period: Period, length: PeriodLength, plan: str) -> Self:
+        return cls(
+            period=label(period.first_day, length),
+            plan=plan or None,
+            mrr=monthly(period.end),
+            arr=period.end,
+            paused=monthly(period.paused),
+            customers=period.customers,
+        )
+
+    @staticmethod
+    def heads() -> list[str]:
+        return ["period", "plan", "mrr", "arr", "paused", "customers"]
+
+    def cells(self) -> list[Cell]:
+        return [self.period, self.plan, self.mrr, self.arr, self.paused, self.customers]
+
+
+class MrrNowView(BaseModel):
+    """What there is now."""
+
+    mrr: int
+    arr: int
+    committed: int = Field(description="without subscriptions that are set to end")
+    at_risk: int = Field(description="the part of mrr whose payment is being recovered")
+    paused: int
+    trialing: int
+    customers: int = Field(description="who pay")
+
+    @classmethod
+    def of(cls, standing: Standing | None) -> Self:
+        if standing is None:
+            return cls(mrr=0, arr=0, committed=0, at_risk=0, paused=0, trialing=0, customers=0)
+        return cls(
+            mrr=monthly(standing.annual),
+            arr=standing.annual,
+            committed=monthly(standing.committed),
+            at_risk=monthly(standing.at_risk),
+            paused=monthly(standing.paused),
+            trialing=monthly(standing.trialing),
+            customers=standing.customers,
+        )
+
+
+class ReportLinksView(BaseModel):
+    """The same report elsewhere."""
+
+    csv: str
+
+
+class ReportView(BaseModel):
+    """What every report says of itself."""
+
+    currency: str
+    currencies: list[str] = Field(description="all that there are figures in; they are never added")
+    timezone: str = Field(description="whose days and months these are")
+    as_of: datetime
+    complete_until: date = Field(description="the last day of the last period that is over")
+    since: date | None = Field(description="from when on figures are exact; null: nothing has moved yet")
+    definitions: dict[str, str]
+    links: ReportLinksView
+
+
+class MovementsView(ReportView):
+    """What moved in each period, oldest first."""
+
+    data: list[MovementsPeriodView]
+
+
+class MrrView(ReportView):
+    """Monthly recurring revenue: now, and at the end of each period, oldest first."""
+
+    now: MrrNowView
+    data: list[MrrPeriodView]
+
+
+MOVEMENT_DEFINITIONS = {name: DEFINITIONS[name] for name in ("mrr", "arr", *MOVES)}
+MRR_DEFINITIONS = {name: DEFINITIONS[name] for name in DEFINITIONS.keys() - {*MOVES, ENTERING, LEAVING}}

@@ -1,0 +1,45 @@
+"""Figures of recurring revenue; any API key may read them.
+
+Each operation is defined once here; `Tenure` and `AsyncTenure` have it as a method of the same name, without `core`.
+"""
+
+from typing import Literal
+
+from tenure.client.core import Core, Steps
+from tenure.client.metrics import Movements, Mrr
+from tenure.client.requests import Call
+from tenure.client.values import PeriodLength
+
+
+def mrr(
+    core: Core,
+    *,
+    first: str | None = None,
+    last: str | None = None,
+    interval: PeriodLength = "month",
+    plan: str | None = None,
+    currency: str | None = None,
+    group: Literal["plan"] | None = None,
+) -> Steps[Mrr]:
+    """Return monthly recurring revenue, now and at the end of each period from *first* to *last*, as `2026-01`."""
+    asked = {"from": first, "to": last, "interval": interval, "plan": plan, "currency": currency, "group": group}
+    return core.ask(Call("GET", "/v1/metrics/mrr", Mrr, query=_given(asked)))
+
+
+def movements(
+    core: Core,
+    *,
+    first: str | None = None,
+    last: str | None = None,
+    interval: PeriodLength = "month",
+    plan: str | None = None,
+    currency: str | None = None,
+    group: Literal["plan"] | None = None,
+) -> Steps[Movements]:
+    """Return what moved recurring revenue in each period from *first* to *last*, as `2026-01`."""
+    asked = {"from": first, "to": last, "interval": interval, "plan": plan, "currency": currency, "group": group}
+    return core.ask(Call("GET", "/v1/metrics/movements", Movements, query=_given(asked)))
+
+
+def _given(asked: dict[str, str | None]) -> dict[str, str | int]:
+    return {name: value for name, value in asked.items() if value is not None}

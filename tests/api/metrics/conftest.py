@@ -1,0 +1,56 @@
+"""An API on a database of the test's own, in which three customers have lived."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from domain.subscription.ends import EndKind
+from domain.subscription.lifecycle import Status
+from domain.subscription.state import Pause
+from storage.access.api_keys import ApiKeys, Role
+from storage.db.engine import create_engine_from_url
+from tests.builders import PRO
+from tests.harness.catalogs import shipped_catalog
+from tests.harness.postgres import database_url, databases
+from tests.storage.ledger import Ledger, a_step, later
+from tests.web.site import a_browser, an_app
+
+__all__ = ["database_url", "databases"]
+
+
+@pytest.fixture
+async def ledger(database_url: str) -> AsyncIterator[Ledger]:
+    engine = create_engine_from_url(database_url)
+    yield Ledger(engine)
+    await engine.dispose()
+
+
+@pytest.fixture
+async def api(ledger: Ledger) -> AsyncIterator[httpx.AsyncClient]:
+    """A caller who may only read."""
+    key = await ApiKeys(ledger.engine).create(Role.READ_ONLY, "the founder")
+    app = an_app(engine=ledger.engine, catalog=shipped_catalog(), timezone="Europe/Berlin")
+    async with a_browser(app, Authorization=f"Bearer {key}") as http:
+        yield http
+
+
+def on(month: int) -> datetime:
+    return datetime(2026, month, 10, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def lives(ledger: Ledger) -> None:
+    """In January three pay; in February one takes a larger plan and one pauses; in March one leaves."""
+    paid = {}
+    for name in ("ada", "bob", "eve"):
+        it = later(await ledger.sign_up(name), status=Status.ACTIVE, agreement_ref=f"sub_{name}")
+        await ledger.save(a_step(it, at=on(1)))
+        paid[name] = it
+    larger = later(paid["ada"]).choosing(PRO)
+    await ledger.save(a_step(larger, at=on(2)))
+    await ledger.save(a_step(later(paid["bob"], status=Status.PAUSED, pause=Pause(on(2))), at=on(2)))
+    over: Any = {"status": Status.CANCELED, "end_kind": EndKind.NONPAYMENT}
+    await ledger.save(a_step(later(paid["eve"], **over), at=on(3)))
