@@ -53,7 +53,11 @@ class PurchaseRecords:
         return stored
 
     async def of_subscription(self, subscription: str) -> StoredPurchase | None:
-        return await self._one(purchases.c.subscription == UUID(subscription))
+        try:
+            id_ = UUID(subscription)
+        except ValueError:  # as somebody else may have marked an agreement
+            return None
+        return await self._one(purchases.c.subscription == id_)
 
     async def of_page(self, page_ref: str) -> StoredPurchase | None:
         return await self._one(purchases.c.page_ref == page_ref)

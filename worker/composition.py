@@ -204,7 +204,9 @@ def _reconciliation(
     client: Client, engine: AsyncEngine, provider: Provider, restorer: Restorer, second_look_delay: float
 ) -> ReconcileActivities:
     comparison, mails = Reconciliations(engine), TemporalMailDispatcher(client)
-    inspection = Inspection(client, provider.agreements, comparison, second_look_delay=second_look_delay)
+    inspection = Inspection(
+        client, provider.agreements, comparison, PurchaseRecords(engine), second_look_delay=second_look_delay
+    )
     healer = Healer(client, inspection, restorer, comparison, provider.billing, SubscriptionRecords(engine), mails)
     mails_and_purchases = PurchaseInspection(
         StuckMailsInspection(client, comparison), provider.purchases, PurchaseRecords(engine), comparison

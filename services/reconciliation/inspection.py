@@ -13,6 +13,7 @@ from domain.formatting import moment
 from domain.names import subscription_workflow_id
 from domain.provider.agreements import Agreement
 from domain.provider.ports import Agreements
+from domain.purchases.ports import StoredPurchases
 from domain.reconciliation.differences import (
     DifferenceKind,
     Discrepancy,
@@ -56,12 +57,19 @@ class Inspection:
     """Finds differences. One counts only if it is there at two looks, a few seconds apart, on an idle workflow."""
 
     def __init__(
-        self, client: Client, agreements: Agreements, comparison: Comparison, *, second_look_delay: float
+        self,
+        client: Client,
+        agreements: Agreements,
+        comparison: Comparison,
+        purchases: StoredPurchases | None = None,
+        *,
+        second_look_delay: float,
     ) -> None:
         self._second_look_delay = second_look_delay
         self._client = client
         self._agreements = agreements
         self._comparison = comparison
+        self._purchases = purchases
 
     async def agreements(self, cursor: str | None, run_began: datetime) -> Page:
         """Compare a page of the provider's live agreements with their subscriptions.
@@ -121,7 +129,18 @@ class Inspection:
         rows = await self._comparison.related(
             [each.subscription for each in agreements], [each.customer_ref for each in agreements]
         )
-        return {each.ref: of_unlinked_agreement(each, rows) for each in agreements}
+        found = {each.ref: of_unlinked_agreement(each, rows) for each in agreements}
+        for each in agreements:
+            if found[each.ref] is not None and await self._is_being_bought(each.subscription):
+                found[each.ref] = None
+        return found
+
+    async def _is_being_bought(self, subscription: str) -> bool:
+        """True if an agreement was bought on a hosted page that is still to be taken over."""
+        if self._purchases is None or not subscription:
+            return False
+        purchase = await self._purchases.of_subscription(subscription)
+        return purchase is not None and not purchase.state.is_closed
 
     async def _second_look(self, suspects: Sequence[_Suspect]) -> tuple[tuple[Discrepancy, ...], int]:
         if not suspects:

@@ -70,6 +70,7 @@ async def test_pages_of_purchases_are_told_from_others(purchases: PurchaseRecord
     assert await purchases.known([purchase.page.ref, "cs_nobody"]) == {purchase.page.ref}
     assert await purchases.of_page("cs_nobody") is None
     assert await purchases.of_subscription(str(uuid4())) is None
+    assert await purchases.of_subscription("not ours") is None
 
 
 async def test_one_caller_at_a_time_has_a_purchase_until_it_is_released_or_its_time_is_over(

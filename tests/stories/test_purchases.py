@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from domain.catalog.plans import Selection
 from domain.errors import GatewayForbidden, Rejected
+from domain.provider.agreements import Agreement, AgreementPage
 from domain.provider.events import KeptEvent
 from domain.provider.hints import EventKind
 from domain.purchases.ports import PurchaseState
@@ -24,6 +25,7 @@ from sandbox.product import Product, RefusedError
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from services.purchases import PurchaseService
+from services.reconciliation.inspection import Inspection
 from services.reconciliation.purchases import PurchaseInspection
 from storage.purchases import PurchaseRecords
 from storage.reconciliation import Reconciliations
@@ -339,6 +341,24 @@ async def test_who_had_a_trial_meanwhile_keeps_no_card_and_hears_why(buyer: Buye
     assert "Nothing was charged" in mail["text"]
 
 
+class OneAgreement:
+    """All that Stripe has is this agreement."""
+
+    def __init__(self, stack: Stack, ref: str) -> None:
+        self._agreements = stack.provider.agreements
+        self._ref = ref
+
+    async def page(self, cursor: str | None, *, limit: int = 100) -> AgreementPage:
+        found = await self._agreements.find(self._ref)
+        return AgreementPage((found,) if found else ())
+
+    async def find(self, agreement_ref: str) -> Agreement | None:
+        return await self._agreements.find(agreement_ref)
+
+    async def claim(self, agreement_ref: str, subscription: str, *, key: str) -> None:
+        raise AssertionError("nothing is claimed")
+
+
 class NoMails:
     async def mails(self, cursor: str | None) -> Page:
         return Page((), None)
@@ -366,6 +386,22 @@ async def test_reconciliation_finds_what_was_completed_unheard_and_what_nobody_k
     assert {each.agreement_ref for each in found if each.kind is DifferenceKind.PURCHASE_UNKNOWN} >= {lost.ref}
     assert buyer.ref not in {each.agreement_ref for each in found}
     assert await (await buyer.begun()).status() == ("active", "full")
+
+
+@pytest.mark.usefixtures("unheard")
+async def test_an_agreement_that_waits_to_be_taken_over_is_no_stranger(buyer: Buyer, stack: Stack) -> None:
+    await buyer.opens(trial_days=0)
+    await buyer.completes()
+    agreement = (await buyer.purchases.pages.purchase(buyer.ref)).agreement_ref
+    comparison, stored = Reconciliations(stack.engine), PurchaseRecords(stack.engine)
+
+    async def strangers() -> set[str]:
+        look = Inspection(stack.client, OneAgreement(stack, agreement), comparison, stored, second_look_delay=0)
+        return {each.agreement_ref for each in (await look.agreements(None, datetime.now(UTC))).found}
+
+    assert await strangers() == set()
+    await buyer.forgotten()
+    assert await strangers() == {agreement}
 
 
 @pytest.mark.usefixtures("unheard")
