@@ -60,14 +60,15 @@ async def show_change(
 ) -> Response:
     """Return the page on which to choose; where nothing can be changed, what is so."""
     it, today = visit.subscription, visit.dependencies.catalog
+    why = can(lambda: check_can_change(it, visit.account.now))
     own = await visit.repositories.catalogs.get(it.catalog) or today
     given = fields or {}
     return visit.page(
         "change.html",
         BillingFlow.CHANGE_PLAN,
         status=422 if errors else 200,
-        why=can(lambda: check_can_change(it, visit.account.now)),
-        problem=problem,
+        why=why,
+        problem="" if why else problem,
         options=_options(it, own, today),
         chosen=given.get("plan", f"{it.plan}/{it.interval}"),
         quantity=given.get("quantity", str(it.quantity)),

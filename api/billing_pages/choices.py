@@ -41,12 +41,13 @@ def show_cancel(
     """Return the page that says what a cancellation does; where none is possible, what is so."""
     given, subscription, now = fields or {}, visit.subscription, visit.account.now
     words = visit.reader.language.words
+    why = can(lambda: guards.check_cancel(subscription, CancelAt.PERIOD_END))
     return visit.page(
         "cancel.html",
         BillingFlow.CANCEL,
         status=422 if errors else 200,
-        why=can(lambda: guards.check_cancel(subscription, CancelAt.PERIOD_END)),
-        problem=problem,
+        why=why,
+        problem="" if why else problem,
         at_end=previewed(subscription, CancelAt.PERIOD_END, now),
         at_once=previewed(subscription, CancelAt.NOW, now),
         can_pause=subscription.pause is None and not can(lambda: guards.check_pause(subscription, None, now)),
@@ -81,12 +82,13 @@ def show_pause(visit: Visit, *, errors: dict[str, str] | None = None, problem: s
     """Return the page that says what a pause does."""
     subscription, now, formats = visit.subscription, visit.account.now, visit.reader.formats
     day = visit.reader.language.words.gettext("Until %(day)s")
+    why = "paused" if subscription.pause else can(partial(guards.check_pause, subscription, None, now))
     return visit.page(
         "pause.html",
         BillingFlow.PAUSE,
         status=422 if errors else 200,
-        why="paused" if subscription.pause else can(partial(guards.check_pause, subscription, None, now)),
-        problem=problem,
+        why=why,
+        problem="" if why else problem,
         choices=[(str(days), day % {"day": formats.day(now + timedelta(days=days))}, "") for days in PAUSES],
         errors=errors or {},
     )

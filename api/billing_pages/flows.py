@@ -6,13 +6,12 @@ from typing import Final
 
 from fastapi import Response
 
-from api.billing_pages.payments import leave_to_pay
+from api.billing_pages.payments import check_leaving, check_pay, leave_to_pay
 from api.billing_pages.visits import SEQUENCE, Visit
 from api.subscriptions import lifecycle_commands, plan_commands
 from domain.billing_flows import BillingFlow
-from domain.errors import GatewayUnavailable, Rejected, TenureError
+from domain.errors import GatewayUnavailable, TenureError
 from domain.subscription import guards
-from domain.subscription.commands import CancelAt
 from domain.subscription.state import Subscription
 
 Fields = Mapping[str, str]
@@ -45,22 +44,6 @@ async def _withdraw_change(visit: Visit, flow: BillingFlow, fields: Fields) -> N
     await plan_commands.withdraw_change(visit.subscription.id, context)
 
 
-def check_pay(subscription: Subscription) -> None:
-    """Reject a payment if nothing is owed.
-
-    Raises:
-        Rejected: code `nothing_to_retry`, or why no payment is taken.
-    """
-    guards.check_checkout(subscription)
-    if not owes(subscription):
-        raise Rejected("nothing is owed", code="nothing_to_retry")
-
-
-def owes(subscription: Subscription) -> bool:
-    """True if a payment has failed, or waits for the bank's confirmation."""
-    return subscription.recovery is not None or subscription.confirmation is not None
-
-
 def can(check: Callable[[], None]) -> str:
     """Return why something cannot be done, as a code; empty: it can."""
     try:
@@ -76,7 +59,7 @@ FLOWS: Final[Mapping[BillingFlow, Flow]] = {
         Flow(BillingFlow.UNDO_CANCEL, "undo_cancel.html", guards.check_uncancel, _undo_cancel),
         Flow(BillingFlow.RESUME, "resume.html", guards.check_resume, _resume),
         Flow(BillingFlow.WITHDRAW_CHANGE, "withdraw_change.html", guards.check_withdraw_change, _withdraw_change),
-        Flow(BillingFlow.PAYMENT_METHOD, "card.html", guards.check_checkout, leave_to_pay),
+        Flow(BillingFlow.PAYMENT_METHOD, "card.html", check_leaving, leave_to_pay),
         Flow(BillingFlow.PAY, "card.html", check_pay, leave_to_pay),
     )
 }
@@ -86,7 +69,7 @@ FLOWS: Final[Mapping[BillingFlow, Flow]] = {
 def show(visit: Visit, flow: Flow, *, problem: str = "", status: int = 200) -> Response:
     """Return the page: what will happen and a button, or what is so."""
     why = can(lambda: flow.check(visit.subscription))
-    return visit.page(flow.template, flow.flow, status=status, why=why, problem=problem)
+    return visit.page(flow.template, flow.flow, status=status, why=why, problem="" if why else problem)
 
 
 async def press(visit: Visit, flow: Flow, fields: Fields) -> Response:
@@ -98,8 +81,3 @@ async def press(visit: Visit, flow: Flow, fields: Fields) -> Response:
     except TenureError as error:
         return show(await visit.again(), flow, problem=error.code)
     return answer or visit.back_to(flow.flow)
-
-
-def cancel_at(fields: Fields) -> CancelAt:
-    """Return when a cancellation takes effect: at the end of what is paid, unless the form says now."""
-    return CancelAt.NOW if fields.get("at") == CancelAt.NOW else CancelAt.PERIOD_END

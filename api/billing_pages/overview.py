@@ -9,7 +9,8 @@ from fastapi import Response
 
 from api.billing_pages.banners import ReachedLimit, banner_of
 from api.billing_pages.changes import check_can_change
-from api.billing_pages.flows import can, check_pay
+from api.billing_pages.flows import can
+from api.billing_pages.payments import check_leaving, check_pay
 from api.billing_pages.visits import Visit
 from api.entitlements.lookup import EntitlementLookup
 from domain.billing_flows import BillingFlow
@@ -88,7 +89,7 @@ def _may(it: Subscription, now: datetime) -> dict[BillingFlow, bool]:
         BillingFlow.PAUSE: partial(guards.check_pause, it, None, now),
         BillingFlow.RESUME: partial(guards.check_resume, it),
         BillingFlow.PAY: partial(check_pay, it),
-        BillingFlow.PAYMENT_METHOD: partial(guards.check_checkout, it),
+        BillingFlow.PAYMENT_METHOD: partial(check_leaving, it),
         BillingFlow.WITHDRAW_CHANGE: partial(guards.check_withdraw_change, it),
         BillingFlow.CHANGE_PLAN: partial(check_can_change, it, now),
     }

@@ -9,10 +9,32 @@ from api.billing_pages.visits import SEQUENCE, Visit
 from api.payment_pages.card_pages import open_card_page, shared_card_page
 from domain.billing_flows import BillingFlow
 from domain.errors import Rejected
-from domain.subscription.guards import check_checkout
+from domain.subscription import guards
+from domain.subscription.state import Subscription
 
 AFTER: Final = "after"
 """The query parameter of the overview: the step before the customer left, so that it can wait for the next one."""
+
+
+def check_leaving(subscription: Subscription) -> None:
+    """Reject if there is no page to leave for. A payment that waits for the bank can always be confirmed.
+
+    Raises:
+        Rejected: why no card is taken.
+    """
+    if subscription.confirmation is None:
+        guards.check_checkout(subscription)
+
+
+def check_pay(subscription: Subscription) -> None:
+    """Reject a payment if nothing is owed.
+
+    Raises:
+        Rejected: code `nothing_to_retry`, or why no payment is taken.
+    """
+    check_leaving(subscription)
+    if subscription.recovery is None and subscription.confirmation is None:
+        raise Rejected("nothing is owed", code="nothing_to_retry")
 
 
 async def leave_to_pay(visit: Visit, flow: BillingFlow, fields: Mapping[str, str]) -> Response:
@@ -21,7 +43,7 @@ async def leave_to_pay(visit: Visit, flow: BillingFlow, fields: Mapping[str, str
     It leads on by itself, and not by a redirect: a browser would follow that only to addresses which the page with
     the form has named, and the provider's pages may be at an address of the product's own.
     """
-    check_checkout(visit.subscription)
+    check_leaving(visit.subscription)
     url = await _url(visit, flow, fields)
     return visit.page("leaving.html", flow, url=url)
 

@@ -67,11 +67,11 @@ async def a_customer_of_many_mails(begin: Callable[..., Any], name: str) -> list
     """Lives that between them get a mail of every occasion with a link."""
     paying = await begin(payment_method="pm_card_visa", trial_days=0)
     await paying.command("change-plan", plan="professional")
-    await paying.command("change-plan", plan="starter")
-    await paying.command("withdraw-change")
-    await paying.command("pause")
-    await paying.command("resume")
+    for command, body in (("change-plan", {"plan": "starter"}), ("withdraw-change", {}), ("pause", {}), ("resume", {})):
+        await paying.command(command, **body)
+        await paying.mails()  # a mail that waits is withdrawn when it is overtaken
     await paying.command("cancel")
+    await paying.mails()
     await paying.command("uncancel")
     await paying.live_until_declined("insufficient_funds")
     while (await paying.status())[0] != "suspended":
@@ -136,7 +136,9 @@ async def test_the_link_to_keep_the_subscription_undoes_the_cancellation_and_wor
         # What was open in another window is sent late: nothing is left to do.
         [(action, fields)] = forms_of(shown.text)
         kinds = await life.kinds()
-        assert (await ada.post(action, fields)).status_code in (200, 303)
+        late = await ada.post(action, fields)
+        assert late.status_code in (200, 303)
+        assert "not done" not in late.text
         assert await life.kinds() == kinds
 
         await life.live(A_WEEK)
