@@ -36,6 +36,7 @@ from api.usage import routes as usage_routes
 from api.web import assets
 from api.web.errors import add_error_pages
 from api.web.pages import Pages, add_pages
+from api.web.pricing import routes as pricing_routes
 from api.webhooks import routes as webhooks_routes
 
 ROUTERS = (
@@ -60,6 +61,8 @@ ROUTERS = (
     billing_routes.router,  # behind the two before it: its path parameter matches theirs
     purchase_return.router,
     assets.router,
+    pricing_routes.router,
+    pricing_routes.json_router,
     health.router,
     customers_routes.router,  # last: its path parameter matches anything below the prefix
 )
@@ -99,6 +102,7 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
     add_docs(app)
     add_error_handlers(app)
     add_pages(app, Pages(dependencies.brand, dependencies.public_url, dependencies.logo))
+    app.state.pricing_pages = pricing_routes.PricingPages.of(dependencies)
     add_error_pages(app)
     add_description(app, DenialProblem, LimitConflictProblem, ConfirmationProblem)
     app.add_middleware(PlainRoutes, routes=_plain_routes())

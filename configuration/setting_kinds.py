@@ -128,6 +128,22 @@ def _file(path: Path) -> Path:
     return path
 
 
+def _origins(text: object) -> object:
+    return tuple(one.strip() for one in text.split(",") if one.strip()) if isinstance(text, str) else text
+
+
+def _all_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_origin(one) for one in origins)
+
+
+def _origin(text: str) -> str:
+    url = _web_address(text)
+    parts = _split(url)
+    if parts is None or parts.path or not url.isascii() or set(url) & set(";,' *\""):
+        raise ValueError(f"must be origins like https://yourproduct.com, without a path, not {text!r}")
+    return url.lower()
+
+
 def _logo(path: Path) -> Path:
     if path.suffix.lower() not in LOGO_ENDINGS:
         raise ValueError(f"must be an image that ends in {', '.join(LOGO_ENDINGS)}, not {path}")
@@ -167,5 +183,6 @@ Address = Annotated[str, AfterValidator(_address)]
 Sender = Annotated[str, AfterValidator(_sender)]
 HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
 ExistingFile = Annotated[Path, AfterValidator(_file)]
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins), AfterValidator(_all_origins)]
 Logo = Annotated[Path, AfterValidator(_file), AfterValidator(_logo)]
 Timezone = Annotated[str, AfterValidator(_timezone)]

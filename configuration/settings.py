@@ -13,6 +13,7 @@ from configuration.setting_kinds import (
     ExistingFile,
     HostAndPort,
     Logo,
+    Origins,
     SecretKey,
     Sender,
     SmtpUrl,
@@ -161,6 +162,10 @@ class ApiSettings(ZoneSettings, SiteSettings, OfferSettings, StripeSettings, Dat
     """Our own account's id; None: events that name an account are refused."""
     brand_logo: Logo | None = None
     """None: pages show the brand's name."""
+    sign_up_url: WebAddress | None = None
+    """Where customers sign up, `?plan=` and `interval=` are added; None: the pricing page has no buttons for it."""
+    embed_origins: Origins = ()
+    """Sites that may show the pricing and the billing pages in a frame."""
     api_host: str = "0.0.0.0"  # noqa: S104 - a container is reached from outside
     api_port: int = Field(default=8000, ge=1, le=65535)
 

@@ -47,6 +47,11 @@ class Formats:
         dates = locale if locale.language == own_locale.language else own_locale
         return cls(locale, LOCALE_WITHOUT_COUNTRY.get(str(dates), dates), _zone(timezone))
 
+    @property
+    def key(self) -> str:
+        """The same for formats that write everything alike."""
+        return f"{self.locale} {self.dates} {self.zone}"
+
     def money(self, amount: int, currency: str) -> str:
         """Formats minor units: 4900, "usd" is "$49.00", or "49,00 $" in German."""
         code, digits = currency.upper(), shown_decimals(currency.lower())

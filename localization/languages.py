@@ -68,6 +68,13 @@ def is_known(tag: str) -> bool:
     return locale is not None and (locale.language == ENGLISH or any(code in languages() for code in _codes(locale)))
 
 
+def language_names() -> Mapping[str, str]:
+    """Returns what each language calls itself, by the tag that HTML has for it."""
+    return {
+        one.tag: str(Locale.parse(one.code).get_display_name() or one.tag).capitalize() for one in languages().values()
+    }
+
+
 def language_files() -> Iterator[Traversable]:
     """Yields the file of every language except English."""
     folder = files("templates") / "languages"

@@ -66,9 +66,10 @@ class AppDependencies:
     """Shown on pages in place of the brand's name."""
     presentation: Presentation | None = None
     """How pages show the catalog; None: as it is, without groups and questions."""
-
+    sign_up_url: str = ""
+    """Where customers sign up for a plan; empty: pages have no button for it."""
     embed_origins: tuple[str, ...] = ()
-    """Sites that may show the billing pages in a frame."""
+    """Sites that may show the pricing and the billing pages in a frame."""
     timezone: str = "UTC"
     """Whose days and months figures are of."""
 

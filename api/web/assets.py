@@ -46,14 +46,14 @@ class Asset:
 
 
 class Assets:
-    """The files of one brand's pages: `app.css`, `icon.svg`, and `logo` if there is one."""
+    """The files of one brand's pages: `app.css`, styles of single pages, `icon.svg`, and `logo` if there is one."""
 
     def __init__(self, brand: Brand, logo: Path | None, root: str) -> None:
         """*root* is the path of the API's public address."""
-        style = (files("templates") / "pages" / "static" / "app.css").read_text(encoding="utf-8")
         self._root = root
         self._files = {
-            "app.css": Asset(f"{_colours(brand)}\n{style}".encode(), "text/css; charset=utf-8"),
+            "app.css": _style("app.css", before=_colours(brand)),
+            "pricing.css": _style("pricing.css"),
             "icon.svg": Asset(_icon(brand).encode(), LOGO_TYPES[".svg"]),
         }
         if logo is not None:
@@ -95,12 +95,17 @@ def compressed(
     return Response(content, status, headers, media_type)
 
 
+def _style(name: str, before: str = "") -> Asset:
+    style = (files("templates") / "pages" / "static" / name).read_bytes()
+    return Asset(before.encode() + style, "text/css; charset=utf-8")
+
+
 def _colours(brand: Brand) -> str:
     """Return the brand's colours as `app.css` uses them, each with enough contrast to be read."""
     return (
         f":root{{--brand:{brand.colour};--ink:{brand.ink};"
         f"--accent-light:{readable_on(LIGHT_BACKGROUND, brand.colour)};"
-        f"--accent-dark:{readable_on(DARK_BACKGROUND, brand.colour)}}}"
+        f"--accent-dark:{readable_on(DARK_BACKGROUND, brand.colour)}}}\n"
     )
 
 

@@ -62,6 +62,8 @@ async def api_dependencies(
             logo=settings.brand_logo,
             presentation=load_presentation(settings.catalog),
             timezone=settings.timezone,
+            sign_up_url=settings.sign_up_url or "",
+            embed_origins=settings.embed_origins,
         )
 
 

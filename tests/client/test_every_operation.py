@@ -25,6 +25,7 @@ from tenure.client.core import Core, Options, Send, Steps, advance
 NOT_IN_THE_CLIENT: Mapping[str, str] = {
     "health": "for load balancers",
     "readiness": "for load balancers",
+    "getPricing": "for browsers, without a key; products have the plans",
     "receiveStripeWebhook": "called by Stripe alone, with its signature",
 }
 ADA = Person("ada", "ada@example.com")

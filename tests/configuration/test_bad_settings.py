@@ -133,6 +133,28 @@ WEAK: dict[str, tuple[dict[str, str], str]] = {
         {"TENURE_TIMEZONE": "CEST"},
         "TENURE_TIMEZONE must be a time zone like Europe/Berlin, not 'CEST'",
     ),
+    "an origin with a path": (
+        {"TENURE_EMBED_ORIGINS": "https://acme.com, https://www.acme.com/plans"},
+        (
+            "TENURE_EMBED_ORIGINS must be origins like https://yourproduct.com, without a path, "
+            "not 'https://www.acme.com/plans'"
+        ),
+    ),
+    "an origin that would add to the headers": (
+        {"TENURE_EMBED_ORIGINS": "https://*.acme.com;script-src"},
+        (
+            "TENURE_EMBED_ORIGINS must be origins like https://yourproduct.com, without a path, "
+            "not 'https://*.acme.com;script-src'"
+        ),
+    ),
+    "an origin without encryption": (
+        {"TENURE_EMBED_ORIGINS": "http://acme.com"},
+        "TENURE_EMBED_ORIGINS must begin with https://, not 'http://acme.com': http:// is allowed only for localhost",
+    ),
+    "a sign-up with a query": (
+        {"TENURE_SIGN_UP_URL": "https://acme.com/sign-up?from=pricing"},
+        "TENURE_SIGN_UP_URL must be a plain web address, without user, password, ? or #",
+    ),
     "a misspelt name": (
         {"TENURE_STRIPE_WEBHOOK_SECRET": "hunter2"},
         "TENURE_STRIPE_WEBHOOK_SECRET is not a setting: did you mean TENURE_STRIPE_WEBHOOK_SECRETS?",

@@ -166,3 +166,8 @@ def test_a_logo_that_pages_cannot_show_or_would_wait_for_is_refused(
 
     (problem,) = refused(Process.API).problems
     assert problem.startswith(f"TENURE_BRAND_LOGO {complaint}")
+
+
+def test_origins_are_separated_by_commas(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("TENURE_EMBED_ORIGINS", "https://Acme.com/, https://www.acme.com:8443,")
+    assert load_settings(Process.API, NO_FILE).embed_origins == ("https://acme.com", "https://www.acme.com:8443")

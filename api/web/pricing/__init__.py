@@ -1,0 +1,1 @@
+"""The pricing page: what the catalog sells, for people and as JSON."""
