@@ -13,7 +13,8 @@ from domain.billing_flows import BillingFlow
 from domain.errors import Rejected
 from domain.notifications.mail_types import Occasion
 
-GOOD_FOR = timedelta(days=30)
+GOOD_FOR = timedelta(days=31)
+"""A day longer than a subscription waits after its last mail by the default policy: that mail says until when."""
 
 _PURPOSE = b"tenure/mail/1"
 """Part of what is signed: links for other purposes, as those to a payment page, are not valid here."""

@@ -1,17 +1,14 @@
-"""Signed links in mails that open a subscription's payment page without a login."""
+"""Signed links in mails of earlier releases, which open a subscription's payment page without a login."""
 
 import base64
 import hashlib
 import hmac
 import struct
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
 from domain.errors import Rejected
-
-GOOD_FOR = timedelta(days=45)
-"""How long a link is valid: longer than a subscription waits after its last mail by the default policy (30 days)."""
 
 _PURPOSE = b"tenure/pay/2"
 """Part of what is signed, so that signatures for other purposes are not valid here."""
@@ -57,11 +54,6 @@ class PayLink:
         if len(about) == _ID_LENGTH and hmac.compare_digest(signature, _signature(_FIRST_PURPOSE, about, secret)):
             return cls(str(UUID(bytes=about)))
         raise Rejected("this link is not one of ours", code="bad_link")
-
-
-def pay_url(public_url: str, link: PayLink, secret: str) -> str:
-    """Returns the URL of a subscription's payment page."""
-    return f"{public_url.rstrip('/')}/pay/{link.token(secret)}"
 
 
 def _signature(purpose: bytes, about: bytes, secret: str) -> bytes:

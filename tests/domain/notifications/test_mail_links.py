@@ -2,16 +2,17 @@
 
 import base64
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
 from domain.billing_flows import BillingFlow
 from domain.errors import Rejected
-from domain.notifications.mail_links import MailLink, mail_link_url
+from domain.notifications.mail_links import GOOD_FOR, MailLink, mail_link_url
 from domain.notifications.mail_types import Occasion
 from domain.notifications.pay_links import PayLink
+from domain.subscription.policy import DEFAULT_POLICY
 
 SECRET = "a secret of ours"
 LINK = MailLink(
@@ -33,6 +34,12 @@ def test_a_link_needs_no_escaping() -> None:
     path = url.removeprefix("https://billing.example/billing/mail/")
     assert path == LINK.token(SECRET)
     assert set(path) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+def test_a_link_lasts_longer_than_a_subscription_waits_after_its_last_mail() -> None:
+    last, end = (step.day for step in DEFAULT_POLICY.recovery[-2:])
+
+    assert timedelta(days=end - last) < GOOD_FOR
 
 
 def forged() -> dict[str, str]:
