@@ -2,157 +2,24 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import httpx
 import pytest
-from sqlalchemy import text
 
 from domain.catalog.plans import Selection
-from domain.errors import GatewayForbidden, Rejected
-from domain.provider.agreements import Agreement, AgreementPage
-from domain.provider.events import KeptEvent
-from domain.provider.hints import EventKind
+from domain.errors import Rejected
 from domain.purchases.ports import PurchaseState
-from domain.reconciliation.differences import DifferenceKind
-from domain.reconciliation.ports import Page
 from gateways.stripe.http_client import connected
-from sandbox.product import Product, RefusedError
+from sandbox.product import RefusedError
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
-from services.purchases import PurchaseService
-from services.reconciliation.inspection import Inspection
-from services.reconciliation.purchases import PurchaseInspection
-from storage.purchases import PurchaseRecords
-from storage.reconciliation import Reconciliations
+from tests.harness.buyers import Buyer
 from tests.harness.lives import Life
-from tests.harness.names import named_after
-from tests.harness.patience import PATIENT
-from tests.harness.permissions import withheld
 
-T = TypeVar("T")
 pytestmark = pytest.mark.usefixtures("healed")
-
-
-async def _once_there(look: Callable[[], Awaitable[T | None]]) -> T:
-    """Look until there is something."""
-    async with asyncio.timeout(PATIENT):
-        while True:
-            if found := await look():
-                return found
-            await asyncio.sleep(0.05)
-
-
-class Buyer:
-    """Somebody who buys, and what can be seen of them."""
-
-    def __init__(self, stack: Stack, product: Product, name: str) -> None:
-        self.stack = stack
-        self.product = product
-        self.name = name
-        self.page: dict[str, Any] = {}
-
-    @property
-    def purchases(self) -> PurchaseService:
-        return self.stack.api_parts.purchases
-
-    @property
-    def ref(self) -> str:
-        return str(self.page["url"]).rpartition("/")[2]
-
-    async def opens(self, **wish: Any) -> "Buyer":
-        self.page = await self.product.open_purchase(self.name, **wish)
-        return self
-
-    async def completes(self, card: str = "pm_card_visa", **entered: str) -> str:
-        return await self.product.complete_page(self.page["url"], card, **entered)
-
-    async def follows(self, url: str) -> httpx.Response:
-        """What a browser shows in the end that goes on by itself where a page says so, and not to the product."""
-        async with httpx.AsyncClient(timeout=PATIENT, trust_env=False) as browser:
-            shown = await browser.get(url)
-            while "refresh" in shown.headers:
-                shown = await browser.get(str(shown.url.join(shown.headers["refresh"].partition("url=")[2])))
-            return shown
-
-    async def begun(self) -> Life:
-        """The subscription, once the purchase is taken over."""
-
-        async def look() -> bool:
-            stored = await self.purchases.stored.of_page(self.ref)
-            return stored is not None and stored.state.is_closed
-
-        await _once_there(look)
-        return Life(self.product, self.name, await self.product.subscription(self.page["subscription"]))
-
-    async def over(self) -> Life:
-        """The subscription that could not begin, once the purchase is undone."""
-        life = await self.begun()
-        assert await life.status() == ("canceled", "none")
-        return life
-
-    async def refusals(self) -> list[dict[str, Any]]:
-        """The mails that a purchase could not begin, once there are any."""
-
-        async def look() -> list[dict[str, Any]]:
-            mails = await self.product.mails(self.name)
-            return [mail for mail in mails if mail["headers"]["X-Tenure-Occasion"] == "purchase_refused"]
-
-        return await _once_there(look)
-
-    async def late_event(self) -> KeptEvent:
-        """What Stripe would have sent about the completed page."""
-        since = datetime.now(UTC) - timedelta(hours=1)
-        found = await self.stack.provider.history.events(since, None, None, undelivered=False)
-        event = next(
-            each.event
-            for each in found.events
-            if each.event.news is EventKind.CARD_GIVEN and each.event.object_id == self.ref
-        )
-        return KeptEvent(event, datetime.now(UTC))
-
-    async def is_due(self) -> None:
-        """The sweep looks at the page next."""
-        await self._execute("update purchases set look_at = now() where page_ref = :page")
-
-    async def forgotten(self) -> None:
-        """We have lost the purchase."""
-        await self._execute("delete from purchases where page_ref = :page")
-
-    async def waited(self, time: str) -> None:
-        """So long ago it was completed."""
-        moved = f"completed_at = completed_at - interval '{time}'"
-        await self._execute(f"update purchases set {moved} where page_ref = :page")  # noqa: S608 - ours
-
-    async def _execute(self, statement: str) -> None:
-        async with self.stack.engine.begin() as connection:
-            await connection.execute(text(statement), {"page": self.ref})
-
-    async def rows(self, table: str, column: str, value: str) -> int:
-        statement = text(f"select count(*) from {table} where {column} = :value")  # noqa: S608 - names are ours
-        async with self.stack.engine.connect() as connection:
-            return int((await connection.execute(statement, {"value": value})).scalar_one())
-
-    async def stripe_customers(self) -> list[str]:
-        found = await self.stack.provider.purchases.purchase(self.ref)
-        return [found.customer_ref] if found.customer_ref else []
-
-
-@pytest.fixture
-def buyer(stack: Stack, product: Product, request: pytest.FixtureRequest) -> Buyer:
-    return Buyer(stack, product, named_after(request))
-
-
-@pytest.fixture
-async def unheard(product: Product) -> AsyncIterator[None]:
-    """No webhook arrives."""
-    await product.faults(webhooks={"drop": True})
-    yield
-    await product.faults()
 
 
 async def test_what_is_paid_on_the_page_begins_once_however_often_it_is_told(buyer: Buyer) -> None:
@@ -339,85 +206,6 @@ async def test_who_had_a_trial_meanwhile_keeps_no_card_and_hears_why(buyer: Buye
     assert (await undone.past())[-1]["summary"] == "Purchase undone: there was a trial before"
     [mail] = await buyer.refusals()
     assert "Nothing was charged" in mail["text"]
-
-
-class OneAgreement:
-    """All that Stripe has is this agreement."""
-
-    def __init__(self, stack: Stack, ref: str) -> None:
-        self._agreements = stack.provider.agreements
-        self._ref = ref
-
-    async def page(self, cursor: str | None, *, limit: int = 100) -> AgreementPage:
-        found = await self._agreements.find(self._ref)
-        return AgreementPage((found,) if found else ())
-
-    async def find(self, agreement_ref: str) -> Agreement | None:
-        return await self._agreements.find(agreement_ref)
-
-    async def claim(self, agreement_ref: str, subscription: str, *, key: str) -> None:
-        raise AssertionError("nothing is claimed")
-
-
-class NoMails:
-    async def mails(self, cursor: str | None) -> Page:
-        return Page((), None)
-
-
-def inspection(stack: Stack) -> PurchaseInspection:
-    comparison = Reconciliations(stack.engine)
-    return PurchaseInspection(NoMails(), stack.provider.purchases, PurchaseRecords(stack.engine), comparison)
-
-
-@pytest.mark.usefixtures("unheard")
-async def test_reconciliation_finds_what_was_completed_unheard_and_what_nobody_knows(
-    buyer: Buyer, stack: Stack
-) -> None:
-    await buyer.opens(trial_days=0)
-    await buyer.completes()
-    lost = Buyer(stack, buyer.product, f"{buyer.name}-lost")
-    await lost.opens()
-    await lost.completes()
-    await lost.forgotten()
-
-    found = (await inspection(stack).mails(None)).found
-    await buyer.purchases.sweep(5)
-
-    assert {each.agreement_ref for each in found if each.kind is DifferenceKind.PURCHASE_UNKNOWN} >= {lost.ref}
-    assert buyer.ref not in {each.agreement_ref for each in found}
-    assert await (await buyer.begun()).status() == ("active", "full")
-
-
-@pytest.mark.usefixtures("unheard")
-async def test_an_agreement_that_waits_to_be_taken_over_is_no_stranger(buyer: Buyer, stack: Stack) -> None:
-    await buyer.opens(trial_days=0)
-    await buyer.completes()
-    agreement = (await buyer.purchases.pages.purchase(buyer.ref)).agreement_ref
-    comparison, stored = Reconciliations(stack.engine), PurchaseRecords(stack.engine)
-
-    async def strangers() -> set[str]:
-        look = Inspection(stack.client, OneAgreement(stack, agreement), comparison, stored, second_look_delay=0)
-        return {each.agreement_ref for each in (await look.agreements(None, datetime.now(UTC))).found}
-
-    assert await strangers() == set()
-    await buyer.forgotten()
-    assert await strangers() == {agreement}
-
-
-@pytest.mark.usefixtures("unheard")
-async def test_a_purchase_that_cannot_be_taken_over_for_an_hour_is_listed(buyer: Buyer, stack: Stack) -> None:
-    await buyer.opens(trial_days=0)
-    await buyer.completes()
-    [customer] = await buyer.stripe_customers()
-    with withheld("POST", f"/v1/customers/{customer}"), pytest.raises(GatewayForbidden):
-        await buyer.purchases.settle(buyer.ref)
-    await buyer.waited("2 hours")
-
-    [found] = [each for each in (await inspection(stack).mails(None)).found if each.agreement_ref == buyer.ref]
-
-    assert found.kind is DifferenceKind.PURCHASE_WAITING
-    assert "still to begin" in found.details
-    assert await buyer.purchases.settle(buyer.ref) is PurchaseState.BEGUN
 
 
 class NothingOnSale:
