@@ -90,7 +90,9 @@ class RevenueFigures:
         }
         async with transaction(self._engine) as connection:
             moved = await self._rows(connection, "sums", **given)
-            movers = await self._rows(connection, "customers", **given)
+            is_by_month = wanted.length is PeriodLength.MONTH
+            # Customers of months are counted ahead; of days and years, which are rarely wanted, they are not.
+            movers = await self._rows(connection, "customers_by_month" if is_by_month else "customers", **given)
         return by_period(
             [Moved(row.period, row.moved, row.end_kind, row.delta, row.payers) for row in moved],
             [Movers(row.period, row.moved, row.end_kind, row.customers) for row in movers],

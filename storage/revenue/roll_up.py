@@ -1,4 +1,4 @@
-"""Sums up movements by day, so that figures over years read few rows."""
+"""Sums up movements by day and counts customers by month, so that figures over years read few rows."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from storage.db.engine import sql_text, transaction
-from storage.schema.revenue_tables import mrr_daily, mrr_roll_up
+from storage.schema.revenue_tables import mrr_daily, mrr_movers, mrr_roll_up
 
 ADVISORY_LOCK = 7_314_420_192
 """The advisory lock for writing sums."""
@@ -36,8 +36,8 @@ class RevenueRollUpRecords:
             if until <= since:
                 return
             given = {"timezone": self._timezone, "since": since, "until": until}
-            await connection.execute(sql_text(_FILES / "forget_days.sql"), given)
-            await connection.execute(sql_text(_FILES / "sum_days.sql"), given)
+            for name in ("forget_days", "sum_days", "forget_months", "count_months"):
+                await connection.execute(sql_text(_FILES / f"{name}.sql"), given)
             await connection.execute(delete(mrr_roll_up))
             await connection.execute(mrr_roll_up.insert().values(timezone=self._timezone, recorded_until=until))
 
@@ -46,4 +46,5 @@ class RevenueRollUpRecords:
         until: datetime | None = (await connection.execute(of_this_zone)).scalar()
         if until is None:
             await connection.execute(delete(mrr_daily))
+            await connection.execute(delete(mrr_movers))
         return until or EVER

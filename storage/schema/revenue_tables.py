@@ -145,3 +145,15 @@ mrr_roll_up = Table(
     Column("timezone", Text, primary_key=True, doc="whose days the sums are of; there is one row"),
     Column("recorded_until", _MOMENT, nullable=False, doc="every movement recorded before is in `mrr_daily`"),
 )
+
+mrr_movers = Table(
+    "mrr_movers",
+    METADATA,
+    Column("tenant", Text, primary_key=True),
+    Column("month", Date, primary_key=True, doc="its first day, in the zone of `mrr_roll_up`"),
+    Column("currency", Text, primary_key=True),
+    Column("plan", Text, primary_key=True, doc="empty: all plans"),
+    Column("kind", Text, primary_key=True, doc="of one plan also entering and leaving"),
+    Column("end_kind", Text, primary_key=True, doc="empty: none; *: whatever it is"),
+    Column("customers", Integer, nullable=False, doc="each counted once"),
+)

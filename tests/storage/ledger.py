@@ -47,6 +47,7 @@ TABLES = (
     "subscription_outcomes",
     "recoveries",
     "mrr_daily",
+    "mrr_movers",
     "mrr_roll_up",
     "purchases",
 )
