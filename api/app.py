@@ -27,6 +27,7 @@ from api.http.openapi import add_description
 from api.http.plain_routes import Endpoint, plain_route
 from api.metrics import routes as metrics_routes
 from api.payment_pages import billing_sessions, checkout, invoices, pay_link, portal, purchase_return
+from api.pricing import routes as pricing_routes
 from api.subscriptions import lifecycle_commands, plan_commands
 from api.subscriptions import routes as subscriptions_routes
 from api.subscriptions.confirmations import ConfirmationProblem
@@ -36,7 +37,6 @@ from api.usage import routes as usage_routes
 from api.web import assets
 from api.web.errors import add_error_pages
 from api.web.pages import Pages, add_pages
-from api.web.pricing import routes as pricing_routes
 from api.webhooks import routes as webhooks_routes
 
 ROUTERS = (

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.web.pricing.content import a_twelfth, yearly_saving
+from api.pricing.content import a_twelfth, yearly_saving
 from configuration.catalog_file import load_catalog
 from configuration.pages_file import load_presentation
 from domain.catalog.plans import Catalog, Interval, TaxBehavior
@@ -314,6 +314,13 @@ async def test_its_tag_tells_languages_intervals_frames_and_catalogs_apart() -> 
     answers.append(await pricing(other, "?lang=en"))
 
     assert len({answer.headers["ETag"] for answer in answers}) == 5
+
+
+async def test_a_session_that_cannot_be_looked_up_shows_the_page_for_everybody() -> None:
+    answer = await pricing(a_shop("jobs"), Cookie="__Host-tenure_billing=anything")
+
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "public, max-age=300"
 
 
 async def test_it_depends_on_the_browsers_language_unless_one_is_asked_for() -> None:

@@ -4,7 +4,7 @@ from pydantic import BaseModel, Field
 
 from api.catalog.views import AddOnView, PriceView, trial_days_of
 from api.entitlements.views import OverageView, ValueView, shown
-from api.web.pricing.content import PricingSource, yearly_saving
+from api.pricing.content import PricingSource, yearly_saving
 from domain.catalog.features import FeatureKind, UsageWindow
 from domain.catalog.plans import Interval, TaxBehavior
 from domain.catalog.presentation import ShownPlan, WordsInLanguage

@@ -1,4 +1,7 @@
-"""The pricing page and its JSON: public, cached, and answered without a question to the database."""
+"""The pricing page and its JSON: public, cached, and answered without a question to the database.
+
+Only a browser with a billing session gets a page of its own.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,16 +9,22 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
+from api.billing_pages.cookies import cookie_of
+from api.billing_pages.sessions import NoSession, visit_of
+from api.billing_pages.visits import Visit
 from api.http.dependencies import AppDependencies
+from api.pricing.content import PricingSource
+from api.pricing.views import PricingView
 from api.web.assets import Asset, compressed
 from api.web.csp import security_headers
 from api.web.errors import PageRoute
 from api.web.pages import Pages, WithPages
-from api.web.pricing.content import PricingSource
-from api.web.pricing.views import PricingView
 from api.web.readers import LANGUAGE, Reader, reader_of
+from domain.billing_flows import BillingFlow
 from domain.catalog.plans import Interval
 from domain.catalog.presentation import Presentation
+from domain.errors import GatewayUnavailable
+from domain.subscription.lifecycle import Status
 from localization.languages import language_names
 
 MAX_AGE: Final = 300
@@ -60,11 +69,29 @@ class PricingPages:
                 chosen=interval,
                 embedded=embedded,
                 own_plan="",
+                change_url="",
                 languages=language_names(),
             )
             return Asset(html.encode(), "text/html; charset=utf-8")
 
         return self._made(("page", reader.formats.key, reader.language.code, interval, str(embedded)), make)
+
+    def own_page(self, visit: Visit, interval: Interval, *, embedded: bool) -> Response:
+        """Return the page for a customer in a session: it marks their plan, and leads to changes of it."""
+        it = visit.account.subscription
+        subscription = it if it is not None and it.status is not Status.CANCELED else None
+        free = self.source.catalog.free_plan
+        return visit.pages.page(
+            "pricing.html",
+            visit.reader,
+            embed_in=self.embed_in if embedded else (),
+            content=self.source.content(visit.reader),
+            chosen=interval,
+            embedded=embedded,
+            own_plan=subscription.plan if subscription is not None else free.plan if free is not None else "",
+            change_url=visit.address(BillingFlow.CHANGE_PLAN) if subscription is not None else "",
+            languages=language_names(),
+        )
 
     def json(self, language: str) -> Asset:
         """Return the same as JSON."""
@@ -93,6 +120,8 @@ async def pricing(
     made = _pricing_pages(request)
     sold = made.source.sold_for or (Interval.MONTH,)
     chosen = interval if interval is not None and interval in sold else sold[0]
+    if (visit := await _visit(request)) is not None:
+        return made.own_page(visit, chosen, embedded=embed)
     headers = security_headers(embed_in=made.embed_in if embed else ())
     return _answer(request, made.page(pages, reader_of(request), chosen, embedded=embed), headers)
 
@@ -102,6 +131,16 @@ async def pricing_json(request: Request, _lang: Annotated[Lang, Query(alias=LANG
     """What is for sale, with the words of a language. It needs no API key, and any page may ask for it."""
     found = _pricing_pages(request).json(reader_of(request).language.code)
     return _answer(request, found, {"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff"})
+
+
+async def _visit(request: Request) -> Visit | None:
+    """Return the customer's visit, if the browser has a session and the database can be asked for it."""
+    if not cookie_of(request):
+        return None
+    try:
+        return await visit_of(request)
+    except (NoSession, GatewayUnavailable):
+        return None
 
 
 def _answer(request: Request, found: Asset, headers: dict[str, str]) -> Response:
