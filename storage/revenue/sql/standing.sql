@@ -1,4 +1,5 @@
--- What subscriptions are worth now, as the rules of `domain.revenue.amounts`.
+-- What subscriptions are worth now, as the rules of `domain.revenue.amounts`. The free plan has no amount.
+-- A customer has one live subscription at most, so that subscriptions which are paid for count customers.
 SELECT
     currency,
     coalesce(sum(annual) FILTER (WHERE counts), 0)::bigint AS annual,
@@ -6,15 +7,14 @@ SELECT
     coalesce(sum(annual) FILTER (WHERE counts AND status = 'past_due'), 0)::bigint AS at_risk,
     coalesce(sum(annual) FILTER (WHERE NOT counts AND status = 'paused'), 0)::bigint AS paused,
     coalesce(sum(annual) FILTER (WHERE status = 'trialing' AND trial_ends_at IS NOT NULL), 0)::bigint AS trialing,
-    count(DISTINCT customer) FILTER (WHERE counts AND annual > 0) AS customers
+    count(*) FILTER (WHERE counts AND annual > 0) AS customers
 FROM (
-    SELECT currency, customer, status, cancel_at, trial_ends_at,
+    SELECT currency, status, cancel_at, trial_ends_at,
            amount * CASE interval WHEN 'month' THEN 12 ELSE 1 END AS annual,
            status IN ('active', 'past_due')
                OR status = 'paused' AND coalesce((state #>> '{pause,counts}')::boolean, false) AS counts
     FROM subscriptions
     WHERE tenant = :tenant AND status NOT IN ('canceled', 'suspended') AND :plan IN ('', plan)
-      AND jsonb_array_length(coalesce(state -> 'items', '[]')) > 0
 ) AS worth
 GROUP BY currency
 ORDER BY currency
