@@ -116,6 +116,10 @@ class SiteSettings(Settings):
     brand_website: WebAddress | None = None
     """None: the public address."""
     brand_colour: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")] = "#0f766e"
+    brand_logo: Logo | None = None
+    """None: pages and mails show the brand's name."""
+    brand_address: Annotated[str, Field(max_length=300)] = ""
+    """The seller's name and postal address, for mails; empty: mails name none."""
     support_email: Address | None = None
     """None: mails name their sender, and pages name no address."""
 
@@ -160,8 +164,6 @@ class ApiSettings(ZoneSettings, SiteSettings, OfferSettings, StripeSettings, Dat
     )
     stripe_account: StripeAccountId | None = None
     """Our own account's id; None: events that name an account are refused."""
-    brand_logo: Logo | None = None
-    """None: pages show the brand's name."""
     sign_up_url: WebAddress | None = None
     """Where customers sign up, `?plan=` and `interval=` are added; None: the pricing page has no buttons for it."""
     embed_origins: Origins = ()

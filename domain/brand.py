@@ -26,9 +26,12 @@ class Brand:
     """Where customers manage their subscription, if not at the public URL."""
     upgrade_url: str = ""
     """Where customers choose a larger plan. If empty, mails name the product without a link."""
+    address: str = ""
+    """The seller's name and postal address, on one line. If empty, mails name the product alone."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "product_name", one_line(self.product_name))  # used in subjects
+        object.__setattr__(self, "address", one_line(self.address))
         if not self.product_name:
             raise Malformed("the product needs a name", field="product_name")
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", self.colour):

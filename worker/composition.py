@@ -6,6 +6,7 @@ No other module chooses a gateway. Callers read the settings and pass them as ar
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
@@ -27,6 +28,7 @@ from domain.notifications.links_of_mails import links_of_mails
 from domain.notifications.ports import Mailer
 from domain.provider.ports import EventReader, Provider
 from domain.subscription.policy import Policy
+from gateways.mail.logo import LOGO_ADDRESS, logo_of
 from gateways.mail.mailer import MailDelivery, SmtpMailer
 from gateways.mail.renderer import MailRenderer
 from gateways.stripe import rate_limits
@@ -96,9 +98,13 @@ class ProviderLimits:
 # Mails
 
 
-def mailer(brand: Brand, *, smtp_url: str, sender: str, public_url: str, secret_key: str) -> Mailer:
+def mailer(
+    brand: Brand, *, smtp_url: str, sender: str, public_url: str, secret_key: str, logo: Path | None = None
+) -> Mailer:
     """Return the mailer of a product. Its links lead to *public_url* and are signed with *secret_key*."""
-    return MailDelivery(MailRenderer(brand), SmtpMailer(smtp_url), sender, links_of_mails(public_url, secret_key))
+    image = logo_of(logo)
+    renderer = MailRenderer(brand, LOGO_ADDRESS if image is not None else "")
+    return MailDelivery(renderer, SmtpMailer(smtp_url), sender, links_of_mails(public_url, secret_key), image)
 
 
 # Purchases

@@ -5,8 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from math import floor
 
-from domain.access import Access
-from domain.notifications.tones import Tone, of_trial
+from domain.notifications.tones import SUSPENDED, TRIAL_EXPIRED, Tone, of_open_payment, of_reached_limit, of_trial
 from domain.subscription.agenda import Action
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Subscription, SuspensionKind
@@ -68,29 +67,30 @@ def banner_of(account: BillingAccount, reached: tuple[ReachedLimit, ...] = ()) -
 
 def _of_access(it: Subscription, account: BillingAccount) -> Banner | None:
     if it.suspension is not None and it.suspension.kind is SuspensionKind.OPERATOR:
-        return Banner(BannerKind.SUSPENDED_BY_OPERATOR, Tone.URGENT)
+        return Banner(BannerKind.SUSPENDED_BY_OPERATOR, SUSPENDED)
     if it.confirmation is not None:
-        return Banner(BannerKind.CONFIRM, Tone.URGENT, it.confirmation.expires_at)
+        return Banner(BannerKind.CONFIRM, of_open_payment(it.access), it.confirmation.expires_at)
     if it.suspension is not None:
         kind = {
             SuspensionKind.NONPAYMENT: BannerKind.UNPAID,
             SuspensionKind.TRIAL_EXPIRED: BannerKind.TRIAL_EXPIRED,
         }.get(it.suspension.kind, BannerKind.NOT_BEGUN)
-        tone = Tone.WARNING if kind is BannerKind.TRIAL_EXPIRED else Tone.URGENT
+        tone = TRIAL_EXPIRED if kind is BannerKind.TRIAL_EXPIRED else SUSPENDED
         return Banner(kind, tone, _next(account, Action.CANCEL))
     if it.status is Status.PAST_DUE:
-        tone = Tone.WARNING if it.access is Access.FULL else Tone.URGENT
-        return Banner(BannerKind.PAYMENT_FAILED, tone, _next(account, Action.RECOVER))
+        next_step = _next(account, Action.RECOVER)
+        return Banner(BannerKind.PAYMENT_FAILED, of_open_payment(it.access, is_near_end=next_step is None), next_step)
     return None
 
 
 def _of_limits(reached: tuple[ReachedLimit, ...]) -> Banner | None:
     locked = tuple(one.name for one in reached if one.grace_ends_at is None)
     if locked:
-        return Banner(BannerKind.LOCKED, Tone.URGENT, names=locked)
+        return Banner(BannerKind.LOCKED, of_reached_limit(goes_on=False), names=locked)
     ends = [one.grace_ends_at for one in reached if one.grace_ends_at is not None]
     if ends:
-        return Banner(BannerKind.GRACE, Tone.WARNING, min(ends), names=tuple(one.name for one in reached))
+        tone = of_reached_limit(goes_on=True)
+        return Banner(BannerKind.GRACE, tone, min(ends), names=tuple(one.name for one in reached))
     return None
 
 
@@ -100,7 +100,7 @@ def _of_course(it: Subscription, now: datetime) -> Banner | None:
         return Banner(BannerKind.ENDS, Tone.CALM, it.cancel_at)
     if it.status is Status.TRIALING and it.trial_ends_at is not None:
         days = max(floor((it.trial_ends_at - now).total_seconds() / 86_400), 0)
-        tone = Tone.CALM if it.card is not None else of_trial(days)
+        tone = of_trial(days, has_card=it.card is not None)
         return Banner(BannerKind.TRIAL, tone, it.trial_ends_at, days)
     if it.status is Status.PAUSED and it.pause is not None:
         return Banner(BannerKind.PAUSED, Tone.CALM, it.pause.resumes_at)

@@ -17,7 +17,7 @@ from domain.billing_flows import BillingFlow
 from domain.entitlements.snapshot import EntitlementSnapshot
 from domain.entitlements.usage import UsageLevel, grace_ends, share
 from domain.errors import GatewayUnavailable
-from domain.notifications.tones import Tone
+from domain.notifications.tones import LIMIT_IS_NEAR, Tone, of_reached_limit
 from domain.subscription import guards
 from domain.subscription.commands import CancelAt
 from domain.subscription.state import Subscription
@@ -27,11 +27,11 @@ CONFIRMING_ROUNDS = 5
 """How often the page looks again by itself after the customer came back from the provider's page."""
 
 _TONES = {
-    UsageLevel.HINT: Tone.WARNING,
-    UsageLevel.WARNED: Tone.WARNING,
-    UsageLevel.GRACE: Tone.URGENT,
-    UsageLevel.OVERAGE: Tone.WARNING,
-    UsageLevel.REACHED: Tone.URGENT,
+    UsageLevel.HINT: LIMIT_IS_NEAR,
+    UsageLevel.WARNED: LIMIT_IS_NEAR,
+    UsageLevel.GRACE: of_reached_limit(goes_on=True),
+    UsageLevel.OVERAGE: of_reached_limit(goes_on=True),
+    UsageLevel.REACHED: of_reached_limit(goes_on=False),
 }
 
 

@@ -76,7 +76,15 @@ FACTS: Final[Mapping[str, str]] = {
     "has_card": "yes or no: whether a card is on file",
     "card_brand": "the provider's name for it, 'visa'",
     "card_last4": "the card's last four digits",
+    "period_start": "instant: the start of the period that is paid for",
     "period_end": "instant: the end of the period that is paid for",
+    "paid_at": "instant of the payment",
+    "lines": 'lines of the invoice with minor units, as JSON: [["Professional", 19900]]; missing: not all are known',
+    "invoice_total": "minor units: the total of the invoice, before credit",
+    "discount": "minor units taken off by discounts",
+    "tax": "minor units of tax in the total",
+    "tax_included": "yes: the lines contain the tax; no: it comes on top",
+    "credit_applied": "minor units paid from the customer's credit",
     "invoice_number": "the invoice's number for people",
     "invoice_url": "the invoice as a page",
     "invoice_pdf": "the invoice as a file",
@@ -196,6 +204,17 @@ class Rendered:
 
 
 @dataclass(frozen=True)
+class InlineImage:
+    """An image that is part of a mail."""
+
+    content: bytes = field(repr=False)
+    subtype: str
+    """As in "image/png": "png"."""
+    content_id: str
+    """The HTML names the image by it, as "cid:<content_id>"."""
+
+
+@dataclass(frozen=True)
 class OutgoingMail:
     """A mail as it is sent. Sent twice, it is identical to the byte."""
 
@@ -209,6 +228,7 @@ class OutgoingMail:
     html: str
     date: datetime
     headers: Mapping[str, str] = field(default_factory=dict)
+    image: InlineImage | None = None
 
 
 def missing_facts(occasion: Occasion, facts: Mapping[str, str]) -> list[str]:

@@ -96,6 +96,15 @@ class Decline:
 
 
 @dataclass(frozen=True)
+class InvoiceLine:
+    """What one line of an invoice is for, in the provider's words, and how much it adds."""
+
+    text: str
+    amount: int
+    """Minor units, before discounts and taxes that come on top; negative: a credit."""
+
+
+@dataclass(frozen=True)
 class Invoice:
     """An invoice as the provider has it now."""
 
@@ -121,6 +130,19 @@ class Invoice:
     issued_at: datetime | None = None
     """When it was finalised; None: it is a draft."""
     paid_at: datetime | None = None
+    lines: tuple[InvoiceLine, ...] = field(default=(), compare=False)
+    """Its lines; the provider may name only the first ones. Not compared, like the rest: optional for providers."""
+    discount: int = field(default=0, compare=False)
+    tax: int | None = field(default=None, compare=False)
+    """The tax in the total; None: not known."""
+    tax_is_included: bool = field(default=False, compare=False)
+    """The lines contain the tax; otherwise it comes on top."""
+
+    @property
+    def lines_add_up(self) -> bool:
+        """Whether lines, discount and tax make the total: only then are they all there is."""
+        on_top = 0 if self.tax_is_included else self.tax or 0
+        return bool(self.lines) and sum(line.amount for line in self.lines) - self.discount + on_top == self.total
 
     @property
     def to_pay(self) -> int:

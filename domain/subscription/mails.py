@@ -1,6 +1,7 @@
 """Builds the mails of a step: occasion, key and facts."""
 
 from datetime import datetime
+from json import dumps
 
 from domain.formatting import moment
 from domain.notifications.mail_types import Mail, Occasion
@@ -38,8 +39,26 @@ def receipt(subscription: Subscription, charge: Charge, now: datetime) -> list[M
     invoice = charge.invoice
     if invoice is None or invoice.amount == 0:
         return []
-    facts = invoice_facts(invoice, charge.period_end)
+    facts = invoice_facts(invoice, charge.period_end) | _bill_facts(invoice, charge.period_start)
     return [mail(subscription, Occasion.RECEIPT, now, occasion_key=invoice.ref, **facts)]
+
+
+def _bill_facts(invoice: Invoice, period_start: datetime | None) -> dict[str, str]:
+    """Returns what the amount is made of, as far as it is known."""
+    instants = {"paid_at": invoice.paid_at, "period_start": period_start}
+    amounts = {
+        "invoice_total": invoice.total,
+        "credit_applied": invoice.credit_applied,
+        "discount": invoice.discount,
+        "tax": invoice.tax,
+    }
+    facts = {name: moment(at) for name, at in instants.items() if at is not None}
+    facts |= {name: str(amount) for name, amount in amounts.items() if amount}
+    if invoice.tax:
+        facts["tax_included"] = "yes" if invoice.tax_is_included else "no"
+    if invoice.lines_add_up:
+        facts["lines"] = dumps([[line.text, line.amount] for line in invoice.lines], ensure_ascii=False)
+    return facts
 
 
 def provider_key(charge: Charge) -> dict[str, str]:

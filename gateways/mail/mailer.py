@@ -22,7 +22,7 @@ from aiosmtplib import (
 from domain.errors import GatewayRefused, GatewayUnavailable, Malformed, TenureError
 from domain.formatting import one_line
 from domain.notifications.links_of_mails import LinksOfMail
-from domain.notifications.mail_types import OutgoingMail, Recipient, message_id_for, sender_of
+from domain.notifications.mail_types import InlineImage, OutgoingMail, Recipient, message_id_for, sender_of
 from domain.notifications.ports import MailToSend
 from gateways.mail.message import build_message, mailbox
 from gateways.mail.renderer import MailRenderer
@@ -185,8 +185,15 @@ class SmtpMailer:
 class MailDelivery:
     """Renders and sends mails from one address; implements the port `Mailer`."""
 
-    def __init__(self, renderer: MailRenderer, mailer: SmtpMailer, from_: str, links: LinksOfMail) -> None:
-        """*links* returns the links of a mail."""
+    def __init__(
+        self,
+        renderer: MailRenderer,
+        mailer: SmtpMailer,
+        from_: str,
+        links: LinksOfMail,
+        image: InlineImage | None = None,
+    ) -> None:
+        """*links* returns the links of a mail. *image* is part of every mail; the renderer knows its address."""
         # Fails at start if the address is invalid.
         message_id_for("check", from_)
         mailbox(sender_of(from_)[1])
@@ -194,6 +201,7 @@ class MailDelivery:
         self._mailer = mailer
         self._from = from_
         self._links = links
+        self._image = image
 
     async def send(self, mail: MailToSend) -> str:
         """Sends a mail and returns its Message-ID, which is always the same for the same mail.
@@ -218,6 +226,7 @@ class MailDelivery:
                 html=written.html,
                 date=mail.at,
                 headers={"X-Tenure-Subscription": mail.subscription, "X-Tenure-Occasion": mail.occasion},
+                image=self._image,
             )
         )
         return message_id

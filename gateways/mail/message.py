@@ -82,16 +82,24 @@ def build_message(mail: OutgoingMail) -> bytes:
         "Auto-Submitted": "auto-generated",
         **{name: unstructured(one_line(value)) for name, value in mail.headers.items()},
     }
-    boundary = f"part-{hashlib.sha256(mail.message_id.encode()).hexdigest()[:32]}"
-    wire = "".join(header(name, value) for name, value in values.items()).encode() + _body(mail, boundary)
+    unique = hashlib.sha256(mail.message_id.encode()).hexdigest()[:32]
+    boundary = f"part-{unique}"
+    wire = "".join(header(name, value) for name, value in values.items()).encode() + _body(
+        mail, boundary, f"image-{unique}"
+    )
     _check(wire, (*OUR_HEADERS, *mail.headers), recipient, boundary)
     return wire
 
 
-def _body(mail: OutgoingMail, boundary: str) -> bytes:
+def _body(mail: OutgoingMail, boundary: str, inner_boundary: str) -> bytes:
     body = EmailMessage(policy=_BODY)
     body.set_content(mail.text)
     body.add_alternative(mail.html, subtype="html")
+    if mail.image is not None:
+        _, page = body.iter_parts()
+        cid = f"<{mail.image.content_id}>"
+        page.add_related(mail.image.content, "image", mail.image.subtype, cid=cid, disposition="inline")
+        page.set_boundary(inner_boundary)
     body.set_boundary(boundary)
     return body.as_bytes()
 

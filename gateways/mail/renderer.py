@@ -14,6 +14,7 @@ from domain.notifications.mail_types import (
     Recipient,
     Rendered,
 )
+from domain.notifications.tones import of_mail
 from gateways.mail.greetings import greeting_name
 from gateways.mail.template_context import OWN_LINKS, View, view_of
 from localization.formats import Formats
@@ -25,10 +26,12 @@ SUBJECT_LIMIT = 150
 class MailRenderer:
     """Renders the mails of one brand from `templates/mail/<occasion>.jinja`, in every available language."""
 
-    def __init__(self, brand: Brand) -> None:
+    def __init__(self, brand: Brand, logo: str = "") -> None:
+        """*logo* is the address of the image in place of the brand's name; empty: the name is shown."""
         if not brand.support_email:
             raise Malformed("mails say where to ask for help: give an address", field="support_email")
         self._brand = brand
+        self._logo = logo
         self._templates = {
             (code, kind): _environment(language, is_html=kind == "html")
             for code, language in languages().items()
@@ -46,6 +49,8 @@ class MailRenderer:
         formats = Formats.of(recipient.locale, recipient.timezone, language.code)
         view = view_of(occasion, facts, formats, language.words)
         view["name"] = greeting_name(recipient.name)
+        view["buyer"] = view["name"] or one_line(recipient.email)
+        view["tone"] = of_mail(occasion, facts)
         view |= {name: view[name] or self._brand.home for name in OWN_LINKS}
         subject = one_line(self._write(occasion, language, "_subject.txt", view), SUBJECT_LIMIT)
         text = _tidy(self._write(occasion, language, "_layout.txt", view))
@@ -55,7 +60,9 @@ class MailRenderer:
     def _write(self, occasion: Occasion, language: Language, layout: str, view: View) -> str:
         kind = layout.rpartition(".")[2]
         template = self._templates[language.code, kind].get_template(f"{occasion}.jinja")
-        return template.render(view, brand=self._brand, language=language, layout=layout, parts=f"_parts.{kind}")
+        return template.render(
+            view, brand=self._brand, logo=self._logo, language=language, layout=layout, parts=f"_parts.{kind}"
+        )
 
 
 def _environment(language: Language, *, is_html: bool) -> Environment:

@@ -23,6 +23,18 @@ INVOICE = {
     "invoice_url": "https://pay.example.com/invoices/3",
     "period_end": "2027-01-05T17:30:00Z",
 }
+PAID = {**INVOICE, "period_start": "2026-12-05T17:30:00Z", "paid_at": "2026-12-05T18:31:00Z", "invoice_total": "19900"}
+ITEMISED = {
+    **PAID,
+    "amount": "21681",
+    "lines": '[["1 × Professional (at $199.00 / month)", 19900], ["3 × Extra users (at $5.00 / month)", 1500]]',
+    "discount": "1990",
+    "tax": "3688",
+    "tax_included": "no",
+    "invoice_total": "23098",
+    "credit_applied": "1417",
+}
+"""A bill with all that a receipt can show."""
 PDF = {"invoice_pdf": "https://pay.example.com/invoices/3.pdf"}
 TRIAL = {"trial_ends_at": "2026-12-05T17:30:00Z"}
 DECLINE = {"attempts": "6", "decline_code": "insufficient_funds", "amount_due": "18900"}
@@ -73,8 +85,12 @@ def _trials() -> Iterator[SampleFacts]:
 
 
 def _payments() -> Iterator[SampleFacts]:
-    yield Occasion.RECEIPT, "", {**CARD, **INVOICE}
-    yield Occasion.RECEIPT, "with-pdf", {**CARD, **INVOICE, **PDF}
+    yield Occasion.RECEIPT, "", {**CARD, **PAID}
+    yield Occasion.RECEIPT, "with-pdf", {**CARD, **PAID, **PDF}
+    yield Occasion.RECEIPT, "itemised", {**CARD, **ITEMISED, **PDF}
+    included = {"tax": "3177", "tax_included": "yes", "lines": '[["Professional", 19900]]'}
+    yield Occasion.RECEIPT, "tax-included", {**CARD, **PAID, **included}
+    yield Occasion.RECEIPT, "period-unknown", {**CARD, "invoice_number": "NW-0003", "has_card": "no"}
     yield Occasion.PAYMENT_FAILED, "first-try", {**CARD, **DECLINE, "attempt": "1", **NEXT_ATTEMPT}
     yield (
         Occasion.PAYMENT_FAILED,

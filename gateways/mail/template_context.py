@@ -15,13 +15,16 @@ from domain.notifications.mail_types import FACTS, IncompleteMail, Occasion, mis
 from localization.formats import Formats
 
 INSTANTS = (
-    *("trial_ends_at", "period_end", "next_attempt_at", "cancel_at", "keep_data_until"),
+    *("trial_ends_at", "period_start", "period_end", "paid_at", "next_attempt_at", "cancel_at", "keep_data_until"),
     *("change_at", "replaced_at", "renews_at", "resumes_at", "resets_at", "grace_ends_at"),
 )
 COUNTS = ("days_left", "attempt", "attempts", "quantity", "grace_days")
 AMOUNTS = ("amount", "amount_due", "amount_paid", "refund_amount", "refunded_in_all", "due_now", "overage_amount")
+BILL_AMOUNTS = ("invoice_total", "tax", "discount", "credit_applied")
+TAKEN_OFF = ("discount", "credit_applied")
+"""Written as negative amounts, as they reduce what is paid."""
 NUMBERS = ("used", "limit", "percent", "ceiling", "overage_units")
-BOOLEANS = ("has_card", "is_full_refund", "has_larger_plan")
+BOOLEANS = ("has_card", "is_full_refund", "has_larger_plan", "tax_included")
 OWN_LINKS = (*FLOW_OF_FACT, "enter_url")
 """Links to our own pages; without one, a mail leads to the product."""
 LINKS = ("invoice_url", "invoice_pdf", "action_url", *OWN_LINKS)
@@ -55,7 +58,10 @@ class Moment:
 Excess = list[tuple[str, str, str]]
 """Features used beyond their limit: name, usage and limit."""
 
-View = dict[str, str | int | bool | Moment | Excess | None]
+Lines = list[tuple[str, str]]
+"""Lines of a bill: what for, and how much."""
+
+View = dict[str, str | int | bool | Moment | Excess | Lines | None]
 
 
 def view_of(
@@ -81,6 +87,7 @@ def view_of(
     view |= {name: _number(name, given[name], formats) for name in NUMBERS}
     view |= {name: given[name] == "yes" for name in BOOLEANS}
     view["excess"] = _excess(given["excess"], formats)
+    view["lines"] = _lines(given["lines"], given["currency"], formats)
     view |= _amounts(given, formats)
     view["nothing_due"] = given["amount_due"] == "0"
     view["price"] = _price(given["interval"], str(view["amount"]), words)
@@ -139,15 +146,27 @@ def _excess(value: str, formats: Formats) -> Excess:
         raise _invalid("excess", value, 'a list such as [["Users", 9, 3]]') from None
 
 
+def _lines(value: str, currency: str, formats: Formats) -> Lines:
+    try:
+        return [
+            (one_line(str(text), TEXT_LIMIT), formats.money(int(amount), currency))
+            for text, amount in json.loads(value or "[]")
+        ]
+    except (ValueError, TypeError):
+        raise _invalid("lines", value, 'a list such as [["Professional", 19900]]') from None
+
+
 def _amounts(given: Mapping[str, str], formats: Formats) -> dict[str, str]:
     """Returns all amounts. The price of a change is either `due_now` or, if negative, `credit`."""
-    minor = {name: _minor_units(name, given[name]) for name in AMOUNTS if given["currency"] and given[name]}
+    names = (*AMOUNTS, *BILL_AMOUNTS)
+    minor = {name: _minor_units(name, given[name]) for name in names if given["currency"] and given[name]}
     if minor and not re.fullmatch(r"[A-Za-z]{3}", given["currency"]):
         raise _invalid("currency", given["currency"], "three letters such as usd")
     due = minor.pop("due_now", 0)
+    minor |= {name: -minor[name] for name in TAKEN_OFF if name in minor}
     minor |= {"due_now": due} if due > 0 else {"credit": -due} if due < 0 else {}
     written = {name: formats.money(units, given["currency"]) for name, units in minor.items()}
-    return dict.fromkeys((*AMOUNTS, "credit"), "") | written
+    return dict.fromkeys((*names, "credit"), "") | written
 
 
 def _minor_units(name: str, value: str) -> int:

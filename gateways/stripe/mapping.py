@@ -5,7 +5,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from domain.provider.payments import NO_CARD, AgreementStatus, Card, Charge, ChargeOutcome, Decline, Invoice
+from domain.provider.payments import (
+    NO_CARD,
+    AgreementStatus,
+    Card,
+    Charge,
+    ChargeOutcome,
+    Decline,
+    Invoice,
+    InvoiceLine,
+)
 from domain.provider.settlement import Settled
 from gateways.stripe import metadata
 from gateways.stripe.errors import NEEDS_CUSTOMER, decline
@@ -53,7 +62,8 @@ def card(payment_method: Any) -> Card | None:
 
 
 def invoice_of(found: dict[str, Any]) -> Invoice:
-    period = _period_billed((found.get("lines") or {}).get("data") or [])
+    lines, taxes = (found.get("lines") or {}).get("data") or [], found.get("total_taxes")
+    period = _period_billed(lines)
     total, moments = found.get("total") or 0, found.get("status_transitions") or {}
     return Invoice(
         ref=found["id"],
@@ -74,6 +84,10 @@ def invoice_of(found: dict[str, Any]) -> Invoice:
         credit_applied=max(0, min(total, -(found.get("starting_balance") or 0))),
         issued_at=instant(moments.get("finalized_at")),
         paid_at=instant(moments.get("paid_at")),
+        lines=tuple(InvoiceLine(each.get("description") or "", each.get("amount") or 0) for each in lines),
+        discount=sum(each["amount"] for each in found.get("total_discount_amounts") or []),
+        tax=None if taxes is None else sum(each["amount"] for each in taxes),
+        tax_is_included=bool(taxes) and all(each.get("tax_behavior") == "inclusive" for each in taxes or []),
     )
 
 

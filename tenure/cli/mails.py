@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader
 from domain.brand import Brand
 from domain.errors import Malformed
 from domain.notifications.mail_types import Recipient, Rendered
+from gateways.mail.logo import logo_of
 from gateways.mail.renderer import MailRenderer
 from gateways.mail.samples import samples
 from localization.languages import languages
@@ -27,13 +28,31 @@ class Scene:
     support: str = "help@northwind.example"
     colour: str = "#0f766e"
     upgrade: str = "https://app.northwind.example/plans"
+    address: str = "Northwind Ltd, 1 Harbour Road, Bristol BS1 4RW, United Kingdom"
+    logo: Path | None = None
+    """A .png or .jpg file; without one, the product's name is shown."""
     currency: str = "usd"
     customer: str = "Ada Lovelace"
     timezone: str = "Europe/Berlin"
 
     @property
     def brand(self) -> Brand:
-        return Brand(self.product, self.website, self.support, self.colour, upgrade_url=self.upgrade)
+        return Brand(
+            self.product, self.website, self.support, self.colour, upgrade_url=self.upgrade, address=self.address
+        )
+
+    @property
+    def logo_address(self) -> str:
+        """The logo's address in a preview; empty without one.
+
+        Raises:
+            Malformed: the file cannot be shown in mails.
+        """
+        if self.logo is None:
+            return ""
+        if not self.logo.is_file() or logo_of(self.logo) is None:
+            raise Malformed(f"{self.logo} is no image for mails: give a .png or .jpg file", field="logo")
+        return self.logo.resolve().as_uri()
 
 
 def preview(
@@ -66,7 +85,7 @@ def _readers(wanted: list[str], locales: list[str]) -> list[str]:
 
 
 def _mails(scene: Scene, reader: str) -> Iterator[tuple[str, Rendered]]:
-    renderer = MailRenderer(scene.brand)
+    renderer = MailRenderer(scene.brand, scene.logo_address)
     recipient = Recipient("customer@example.com", scene.customer, reader, scene.timezone)
     for sample in samples(scene.currency):
         yield sample.name, renderer.render(sample.occasion, sample.facts, recipient)

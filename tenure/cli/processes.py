@@ -96,6 +96,7 @@ def mailer(settings: WorkerSettings) -> Mailer:
         settings.support_address,
         settings.brand_colour,
         upgrade_url=settings.upgrade_url or "",
+        address=settings.brand_address,
     )
     return composition.mailer(
         brand,
@@ -103,6 +104,7 @@ def mailer(settings: WorkerSettings) -> Mailer:
         sender=settings.mail_from,
         public_url=settings.public_url,
         secret_key=settings.secret_key.get_secret_value(),
+        logo=settings.brand_logo,
     )
 
 

@@ -145,7 +145,7 @@ def test_settings_commented_out_in_the_example_can_be_used(environment: pytest.M
     text = re.sub(r"^#(TENURE_(?!TEMPORAL_TLS_)[A-Z_]+=.+)$", r"\1", EXAMPLE.read_text("utf-8"), flags=re.MULTILINE)
     Path(".env").write_text(text, encoding="utf-8")
     Path("catalogs").mkdir(exist_ok=True)
-    Path("catalogs/logo.svg").write_text("<svg/>", encoding="utf-8")
+    Path("catalogs/logo.png").write_bytes(b"PNG")
     settings = load_settings(Process.DOCTOR, Path(".env"))
     assert isinstance(settings, BaseModel)
     assert (settings.temporal_tls, settings.brand_colour) == (True, "#0f766e")

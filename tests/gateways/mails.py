@@ -15,6 +15,7 @@ BRAND = Brand(
     "help@northwind.example",
     billing_url="https://app.northwind.example/billing",
     upgrade_url="https://app.northwind.example/plans",
+    address="Northwind Ltd, 1 Harbour Road, Bristol BS1 4RW, United Kingdom",
 )
 ADA = Recipient("ada@example.com", "Ada Lovelace", "en", "Europe/Berlin")
 
@@ -85,6 +86,14 @@ FULL_FACTS = {
     "amount_paid": "12503",
     "refunded_in_all": "7000",
     "excess": '[["Users", 9, 3]]',
+    "period_start": "2026-12-05T09:00:00Z",
+    "paid_at": "2026-12-05T09:01:00Z",
+    "lines": '[["Professional", 19900], ["Extra users", 1500]]',
+    "invoice_total": "23098",
+    "discount": "1990",
+    "tax": "3688",
+    "tax_included": "no",
+    "credit_applied": "1417",
 }
 
 
@@ -133,3 +142,8 @@ def assert_both_say(mail: Rendered, *sentences: str) -> None:
     for sentence in sentences:
         assert sentence in " ".join(mail.text.split())
         assert sentence in words(mail.html)
+
+
+def assert_both_lead_to(mail: Rendered, address: str) -> None:
+    assert f": {address}\n" in mail.text
+    assert f'href="{address}"' in mail.html

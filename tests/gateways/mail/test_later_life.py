@@ -8,7 +8,18 @@ import pytest
 from domain.notifications.mail_types import Occasion
 from gateways.mail.renderer import MailRenderer
 from gateways.mail.samples import Sample, samples
-from tests.gateways.mails import BILL, BRAND, CARD, PLAN, a_reader, assert_both_say, renderer, words, write
+from tests.gateways.mails import (
+    BILL,
+    BRAND,
+    CARD,
+    PLAN,
+    a_reader,
+    assert_both_lead_to,
+    assert_both_say,
+    renderer,
+    words,
+    write,
+)
 
 RENEWAL = {"renews_at": "2027-01-05T09:00:00Z"}
 USAGE = {"meter_name": "API calls", "limit": "10000"}
@@ -22,8 +33,8 @@ def test_a_card_about_to_expire_says_which_when_and_what_for() -> None:
         mail,
         "Your Visa ending in 4242 is good to the end of 12/2026.",
         "is due after that, on Tuesday, 5 January 2027.",
-        BRAND.billing_url,
     )
+    assert_both_lead_to(mail, BRAND.billing_url)
 
 
 def test_a_yearly_renewal_is_announced_with_its_price_and_how_to_cancel() -> None:
@@ -238,9 +249,8 @@ def test_a_warning_says_how_long_usage_may_exceed_the_limit_or_that_it_is_billed
 # --- urgency ----------------------------------------------------------------------------------------------
 
 LEVELS = {
-    "calm": ("#1d4ed8", "Information", "Information"),
-    "warning": ("#b45309", "Important", "Wichtig"),
-    "urgent": ("#b91c1c", "Urgent", "Dringend"),
+    "warning": ("#92400e", "Important", "Wichtig"),
+    "urgent": ("#b42318", "Urgent", "Dringend"),
 }
 LEVEL_OF = {
     "action_required": "warning",
@@ -267,34 +277,46 @@ LEVEL_OF = {
     "trial_ending-1-days": "urgent",
     "trial_ending-3-days": "warning",
     "trial_ending-to-free": "warning",
-    "trial_ending-with-card": "warning",
     "trial_expired": "warning",
     "usage_limit": "urgent",
     "usage_limit-billed": "warning",
     "usage_limit-billed-each": "warning",
     "usage_limit-largest-plan": "urgent",
     "usage_limit-never-stops": "warning",
-    "usage_limit-with-grace": "urgent",
+    "usage_limit-with-grace": "warning",
     "usage_warning": "warning",
     "usage_warning-billed": "warning",
     "usage_warning-largest-plan": "warning",
     "usage_warning-never-resets": "warning",
     "usage_warning-with-grace": "warning",
 }
-"""All others have no urgency."""
+"""All others are calm."""
 
 
-@pytest.mark.parametrize("sample", samples(), ids=lambda sample: sample.name)
-def test_a_mail_shows_how_urgent_it_is_by_colour_and_by_word(sample: Sample) -> None:
-    colour, *said = LEVELS[LEVEL_OF.get(sample.name, "calm")]
+@pytest.mark.parametrize(
+    "sample", [each for each in samples() if each.name in LEVEL_OF], ids=lambda sample: sample.name
+)
+def test_a_pressing_mail_says_so_by_a_word_and_a_colour(sample: Sample) -> None:
+    colour, *said = LEVELS[LEVEL_OF[sample.name]]
 
     for locale, word in zip(("en", "de"), said, strict=True):
         mail = renderer().render(sample.occasion, sample.facts, a_reader(locale))
-        band = re.search(r'<div class="band" style="([^"]*)"><span[^>]*>([^<]*)<', mail.html)
-        assert band is not None
-        assert colour in band[1]
-        assert band[2] == word
+        shown = re.search(r'<p class="tone" style="([^"]*)"><strong>([^<]*)<', mail.html)
+        assert shown is not None
+        assert colour in shown[1]
+        assert shown[2] == word
         assert mail.text.startswith(f"[{word}] ")
+
+
+@pytest.mark.parametrize(
+    "sample", [each for each in samples() if each.name not in LEVEL_OF], ids=lambda sample: sample.name
+)
+def test_a_calm_mail_has_neither_a_word_nor_a_colour_for_it(sample: Sample) -> None:
+    mail = renderer().render(sample.occasion, sample.facts, a_reader("en"))
+
+    assert 'class="card calm"' in mail.html
+    assert 'class="tone"' not in mail.html
+    assert not mail.text.startswith("[")
 
 
 def test_the_urgency_levels_belong_to_existing_samples() -> None:

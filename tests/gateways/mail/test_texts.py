@@ -6,7 +6,20 @@ import pytest
 
 from domain.notifications.mail_types import Occasion
 from domain.provider.payments import NO_CARD
-from tests.gateways.mails import ATTEMPT, BILL, BRAND, CARD, PLAN, a_reader, assert_both_say, renderer, words, write
+from gateways.mail.samples import samples
+from tests.gateways.mails import (
+    ATTEMPT,
+    BILL,
+    BRAND,
+    CARD,
+    PLAN,
+    a_reader,
+    assert_both_lead_to,
+    assert_both_say,
+    renderer,
+    words,
+    write,
+)
 
 
 def test_a_trial_starts_without_a_card() -> None:
@@ -55,19 +68,18 @@ def test_a_reminder_asks_for_a_card_when_none_is_on_file() -> None:
 @pytest.mark.parametrize(
     ("days", "tone", "colour", "subject"),
     [
-        ("7", "calm", "#1d4ed8", "7 days left in your Professional trial"),
-        ("3", "warning", "#b45309", "3 days left in your Professional trial"),
-        ("1", "urgent", "#b91c1c", "Last reminder: 1 day left in your Professional trial"),
-        ("0", "urgent", "#b91c1c", "Last reminder: less than a day left in your Professional trial"),
+        ("7", "calm", "", "7 days left in your Professional trial"),
+        ("3", "warning", "#92400e", "3 days left in your Professional trial"),
+        ("1", "urgent", "#b42318", "Last reminder: 1 day left in your Professional trial"),
+        ("0", "urgent", "#b42318", "Last reminder: less than a day left in your Professional trial"),
     ],
 )
 def test_a_reminder_looks_more_urgent_the_nearer_the_end(days: str, tone: str, colour: str, subject: str) -> None:
     mail = write(Occasion.TRIAL_ENDING, trial_ends_at="2026-12-05T17:30:00Z", days_left=days)
 
     assert mail.subject == subject
-    band = re.search(r'<div class="band" style="([^"]*)"', mail.html)
-    assert band is not None
-    assert colour in band[1]
+    shown = re.search(r'<p class="tone" style="([^"]*)"', mail.html)
+    assert (colour in shown[1]) if shown is not None else not colour
     assert f'class="card {tone}"' in mail.html
 
 
@@ -80,8 +92,8 @@ def test_an_expired_trial_says_that_the_data_is_safe_and_the_way_back() -> None:
         "Nothing was charged.",
         "Your data is safe: we keep all of it until Monday, 4 January 2027.",
         "To come back, add a card",
-        BRAND.billing_url,
     )
+    assert_both_lead_to(mail, BRAND.billing_url)
 
 
 def test_a_conversion_says_what_was_paid_and_when_it_renews() -> None:
@@ -96,10 +108,50 @@ def test_a_receipt_has_amount_period_and_invoice() -> None:
     mail = write(Occasion.RECEIPT, **CARD, **BILL)
 
     assert mail.subject == "Your Northwind receipt: $199.00, invoice NW-0003"
-    assert_both_say(mail, "We received your payment of $199.00", "You are paid up to Tuesday, 5 January 2027.")
+    assert_both_say(
+        mail,
+        "Your receipt from Northwind",
+        "Billed to",
+        "Ada Lovelace",
+        "Northwind Ltd, 1 Harbour Road, Bristol BS1 4RW, United Kingdom",
+        "You are paid up to Tuesday, 5 January 2027.",
+    )
+    assert mail.text.startswith("Your receipt from Northwind\n\n$199.00\nPaid\n"), "no day of payment is known"
     assert "https://pay.example.com/i/3\n" in mail.text
     assert 'href="https://pay.example.com/i/3"' in mail.html
     assert 'href="https://pay.example.com/i/3.pdf"' in mail.html
+
+
+def test_a_receipt_has_the_lines_the_tax_and_the_credit_that_make_up_its_amount() -> None:
+    (sample,) = (each for each in samples() if each.name == "receipt-itemised")
+    mail = renderer().render(sample.occasion, sample.facts, a_reader("en"))
+
+    assert "\n$216.81\nPaid on Saturday, 5 December 2026\n" in mail.text
+    assert "Period: 5 December 2026 to 5 January 2027\n" in mail.text
+    assert (
+        "1 × Professional (at $199.00 / month): $199.00\n"
+        "3 × Extra users (at $5.00 / month): $15.00\n"
+        "Discount: -$19.90\n"
+        "Tax: $36.88\n"
+        "Paid from your credit: -$14.17\n"
+        "Paid: $216.81\n"
+    ) in mail.text
+    assert_both_say(mail, "3 × Extra users (at $5.00 / month)", "$36.88", "-$14.17")
+
+
+def test_a_receipt_whose_lines_are_not_all_known_has_the_total_and_says_the_tax_beside() -> None:
+    known = {"invoice_total": "23098", "tax": "3688", "tax_included": "no", "credit_applied": "3198"}
+    mail = write(Occasion.RECEIPT, **CARD, **BILL, **known)
+
+    assert "Total of the invoice: $230.98\nPaid from your credit: -$31.98\nPaid: $199.00\n" in mail.text
+    assert_both_say(mail, "The total includes $36.88 of tax.")
+
+
+def test_a_receipt_without_tax_has_no_line_for_it() -> None:
+    mail = write(Occasion.RECEIPT, **CARD, **BILL, lines='[["Professional", 19900]]', invoice_total="19900")
+
+    assert "tax" not in mail.text.lower()
+    assert "Total" not in mail.text
 
 
 def test_a_failed_payment_says_which_attempt_why_and_when_the_next_is() -> None:
@@ -111,8 +163,8 @@ def test_a_failed_payment_says_which_attempt_why_and_when_the_next_is() -> None:
         "This was try 2 of 6.",
         "There was not enough money on the card at that moment.",
         "We will try this card again on Tuesday, 8 December 2026.",
-        BRAND.billing_url,
     )
+    assert_both_lead_to(mail, BRAND.billing_url)
     assert "199" not in mail.text, "what the plan costs is not what was to be paid"
     assert 'class="card warning"' in mail.html
 
