@@ -116,8 +116,14 @@ def _of_extension(before: Subscription | None, step: Step, at: datetime) -> Outc
 
 
 def _of_payment(before: Subscription | None, after: Subscription, at: datetime) -> OutcomeChanges:
-    was_paid, is_paid = _is_paid(before), _is_paid(after)
-    return {"first_paid_at": at} if is_paid and not was_paid else {}
+    return {"first_paid_at": at} if _is_paid(after) and not _has_paid(before) else {}
+
+
+def _has_paid(before: Subscription | None) -> bool:
+    """True if an earlier step was the first payment; False if that is not known, so that it is looked up."""
+    if before is None or before.status is Status.TRIALING:
+        return False
+    return _is_paid(before) or bool(before.agreement_ref or before.lost_agreement)
 
 
 def _is_paid(it: Subscription | None) -> bool:

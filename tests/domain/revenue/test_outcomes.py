@@ -91,6 +91,11 @@ def test_a_renewal_says_nothing() -> None:
     assert changes(renewed, paid(renewed)) == {}
 
 
+def test_a_recovered_renewal_is_no_first_payment() -> None:
+    owing = a_past_due_subscription()
+    assert changes(owing, paid(owing)) == {}
+
+
 def test_a_free_plan_is_not_a_payment() -> None:
     free = a_free_subscription()
     assert changes(a_trial(), Step(free)).get("first_paid_at") is None
