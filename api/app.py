@@ -15,6 +15,7 @@ from api.billing_pages import routes as billing_routes
 from api.billing_pages import sessions as billing_session_routes
 from api.catalog import routes as catalog_routes
 from api.catalog import suggest
+from api.customers import banner as customer_banner
 from api.customers import routes as customers_routes
 from api.entitlements import consume
 from api.entitlements import routes as entitlements_routes
@@ -64,6 +65,7 @@ ROUTERS = (
     pricing_routes.router,
     pricing_routes.json_router,
     health.router,
+    customer_banner.router,
     customers_routes.router,  # last: its path parameter matches anything below the prefix
 )
 

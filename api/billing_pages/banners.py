@@ -1,10 +1,13 @@
 """The one banner of the billing page: of all that there is to say, the most pressing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from math import floor
+from typing import Final
 
+from domain.billing_flows import BillingFlow
 from domain.notifications.tones import SUSPENDED, TRIAL_EXPIRED, Tone, of_open_payment, of_reached_limit, of_trial
 from domain.subscription.agenda import Action
 from domain.subscription.lifecycle import Status
@@ -32,6 +35,22 @@ class BannerKind(StrEnum):
     PAUSED = "paused"
     CHANGE = "change"
     """Another plan from a day on."""
+
+
+LEADS_TO: Final[Mapping[BannerKind, BillingFlow]] = {
+    BannerKind.UNPAID: BillingFlow.PAY,
+    BannerKind.NOT_BEGUN: BillingFlow.PAY,
+    BannerKind.CONFIRM: BillingFlow.PAY,
+    BannerKind.PAYMENT_FAILED: BillingFlow.PAY,
+    BannerKind.TRIAL_EXPIRED: BillingFlow.PAYMENT_METHOD,
+    BannerKind.LOCKED: BillingFlow.CHANGE_PLAN,
+    BannerKind.GRACE: BillingFlow.CHANGE_PLAN,
+    BannerKind.TRIAL: BillingFlow.PAYMENT_METHOD,
+    BannerKind.ENDS: BillingFlow.UNDO_CANCEL,
+    BannerKind.PAUSED: BillingFlow.RESUME,
+    BannerKind.CHANGE: BillingFlow.WITHDRAW_CHANGE,
+}
+"""The page on which the customer can do something about it. An operator's suspension has none."""
 
 
 @dataclass(frozen=True)

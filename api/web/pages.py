@@ -1,6 +1,6 @@
 """Renders pages from `templates/pages`, in every language, with the brand's name, colours and logo."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +39,12 @@ class Pages:
         """Return the HTML of `templates/pages/<template>`."""
         environment = self._environments[reader.language.code]
         return environment.get_template(template).render({"formats": reader.formats, "embedded": False} | context)
+
+    def sentences(self, template: str, reader: Reader, **context: object) -> Mapping[str, Callable[..., str]]:
+        """Return the macros of `templates/pages/<template>` by their names. They return HTML."""
+        known = self._environments[reader.language.code].get_template(template)
+        module = known.make_module({"formats": reader.formats} | context)
+        return {name: macro for name, macro in vars(module).items() if callable(macro)}
 
     def page(
         self,

@@ -66,12 +66,13 @@ class BillingAccounts:
 
     async def of_customer(self, tenant: str, customer: str) -> BillingAccount | None:
         """The account of a customer, by our own id; None if there is no such customer."""
-        it = subscriptions
-        newest_first = ((it.c.status == "canceled"), it.c.created_at.desc())
-        of_theirs = select(it).where(it.c.customer == customers.c.id).order_by(*newest_first).limit(1)
-        latest = of_theirs.lateral("latest")
-        wanted = _account(latest).select_from(customers.join(latest, true(), isouter=True))
+        wanted = _with_latest()
         return await self._account(wanted.where(customers.c.tenant == tenant, customers.c.id == UUID(customer)))
+
+    async def by_external_id(self, tenant: str, external_id: str) -> BillingAccount | None:
+        """The account of a customer, by the product's own id; None if there is no such customer."""
+        wanted = _with_latest().where(customers.c.tenant == tenant, customers.c.external_id == external_id)
+        return await self._account(wanted)
 
     async def of_subscription(self, subscription: str) -> BillingAccount | None:
         """The account with this subscription, in any tenant; None if there is none."""
@@ -124,6 +125,15 @@ class BillingAccounts:
 
 def _of_customer(tenant: str, customer: str) -> tuple[Any, ...]:
     return (invoices.c.tenant == tenant, subscriptions.c.tenant == tenant, subscriptions.c.customer == UUID(customer))
+
+
+def _with_latest() -> Select[Any]:
+    """The accounts of customers with their live subscription, else the latest, if they have one."""
+    it = subscriptions
+    newest_first = ((it.c.status == "canceled"), it.c.created_at.desc())
+    of_theirs = select(it).where(it.c.customer == customers.c.id).order_by(*newest_first).limit(1)
+    latest = of_theirs.lateral("latest")
+    return _account(latest).select_from(customers.join(latest, true(), isouter=True))
 
 
 def _account(it: Any) -> Select[Any]:

@@ -61,6 +61,7 @@ from tenure.client.metrics import (
 from tenure.client.reports import Cause, Invoice, Timeline, TimelineEntry, UsageStatistic, UsageStatistics
 from tenure.client.retry import RetryPolicy
 from tenure.client.subscriptions import (
+    Banner,
     BillingSession,
     CancellationPreview,
     Checkout,
@@ -94,6 +95,7 @@ __all__ = [
     "AccessLimited",
     "AddOn",
     "AsyncTenure",
+    "Banner",
     "Batch",
     "BillingSession",
     "CancelAt",

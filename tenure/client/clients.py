@@ -62,6 +62,7 @@ class AsyncTenure(BaseClient):
     checkout = awaited(customer_operations.checkout)
     purchase = awaited(customer_operations.purchase)
     portal = awaited(customer_operations.portal)
+    banner = awaited(customer_operations.banner)
     billing_session = awaited(customer_operations.billing_session)
     customers = async_iterator(customer_operations.customers)
 
@@ -186,6 +187,7 @@ class Tenure(BaseClient):
     checkout = blocking(customer_operations.checkout)
     purchase = blocking(customer_operations.purchase)
     portal = blocking(customer_operations.portal)
+    banner = blocking(customer_operations.banner)
     billing_session = blocking(customer_operations.billing_session)
     customers = iterator(customer_operations.customers)
 

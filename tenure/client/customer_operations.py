@@ -12,9 +12,11 @@ from tenure.client.paging import PAGE_SIZE, Pages
 from tenure.client.reports import Invoice, InvoiceList
 from tenure.client.requests import Call, body_of, of_customer
 from tenure.client.subscriptions import (
+    Banner,
     BillingSession,
     Checkout,
     Customer,
+    CustomerBanner,
     CustomerPage,
     ListedCustomer,
     Person,
@@ -47,6 +49,17 @@ def customer(core: Core, external_id: str) -> Steps[Customer]:
         NotFound: the customer never signed up.
     """
     return core.ask(Call("GET", of_customer(external_id), Customer))
+
+
+def banner(core: Core, external_id: str, *, locale: str | None = None) -> Steps[Banner | None]:
+    """Return the one thing to say to the customer now, in *locale* or else their own language; None: nothing.
+
+    Raises:
+        NotFound: the customer never signed up.
+    """
+    path = f"{of_customer(external_id)}/banner"
+    found = yield from core.ask(Call("GET", path, CustomerBanner, query=body_of(locale=locale)))
+    return found.banner
 
 
 def start_trial(

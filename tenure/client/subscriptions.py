@@ -259,6 +259,33 @@ class BillingSession:
 
 
 @dataclass(frozen=True)
+class Banner:
+    """The one thing to say to a customer now, in their language."""
+
+    kind: str
+    tone: str
+    """calm, warning or urgent."""
+    title: str
+    text: str
+    """One or two sentences; may be empty."""
+    flow: str | None = None
+    """The billing page on which the customer can act; pass it to `billing_session`."""
+    action: str | None = None
+    """What that page does, for a button."""
+    url: str | None = None
+    """That page without a login, for this customer alone: whoever has it can do what the page does."""
+    html: str = ""
+    """The same as a piece of HTML, without script and style."""
+
+
+@dataclass(frozen=True)
+class CustomerBanner:
+    """What to say to a customer now; None: nothing."""
+
+    banner: Banner | None = None
+
+
+@dataclass(frozen=True)
 class Portal:
     """Send the customer to `url`, where they see their invoices and manage their card."""
 

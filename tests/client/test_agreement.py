@@ -11,7 +11,7 @@ import domain.access
 import domain.catalog.plans
 from api.catalog import suggest
 from api.catalog import views as catalog_views
-from api.customers import routes
+from api.customers import banner, routes
 from api.entitlements import views as entitlements_views
 from api.metrics import views as metrics_views
 from api.payment_pages import billing_sessions, checkout, portal
@@ -85,6 +85,8 @@ PAIRS: list[tuple[type[BaseModel], type[Any]]] = [
     (checkout.CheckoutSessionView, subscriptions.Checkout),
     (portal.PortalSessionView, subscriptions.Portal),
     (billing_sessions.BillingSessionView, subscriptions.BillingSession),
+    (banner.CustomerBanner, subscriptions.CustomerBanner),
+    (banner.BannerView, subscriptions.Banner),
     (catalog_views.CatalogView, catalog.Plans),
     (catalog_views.PlanView, catalog.Plan),
     (catalog_views.PriceView, catalog.Price),

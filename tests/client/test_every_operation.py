@@ -52,6 +52,7 @@ CALLS: Mapping[str, tuple[str, Callable[[Core], Steps[Any]]]] = {
     "createCheckoutSession": ("checkout", lambda core: customer_operations.checkout(core, "ada")),
     "createPortalSession": ("portal", lambda core: customer_operations.portal(core, "ada")),
     "createBillingSession": ("billing_session", lambda core: customer_operations.billing_session(core, "ada")),
+    "getBanner": ("banner", lambda core: customer_operations.banner(core, "ada")),
     "listInvoices": ("invoices", lambda core: customer_operations.invoices(core, "ada")),
     "listPlans": ("plans", plan_operations.plans),
     "getPlan": ("plan", lambda core: plan_operations.plan(core, "pro")),

@@ -1,8 +1,9 @@
 """Customers in front of the billing pages of the running stack."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from sqlalchemy import event
 
 from sandbox.stack import Stack
 from tests.harness.callers import Caller
@@ -19,3 +20,16 @@ async def admin(stack: Stack) -> AsyncIterator[Caller]:
 def name(request: pytest.FixtureRequest) -> str:
     """A customer name derived from the test."""
     return named_after(request)
+
+
+@pytest.fixture
+def statements(stack: Stack) -> Iterator[list[str]]:
+    """The statements that the API sends to the database."""
+    found: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        found.append(statement)
+
+    event.listen(stack.engine.sync_engine, "before_cursor_execute", note)
+    yield found
+    event.remove(stack.engine.sync_engine, "before_cursor_execute", note)

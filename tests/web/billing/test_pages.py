@@ -1,30 +1,16 @@
 """The billing page shows what is so, and what customers do there is done."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from sandbox.product import Product
 from sandbox.stack import Stack
 from tests.harness.callers import Caller
 from tests.web.billing.visitor import Visitor, forms_of, said, title
 from tests.web.markup import Markup
-
-
-@pytest.fixture
-def statements(stack: Stack) -> Iterator[list[str]]:
-    """The statements that the API sends to the database."""
-    found: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
-        found.append(statement)
-
-    event.listen(stack.engine.sync_engine, "before_cursor_execute", note)
-    yield found
-    event.remove(stack.engine.sync_engine, "before_cursor_execute", note)
 
 
 async def test_the_page_of_a_trial_says_when_it_ends_what_it_costs_and_that_there_is_no_card(
