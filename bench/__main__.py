@@ -9,17 +9,18 @@ from typing import Any
 import structlog
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
-from bench import burst, consume, history, ingest, steps, storm
+from bench import burst, consume, history, ingest, pages, steps, storm
 
 FIGURES: Mapping[str, Callable[..., Coroutine[Any, Any, str]]] = {
     "burst": burst.measure,
     "consume": consume.measure,
     "history": history.measure,
     "ingest": ingest.measure,
+    "pages": pages.measure,
     "steps": steps.measure,
     "storm": storm.measure,
 }
-SIZED = {"burst", "storm"}
+SIZED = {"burst", "pages", "storm"}
 """Those that can be told how many."""
 
 
