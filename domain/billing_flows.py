@@ -20,3 +20,5 @@ class BillingFlow(StrEnum):
     INVOICES = "invoices"
     WITHDRAW_CHANGE = "withdraw_change"
     """Keep the current plan instead of the planned one."""
+    BUY = "buy"
+    """Choose a plan after the end of a subscription, and buy it on the provider's page."""

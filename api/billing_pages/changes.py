@@ -1,17 +1,16 @@
 """A change of plan: choose, see what it costs, confirm. Nobody is charged more than the page has shown."""
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from fastapi import Response
 from pydantic import ValidationError
 
-from api.billing_pages.choices import WRONG
 from api.billing_pages.flows import Fields, can
 from api.billing_pages.payments import leave_to_pay
+from api.billing_pages.plan_choice import ADD_ON, PlanOption, add_on_fields, chosen, faults, number, priced
 from api.billing_pages.visits import SEQUENCE, Visit
 from api.subscriptions import plan_commands
 from api.subscriptions.downgrade_guard import PlanChangePreviewView
@@ -22,25 +21,9 @@ from domain.errors import GatewayUnavailable, Rejected, TenureError
 from domain.subscription import guards
 from domain.subscription.policy import ChangeAt
 from domain.subscription.state import Subscription
-from localization.languages import sentence
 
 STEP, CONFIRM = "step", "confirm"
-ADD_ON: Final = "add_on."
-"""The beginning of the names of the fields with units of an add-on."""
-NUMBER: Final = sentence("Please write a whole number.")
 PLANNED: Final = "change_planned"
-
-
-@dataclass(frozen=True)
-class PlanOption:
-    """A plan for an interval."""
-
-    value: str
-    plan: Plan
-    interval: Interval
-    amount: int
-    currency: str
-    is_current: bool
 
 
 def check_can_change(subscription: Subscription, now: datetime) -> None:
@@ -72,26 +55,20 @@ async def show_change(
         options=_options(it, own, today),
         chosen=given.get("plan", f"{it.plan}/{it.interval}"),
         quantity=given.get("quantity", str(it.quantity)),
-        add_ons=[
-            (code, add_on.name, given.get(f"{ADD_ON}{code}", str(it.add_ons.get(code, 0))))
-            for code, add_on in ({**own.add_ons, **today.add_ons}).items()
-        ],
+        add_ons=add_on_fields({**own.add_ons, **today.add_ons}, given, it.add_ons),
         errors=errors or {},
     )
 
 
 async def press_change(visit: Visit, fields: Fields) -> Response:
     """Show what the choice costs; when it is confirmed, and costs no more than was shown, do it."""
-    words = visit.reader.language.words
     why = can(lambda: check_can_change(visit.subscription, visit.account.now))
     if why:
         return await show_change(visit)
     try:
         body = _body(visit.subscription, visit.dependencies.catalog, fields)
     except ValidationError as error:
-        named = {_field(one["loc"]) for one in error.errors()}
-        wrong = {name: WRONG if name == "plan" else NUMBER for name in named}
-        return await show_change(visit, fields, errors={name: words.gettext(text) for name, text in wrong.items()})
+        return await show_change(visit, fields, errors=faults(error, visit.reader.language))
     try:
         if fields.get(STEP) == CONFIRM:
             return await _confirm(visit, body, fields)
@@ -126,7 +103,7 @@ def _shown(preview: PlanChangePreviewView) -> dict[str, str]:
 
 async def _confirm(visit: Visit, body: ChangePlanRequest, fields: Fields) -> Response:
     """Change the plan. If it would cost more than was shown, now or each period, show that instead."""
-    due, price = (_number(fields.get(name, "")) for name in ("expected_due", "next_amount"))
+    due, price = (number(fields.get(name, "")) for name in ("expected_due", "next_amount"))
     context = visit.context(BillingFlow.CHANGE_PLAN, fields.get(SEQUENCE, ""))
     to = (await plan_commands.priced_change(context, visit.subscription.id, body)).to
     if not isinstance(due, int) or not isinstance(price, int) or to.total.amount > price:
@@ -148,42 +125,26 @@ def _body(it: Subscription, today: Catalog, fields: Fields) -> ChangePlanRequest
     Raises:
         ValidationError: a field has a value that it cannot have.
     """
-    plan, _, interval = fields.get("plan", "").partition("/")
-    more: dict[str, Any] = {"interval": interval}
-    units = {name.removeprefix(ADD_ON): _number(value) for name, value in fields.items() if name.startswith(ADD_ON)}
-    if today.free_plan is None or plan != today.free_plan.plan:
-        more |= {
-            "quantity": _number(fields.get("quantity", "1")),
-            "add_ons": {c: n for c, n in units.items() if n != 0},
-        }
-    # Whoever stays on their plan stays on the version of it that they have.
-    return ChangePlanRequest.model_validate(more | ({"plan": plan} if plan != it.plan else {}))
-
-
-def _number(text: str) -> int | str:
-    """Return the number, or the text for the request to refuse."""
-    return int(text) if re.fullmatch(r"-?[0-9]{1,12}", text.strip()) else text
-
-
-def _field(where: tuple[int | str, ...]) -> str:
-    name = str(where[0]) if where else "plan"
-    if name == "add_ons" and len(where) > 1:
-        return f"{ADD_ON}{where[1]}"
-    return name if name == "quantity" else "plan"
+    choice = chosen(fields)
+    plan = choice["plan"]
+    if today.free_plan is not None and plan == today.free_plan.plan:
+        choice = {name: choice[name] for name in ("plan", "interval")}
+    if plan == it.plan:
+        # Whoever stays on their plan stays on the version of it that they have.
+        del choice["plan"]
+    return ChangePlanRequest.model_validate(choice)
 
 
 def _options(it: Subscription, own: Catalog, today: Catalog) -> list[PlanOption]:
     """Return what can be chosen: the customer's own plan as they have it, and all that are for sale in its currency."""
     mine = own.plans.get(it.plan)
     plans: Mapping[str, Plan] = {plan.code: plan for plan in today.for_sale} | ({it.plan: mine} if mine else {})
-    found = []
-    for plan in plans.values():
-        if plan.is_free:
-            is_current = plan.code == it.plan
-            found.append(PlanOption(f"{plan.code}/{Interval.MONTH}", plan, Interval.MONTH, 0, it.currency, is_current))
-        for interval, price in plan.prices.items():
-            if price.currency == it.currency or it.is_free:
-                is_current = (plan.code, interval) == (it.plan, it.interval)
-                value = f"{plan.code}/{interval}"
-                found.append(PlanOption(value, plan, interval, price.amount, price.currency, is_current))
-    return found
+    free = [
+        PlanOption(f"{plan.code}/{Interval.MONTH}", plan, Interval.MONTH, 0, it.currency, plan.code == it.plan)
+        for plan in plans.values()
+        if plan.is_free
+    ]
+    sold = priced(plans.values(), (it.plan, it.interval))
+    found = free + [option for option in sold if option.currency == it.currency or it.is_free]
+    order = list(plans)
+    return sorted(found, key=lambda option: order.index(option.plan.code))

@@ -6,6 +6,7 @@ from functools import partial
 from fastapi import Response
 
 from api.billing_pages.banners import banner_of
+from api.billing_pages.buying import can_buy
 from api.billing_pages.changes import check_can_change
 from api.billing_pages.flows import can
 from api.billing_pages.payments import check_leaving, check_pay
@@ -38,7 +39,9 @@ async def show_overview(visit: Visit, *, after: str = "", looks: int = 0) -> Res
         usage=bars,
         invoices=invoices,
         has_more=more is not None,
-        may=dict.fromkeys(BillingFlow, False) | (_may(it, account.now) if it is not None else {}),
+        may=dict.fromkeys(BillingFlow, False)
+        | (_may(it, account.now) if it is not None else {})
+        | {BillingFlow.BUY: can_buy(visit)},
         confirming=waits,
         look_again=f"{visit.address(BillingFlow.OVERVIEW)}?after={after}&looks={looks + 1}"
         if waits and looks < CONFIRMING_ROUNDS

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from api.billing_pages.buying import press_buy, show_buy
 from api.billing_pages.changes import press_change, show_change
 from api.billing_pages.choices import press_cancel, press_pause, show_cancel, show_pause
 from api.billing_pages.flows import FLOWS, press, show
@@ -54,6 +55,16 @@ async def ask_to_change(visit: WithVisit) -> Response:
 @router.post(PATHS[BillingFlow.CHANGE_PLAN])
 async def change(form: WithSent) -> Response:
     return await press_change(form.visit, form.fields)
+
+
+@router.get(PATHS[BillingFlow.BUY])
+async def choose_plan(visit: WithVisit) -> Response:
+    return show_buy(visit)
+
+
+@router.post(PATHS[BillingFlow.BUY])
+async def buy(form: WithSent) -> Response:
+    return await press_buy(form.visit, form.fields)
 
 
 @router.get(PATHS[BillingFlow.INVOICES])

@@ -33,6 +33,7 @@ PATHS: Final = {
     BillingFlow.PAY: "/pay",
     BillingFlow.INVOICES: "/invoices",
     BillingFlow.WITHDRAW_CHANGE: "/withdraw-change",
+    BillingFlow.BUY: "/plans",
 }
 
 

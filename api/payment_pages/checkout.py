@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from api.http.fields import subscription_id_of
 from api.http.idempotency import IdempotentRoute
 from api.http.openapi import COMMANDING
-from api.payment_pages.purchase_return import RETURN_PATH
+from api.payment_pages.purchase_pages import open_purchase
 from api.subscriptions.command_context import CommandContext, ServiceContext, refuse_ended
 from api.subscriptions.requests import CheckoutRequest, CreateCheckoutSessionRequest, CreatePurchaseRequest
 from api.subscriptions.sign_up import check_for_sale, contact_of, id_of, trial_days, within_bounds
@@ -87,14 +87,8 @@ async def _purchase(context: CommandContext, body: CreatePurchaseRequest) -> Che
         dependencies.policy,
         dependencies.catalog.free_plan,
     )
-    return_url = f"{dependencies.public_url.rstrip('/')}{RETURN_PATH}?session_id={{CHECKOUT_SESSION_ID}}"
-    stored = await dependencies.purchases.open(
-        wish,
-        await _former(context, body.customer.external_id),
-        success_url=body.success_url,
-        return_url=return_url,
-        cancel_url=body.cancel_url,
-    )
+    former = await _former(context, body.customer.external_id)
+    stored = await open_purchase(dependencies, wish, former, body.success_url, body.cancel_url)
     return CheckoutSessionView(url=stored.page.url, subscription=wish.subscription, expires_at=stored.page.expires_at)
 
 
