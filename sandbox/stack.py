@@ -35,6 +35,7 @@ from sandbox.processes import free_port
 from sandbox.secrets import Secrets
 from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator
+from sandbox.stripe.account import MERCHANT
 from sandbox.temporal import TemporalDevServer
 from sandbox.travel import Traveller, Watch, nobody_watches
 from storage.access.api_keys import ApiKeys, Role
@@ -248,7 +249,7 @@ def _app_dependencies(
 
 
 def _brand(api_url: str) -> Brand:
-    return Brand("Tenure Sandbox", api_url, "support@sandbox.tenure.example")
+    return Brand(MERCHANT, api_url, "support@sandbox.tenure.example")
 
 
 def _worker_activities(

@@ -98,6 +98,8 @@ def _of_access(it: Subscription, account: BillingAccount) -> Banner | None:
         return Banner(kind, tone, _next(account, Action.CANCEL))
     if it.status is Status.PAST_DUE:
         next_step = _next(account, Action.RECOVER)
+        if it.recovery is not None and it.recovery.decline.needs_confirmation:
+            return Banner(BannerKind.CONFIRM, of_open_payment(it.access, is_near_end=next_step is None))
         return Banner(BannerKind.PAYMENT_FAILED, of_open_payment(it.access, is_near_end=next_step is None), next_step)
     return None
 

@@ -97,7 +97,7 @@ def _view(account: BillingAccount, found: Banner, url: str | None, locale: str, 
     it, flow = account.subscription, LEADS_TO.get(found.kind)
     macros = pages.sentences("billing/_banner.html", reader)
     title, text = _plain(macros["title"](found, it)), _plain(macros["told"](found, it))
-    action = _plain(macros["action"](flow.value, it)) if flow is not None else None
+    action = _plain(macros["action"](flow.value, found, it)) if flow is not None else None
     tone_word = _plain(pages.sentences("parts.html", reader)["tone_word"](found.tone.value))
     words = {"title": title, "text": text, "action": action, "tone_word": "" if found.tone is Tone.CALM else tone_word}
     html = pages.render("billing/banner.html", reader, tone=found.tone.value, url=url, **words)

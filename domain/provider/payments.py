@@ -90,6 +90,11 @@ class Decline:
         return self.code in HARD_DECLINES or self.advice == DO_NOT_TRY_AGAIN or self.needs_new_details
 
     @property
+    def needs_confirmation(self) -> bool:
+        """True if the bank wants the customer to confirm the payment."""
+        return bool(self.action_url) or self.code == "authentication_required"
+
+    @property
     def words(self) -> str:
         """Describes the decline for operators and API clients."""
         return "no card is on file" if self.code == NO_CARD else f"the card was declined: {self.code}"

@@ -188,7 +188,7 @@ def _recovery_mails(subscription: Subscription, rung: LadderStep, policy: Policy
     if rung.suspend:
         occasion = Occasion.SUSPENDED
         facts |= {"keep_data_until": ends, "reason": "nonpayment"}
-    elif recovery.decline.action_url or recovery.decline.code == "authentication_required":
+    elif recovery.decline.needs_confirmation:
         occasion = Occasion.ACTION_REQUIRED
         facts |= {"action_url": recovery.decline.action_url} if recovery.decline.action_url else {}
     return [mail(subscription, occasion, now, occasion_key=key, **facts)]

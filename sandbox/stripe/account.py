@@ -5,6 +5,8 @@ from sandbox.stripe.params import FLAG, PAGING, RANGE, TEXT, Many, Params, Shape
 from sandbox.stripe.store import Object
 from sandbox.stripe.world import World
 
+MERCHANT = "Tenure Sandbox"
+"""Whom customers buy from, as the pages say."""
 EVENT_LIST = Shape({**PAGING, "type": TEXT, "types": Many(TEXT), "delivery_success": FLAG, "created": RANGE})
 
 
@@ -12,7 +14,7 @@ def retrieve(_world: World, _ids: Params, _params: Params) -> Object:
     return {
         "id": "acct_sandbox00000000",
         "object": "account",
-        "business_profile": None,
+        "business_profile": {"name": MERCHANT},
         "business_type": None,
         "capabilities": {"card_payments": "active", "transfers": "active"},
         "charges_enabled": True,

@@ -6,8 +6,9 @@ from html import escape
 from starlette.responses import Response
 
 from sandbox.stripe import checkout
+from sandbox.stripe.account import MERCHANT
 from sandbox.stripe.checkout_completion import ADDRESS, BillingDetails
-from sandbox.stripe.page_parts import back, card_fields, money, page
+from sandbox.stripe.page_parts import back, card_fields, facts, money, page
 from sandbox.stripe.store import Object
 from sandbox.stripe.world import World
 
@@ -28,20 +29,22 @@ def show(world: World, session: Object, *, problem: str = "", status: int = 200)
     if session["status"] == "complete":
         done = "You have paid already." if session["mode"] == "subscription" else "Your card was saved already."
         return page("All done", f"<p>{done}</p>{back(checkout.success_url(session), 'Go on')}")
-    content = f"<p>{escape((session['customer_details'] or {}).get('email') or '')}</p>"
+    email = (session["customer_details"] or {}).get("email")
+    content = f'<p class="quiet">{escape(email)}</p>' if email else ""
     if session["mode"] == "subscription":
-        title, content = "Subscribe", content + _items(world, session)
+        title, content = f"Subscribe to {MERCHANT}", _items(world, session) + content
         content += "<p>Paid today, and again every period until you cancel.</p>"
     else:
         title = "Save a card"
         content += "<p>The card is kept for later payments. Nothing is charged on this page.</p>"
-    word = "Pay and subscribe" if session["mode"] == "subscription" else "Save card"
+    is_purchase = session["mode"] == "subscription"
+    word = f"Pay {money(session['amount_total'], session)} and subscribe" if is_purchase else "Save card"
     fields = _billing_fields(session) + card_fields()
     content += f'<form method="post">{fields}<button>{word}</button></form>' + back(session["cancel_url"])
     return page(title, content, problem=problem, status=status)
 
 
-def ask_bank(given: Mapping[str, str]) -> Response:
+def ask_bank(session: Object, given: Mapping[str, str]) -> Response:
     """The bank's own page; what was entered comes along."""
     kept = "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in given.items()
@@ -50,7 +53,10 @@ def ask_bank(given: Mapping[str, str]) -> Response:
         f'<button name="{AUTHENTICATION}" value="{COMPLETED}">Complete</button>'
         f'<button class="plain" name="{AUTHENTICATION}" value="{FAILED}">Fail</button>'
     )
-    return page("Authenticate", f'<p>Your bank asks: is it you?</p><form method="post">{kept}{buttons}</form>')
+    what = money(session["amount_total"], session) if session["mode"] == "subscription" else "nothing now"
+    content = facts([("To", escape(MERCHANT)), ("Amount", what)])
+    content = f'<p>Your bank asks: is it you?</p>{content}<form method="post">{kept}{buttons}</form>'
+    return page("Authenticate", content, merchant="Your bank")
 
 
 def details_of(given: Mapping[str, str]) -> BillingDetails:
@@ -79,8 +85,9 @@ def _billing_fields(session: Object) -> str:
     if session["billing_address_collection"] != "required":
         return ""
     has_tax_id = session["tax_id_collection"]["enabled"]
-    return "".join(
+    fields = "".join(
         f'<label for="{name}">{label}</label><input id="{name}" name="{name}">'
         for name, label in LABELS.items()
         if has_tax_id or name != "vat_id"
     )
+    return f"<fieldset><legend>Billing details</legend>{fields}</fieldset>"

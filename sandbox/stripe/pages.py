@@ -1,20 +1,18 @@
 """The customer's pages: checkout, invoice, portal."""
 
 from collections.abc import Callable, Mapping
-from html import escape
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from sandbox.stripe import checkout, checkout_page, portal, portal_page
+from sandbox.stripe import checkout, checkout_page, invoice_page, portal, portal_page
 from sandbox.stripe.checkout_completion import asks_to_authenticate, complete, refuse_unauthenticated
 from sandbox.stripe.errors import StripeFailure
 from sandbox.stripe.invoice_calls import pay_invoice
-from sandbox.stripe.page_parts import back, card, card_form, form, money, page
-from sandbox.stripe.payment_methods import attach_to, default_of
+from sandbox.stripe.page_parts import back, form, money, page
+from sandbox.stripe.payment_methods import attach_to
 from sandbox.stripe.pdf import pdf
-from sandbox.stripe.store import Object
 from sandbox.stripe.world import World
 
 
@@ -43,7 +41,7 @@ class Pages:
         given = await form(request)
         method, answer = given.get("payment_method", "pm_card_visa"), given.get(checkout_page.AUTHENTICATION)
         if answer is None and asks_to_authenticate(method):
-            return checkout_page.ask_bank(given)
+            return checkout_page.ask_bank(session, given)
         try:
             self._keep(lambda: self._complete(session["id"], method, given, answer))
         except StripeFailure as failure:
@@ -60,12 +58,12 @@ class Pages:
         if invoice is None or invoice["number"] is None:
             return _not_found("There is no such invoice. Please check the link.")
         if request.method == "GET" or invoice["status"] not in ("open", "uncollectible"):
-            return self._invoice_page(invoice)
+            return invoice_page.show(self._world, invoice)
         try:
             given = (await form(request)).get("payment_method") or None
             self._keep(lambda: self._pay(invoice["id"], given))
         except StripeFailure as failure:
-            return self._invoice_page(invoice, problem=str(failure), status=failure.status)
+            return invoice_page.show(self._world, invoice, problem=str(failure), status=failure.status)
         return RedirectResponse(request.url.path, status_code=303)
 
     def _pay(self, reference: str, given: str | None) -> None:
@@ -114,35 +112,6 @@ class Pages:
                 refusal = failure
         if refusal is not None:
             raise refusal
-
-    def _invoice_page(self, invoice: Object, *, problem: str = "", status: int = 200) -> Response:
-        rows = "".join(
-            f"<tr><td>{escape(line['description'])}</td><td>{money(line['amount'], invoice)}</td></tr>"
-            for line in invoice["lines"]["data"]
-        )
-        is_owed = invoice["status"] in ("open", "uncollectible")
-        due = f"{money(invoice['amount_remaining'] if is_owed else invoice['total'], invoice)}"
-        content = f'<p class="amount">{due}</p><p>Status: <strong class="badge">{invoice["status"]}</strong></p>'
-        content += f"<table><tr><th>For</th><th>Amount</th></tr>{rows}"
-        content += f"<tr><th>Total</th><th>{money(invoice['total'], invoice)}</th></tr></table>"
-        content += f'<p><a href="{escape(invoice["invoice_pdf"])}">Download PDF</a></p>'
-        if is_owed:
-            content += self._pay_form(invoice)
-        return page(f"Invoice {invoice['number']}", content, problem=problem, status=status)
-
-    def _pay_form(self, invoice: Object) -> str:
-        customer = self._world.store.get(invoice["customer"], "customer")
-        if customer is None:
-            return "<p>The customer of this invoice was deleted: it cannot be paid here.</p>"
-        subscription = self._world.store.get(invoice["_subscription"], "subscription")
-        method = default_of(self._world, customer, subscription)
-        first = f'<option value="">{card(method)}, on file</option>' if method else ""
-        payment = self._world.store.find("invoice_payment", parent=invoice["id"])
-        intent = payment and self._world.store.get(payment[0]["payment"]["payment_intent"], "payment_intent")
-        return card_form(
-            "Authenticate" if intent and intent["status"] == "requires_action" else "Pay",
-            first=first,
-        )
 
 
 def _not_found(words: str) -> Response:

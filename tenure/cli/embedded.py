@@ -19,6 +19,7 @@ from domain.errors import Malformed, Rejected
 from sandbox.processes import StartFailed
 from sandbox.product import Product
 from sandbox.stack import Addresses, Options, Stack, running
+from sandbox.story.links import billing_link, check_pages
 from sandbox.story.lives import LIVES
 from sandbox.story.teller import StoryBroken, Teller
 from tenure.cli import logs
@@ -81,8 +82,11 @@ async def _play_and_exit(options: Options) -> None:
 
 
 async def _play_and_stay(options: Options) -> None:
-    async with _story_told(options) as stack:
+    async with _story_told(options) as stack, Product(stack.addresses) as product:
         _print_addresses(stack.addresses)
+        print("Billing links, each good for one visit within an hour:", flush=True)
+        for name, _ in LIVES:
+            print(f"  {name:<18}{await billing_link(product, name.lower())}", flush=True)
         print("The stack stays up until Ctrl-C.", flush=True)
         await for_ever()
 
@@ -95,6 +99,8 @@ async def _story_told(options: Options) -> AsyncIterator[Stack]:
         for name, life in LIVES:
             console.print(f"\n[bold]{name}[/bold]: {life.__doc__}")
             await life(Teller(name, product, console.print))
+        await check_pages(product, [name.lower() for name, _ in LIVES])
+        console.print("\nThe pricing page and everybody's billing page answer.")
         console.print("\n[bold green]Everything happened as expected.[/bold green]")
         yield stack
 
@@ -147,6 +153,7 @@ def _run(options: Options, work: Callable[[Options], Coroutine[Any, Any, None]])
 def _print_addresses(addresses: Addresses) -> None:
     rows = (
         ("API", f"{addresses.api_url}/docs"),
+        ("Pricing page", f"{addresses.api_url}/pricing"),
         ("Temporal UI", addresses.temporal_ui_url),
         ("Mailbox", addresses.mailbox_url),
         ("Stripe simulator", addresses.stripe_url),

@@ -104,7 +104,11 @@ async def test_a_customer_authenticates_on_the_page_of_the_invoice(shop: Shop) -
     await shop.renew()
     url = (await shop.invoices(ada))[-1]["hosted_invoice_url"]
 
-    assert "Authenticate" in (await _browser(url)).text
+    asked = (await _browser(url)).text
+    assert "Authenticate and pay $49.00" in asked
+    assert "Your bank wants to hear from you" in asked
+    assert asked.count("Tenure Sandbox") == 2, "whom one pays, at the top and on the invoice"
+    assert "Test mode: no money moves" in asked
     assert (await _browser(url, payment_method="")).status_code == 303
 
     assert (await shop.subscription(subscription["id"]))["status"] == "active"

@@ -8,8 +8,9 @@ import pytest
 from api.billing_pages.banners import Banner, BannerKind, ReachedLimit, banner_of
 from domain.access import Access
 from domain.notifications.tones import Tone
+from domain.provider.payments import Decline
 from domain.subscription.lifecycle import Status
-from domain.subscription.state import Pause, Subscription, Suspension, SuspensionKind
+from domain.subscription.state import Pause, Recovery, Subscription, Suspension, SuspensionKind
 from storage.subscriptions.billing_accounts import BillingAccount
 from tests.builders import NOW, TRIAL_END, VISA, a_paid_subscription, a_trial
 
@@ -78,6 +79,14 @@ def test_a_failed_payment_says_when_it_goes_on_and_goes_before_limits(access: Ac
     ahead = ({"at": SOON.isoformat(), "action": "recover", "why": "retry"},)
 
     assert shown(it, LOCKED, next_actions=ahead) == Banner(BannerKind.PAYMENT_FAILED, tone, SOON)
+
+
+def test_a_payment_that_the_bank_wants_confirmed_says_so_and_not_that_it_failed() -> None:
+    recovery = Recovery(NOW, 1, 1, Decline("authentication_required"), "pm_visa")
+    it = replace(a_paid_subscription(), status=Status.PAST_DUE, recovery=recovery)
+    ahead = ({"at": SOON.isoformat(), "action": "recover", "why": "retry"},)
+
+    assert shown(it, LOCKED, next_actions=ahead) == Banner(BannerKind.CONFIRM, Tone.WARNING)
 
 
 def test_a_limit_that_turns_use_away_goes_before_one_in_grace_and_before_what_is_to_come() -> None:
