@@ -35,6 +35,10 @@ async def test_an_upgrade_takes_effect_at_once_and_bills_what_its_preview_said(b
     paid = await bills_of(life)
     assert [bill["amount"] for bill in paid] == [STARTER, preview["due_now"]]
     assert await life.mails() == Counter(converted=1, plan_changed=1, receipt=2)
+    told = {line["text"] for line in preview["lines"]}
+    receipts = [mail["text"] for mail in await life.product.mails(life.external_id) if "Your receipt" in mail["text"]]
+    assert len(told) > 1
+    assert all(f"{line}: " in receipts[-1] for line in told), "the receipt has the lines of the bill"
     assert preview["next_at"] == stands["current_period_end"]
 
 
