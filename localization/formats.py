@@ -82,6 +82,10 @@ class Formats:
         """Formats as "18:00", or "6:00 PM" for Americans."""
         return one_line(format_time(at, "short", tzinfo=self.zone, locale=self.dates))
 
+    def country(self, code: str) -> str:
+        """Names a country: "DE" is "Germany", or "Deutschland" in German. A code that is not known stays as it is."""
+        return str(self.dates.territories.get(code.upper(), code))
+
     def zone_name(self, at: datetime) -> str:
         """Names the zone at that instant, "CET"; the offset from UTC for zones without a name."""
         local = at.astimezone(self.zone)

@@ -241,6 +241,7 @@ def _app_dependencies(
         events=composition.event_reader([secrets.webhook_secret], secrets.stripe_key),
         deliver=composition.webhook_delivery(client, engine, provider).deliver,
         wallets=provider.wallets,
+        contacts=provider.contacts,
         purchases=composition.purchases(client, engine, provider),
         public_url=api_url,
         secret_key=secrets.secret_key,

@@ -82,11 +82,10 @@ async def _page(visit: Visit, choice: PlanChoice, fields: Fields) -> str:
     if limit.locked():
         raise GatewayUnavailable("too many payment pages are being opened", code="busy")
     wish = _wish(visit, choice, fields)
-    known = await repositories.records.contact(visit.account.customer_id)
     base_url = dependencies.public_url.rstrip("/")
     urls = (f"{base_url}/billing", f"{base_url}/billing/plans")
     async with limit:
-        return (await open_purchase(dependencies, wish, known.customer_ref, *urls)).page.url
+        return (await open_purchase(dependencies, wish, visit.account.customer_ref, *urls)).page.url
 
 
 def _wish(visit: Visit, choice: PlanChoice, fields: Fields) -> SignUp:

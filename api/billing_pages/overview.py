@@ -38,6 +38,7 @@ async def show_overview(visit: Visit, *, after: str = "", looks: int = 0) -> Res
         banner=banner_of(account, reached_limits(bars)),
         usage=bars,
         invoices=invoices,
+        details=await repositories.billing_details.of(account.customer_ref),
         has_more=more is not None,
         may=dict.fromkeys(BillingFlow, False)
         | (_may(it, account.now) if it is not None else {})

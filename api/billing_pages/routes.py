@@ -11,6 +11,7 @@ from api.billing_pages.changes import press_change, show_change
 from api.billing_pages.choices import press_cancel, press_pause, show_cancel, show_pause
 from api.billing_pages.flows import FLOWS, press, show
 from api.billing_pages.overview import show_overview
+from api.billing_pages.portal import leave_to_portal
 from api.billing_pages.sessions import BillingRoute, WithSent, WithVisit
 from api.billing_pages.visits import PATHS
 from domain.billing_flows import BillingFlow
@@ -65,6 +66,11 @@ async def choose_plan(visit: WithVisit) -> Response:
 @router.post(PATHS[BillingFlow.BUY])
 async def buy(form: WithSent) -> Response:
     return await press_buy(form.visit, form.fields)
+
+
+@router.post("/details")
+async def change_details(form: WithSent) -> Response:
+    return await leave_to_portal(form.visit)
 
 
 @router.get(PATHS[BillingFlow.INVOICES])

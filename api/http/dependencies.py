@@ -15,9 +15,10 @@ from api.http.buckets import BillingLinkLimits, PayLinkLimits
 from domain.brand import Brand
 from domain.catalog.plans import Catalog
 from domain.catalog.presentation import Presentation
-from domain.provider.ports import EventReader, Wallets
+from domain.provider.ports import CustomerContacts, EventReader, Wallets
 from domain.subscription.policy import Policy
 from domain.subscription.ports import Records
+from services.billing_details import BillingDetailsReader
 from services.mail_dispatcher import TemporalMailDispatcher
 from services.purchases import PurchaseService
 from services.sign_up import SignUpService
@@ -56,6 +57,8 @@ class AppDependencies:
     deliver: Deliver
     """Delivers webhooks from the inbox to the workflows."""
     wallets: Wallets
+    contacts: CustomerContacts
+    """Reads to whom invoices are addressed."""
     purchases: PurchaseService
     """Opens hosted pages, and takes completed ones over."""
     public_url: str
@@ -113,6 +116,7 @@ class Repositories:
     billing_link_mails: BillingLinkMails
     billing_link_limits: BillingLinkLimits
     usage_notices: UsageNotices
+    billing_details: BillingDetailsReader
 
     @classmethod
     def on(cls, dependencies: AppDependencies) -> Self:
@@ -149,6 +153,7 @@ class Repositories:
             BillingLinkMails(engine),
             BillingLinkLimits(),
             UsageNotices(engine),
+            BillingDetailsReader(dependencies.contacts),
         )
 
 

@@ -38,6 +38,8 @@ class BillingAccount:
     """What is ahead, soonest first."""
     now: datetime
     """The latest known moment: the clock's, or that of the subscription's latest step."""
+    customer_ref: str = ""
+    """The provider's id of the customer; empty: it knows none."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ def _account(it: Any) -> Select[Any]:
         customers.c.tenant,
         cast(customers.c.id, String).label("customer_id"),
         *(customers.c[name] for name in _CUSTOMER),
+        func.coalesce(customers.c.customer_ref, "").label("customer_ref"),
         it.c.state,
         it.c.next_actions,
         func.coalesce(generation, 0).label("link_generation"),

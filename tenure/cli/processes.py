@@ -55,6 +55,7 @@ async def api_dependencies(
             ),
             deliver=composition.webhook_delivery(client, engine, provider).deliver,
             wallets=provider.wallets,
+            contacts=provider.contacts,
             purchases=composition.purchases(client, engine, provider),
             public_url=settings.public_url,
             secret_key=settings.secret_key.get_secret_value(),

@@ -65,6 +65,7 @@ async def an_api(stack: Stack, looked_up: Provider, client: Client) -> AsyncIter
         events=StripeEvents(["whsec_old", "whsec_new"]),
         deliver=webhook_delivery(client, stack.engine, looked_up).deliver,
         wallets=looked_up.wallets,
+        contacts=looked_up.contacts,
         purchases=purchases(client, stack.engine, looked_up),
         public_url="http://127.0.0.1",
         secret_key="s" * 32,

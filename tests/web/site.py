@@ -30,6 +30,7 @@ def an_app(**parts: Any) -> FastAPI:
                 "events": cast("Any", None),
                 "deliver": cast("Any", None),
                 "wallets": cast("Any", None),
+                "contacts": cast("Any", None),
                 "purchases": cast("Any", None),
                 "public_url": ADDRESS,
                 "secret_key": "s" * 32,

@@ -138,6 +138,7 @@ def plain_and_described(monkeypatch: pytest.MonkeyPatch) -> tuple[Way, Way]:
         events=cast("Any", None),
         deliver=cast("Any", None),
         wallets=cast("Any", None),
+        contacts=cast("Any", None),
         purchases=cast("Any", None),
         public_url="http://api.example",
         secret_key="s" * 32,

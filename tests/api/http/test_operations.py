@@ -132,6 +132,7 @@ async def cut_off(stack: Stack, looked_up: Provider) -> AsyncIterator[httpx.Asyn
         events=StripeEvents(["whsec_known"]),
         deliver=webhook_delivery(stack.client, engine, looked_up).deliver,
         wallets=looked_up.wallets,
+        contacts=looked_up.contacts,
         purchases=purchases(stack.client, engine, looked_up),
         public_url="http://127.0.0.1",
         secret_key="s" * 32,
