@@ -27,6 +27,8 @@ from domain.subscription.policy import (
     LadderStep,
     Policy,
     Reaction,
+    SelfCancel,
+    SelfService,
     TrialEnd,
     TrialMark,
     TrialPolicy,
@@ -164,6 +166,27 @@ class _EntitlementsEntry(Strict):
     suspended: Annotated[Basis, Field(strict=False)] = _DEFAULT.suspended
 
 
+class _SelfServiceEntry(Strict):
+    change: bool = _DEFAULT.self_service.change
+    pause: bool = _DEFAULT.self_service.pause
+    pause_longest_days: _Days = _DEFAULT.self_service.pause_longest_days
+    cancel: Annotated[SelfCancel, Field(strict=False)] = _DEFAULT.self_service.cancel
+    switch_to: list[Annotated[str, StringConstraints(min_length=1, max_length=64)]] | None = None
+
+    @field_validator("switch_to")
+    @classmethod
+    def _each_plan_once(cls, plans: list[str] | None) -> list[str] | None:
+        known = plans or []
+        twice = [number for number, plan in enumerate(known) if plan in known[:number]]
+        if twice:
+            raise Faults(((number,), f"{known[number]!r} is listed twice") for number in twice)
+        return plans
+
+    def rules(self) -> SelfService:
+        plans = None if self.switch_to is None else tuple(self.switch_to)
+        return SelfService(self.change, self.pause, self.pause_longest_days, self.cancel, plans)
+
+
 class _PolicyEntry(Strict):
     version: Annotated[str, BeforeValidator(_as_text), StringConstraints(min_length=1, max_length=60)]
     trial: _TrialEntry = Field(default_factory=_TrialEntry)
@@ -173,6 +196,7 @@ class _PolicyEntry(Strict):
     changes: _ChangesEntry = Field(default_factory=_ChangesEntry)
     reversals: _ReversalsEntry = Field(default_factory=_ReversalsEntry)
     entitlements: _EntitlementsEntry = Field(default_factory=_EntitlementsEntry)
+    self_service: _SelfServiceEntry = Field(default_factory=_SelfServiceEntry)
     paused_counts: bool = _DEFAULT.paused_counts
     ask_after_hours: _Hours = _DEFAULT.ask_after_hours
     ask_every_hours: _Hours = _DEFAULT.ask_every_hours
@@ -228,6 +252,7 @@ def load_policy(path: Path) -> Policy:
         limited=entry.entitlements.limited,
         suspended=entry.entitlements.suspended,
         paused_counts=entry.paused_counts,
+        self_service=entry.self_service.rules(),
     )
     return replace(policy, recovery=tuple(one.step() for one in entry.recovery)) if entry.recovery else policy
 

@@ -6,7 +6,16 @@ from pathlib import Path
 from configuration.policy_file import load_policy
 from domain.access import Basis
 from domain.subscription.agenda import describe
-from domain.subscription.policy import ChangeAt, Policy, Reaction, TrialEnd, TrialMark, TrialPolicy
+from domain.subscription.policy import (
+    ChangeAt,
+    Policy,
+    Reaction,
+    SelfCancel,
+    SelfService,
+    TrialEnd,
+    TrialMark,
+    TrialPolicy,
+)
 
 _MARKS = {TrialMark.CUSTOMER: "customer", TrialMark.EMAIL: "mail address", TrialMark.CARD: "card"}
 _ENTITLED = {
@@ -43,10 +52,20 @@ def _summary(policy: Policy) -> Iterator[str]:
     limited, suspended = _ENTITLED[policy.limited], _ENTITLED[policy.suspended]
     yield f"Entitlements when limited: {limited}; when suspended or paused: {suspended}"
     yield f"Paused subscriptions {'count' if policy.paused_counts else 'do not count'} as recurring revenue"
+    yield f"On the billing pages customers {_self_service(policy.self_service)}"
     yield (
         f"The payment provider is asked {_count(policy.ask_after_hours, 'hour')} after a period's end if it has not "
         f"reported, then every {_count(policy.ask_every_hours, 'hour')}"
     )
+
+
+def _self_service(rules: SelfService) -> str:
+    plans = "all plans for sale" if rules.switch_to is None else ", ".join(rules.switch_to) or "no other plan"
+    change = f"may change their plan ({plans})" if rules.change else "may not change their plan"
+    days = _count(rules.pause_longest_days, "day")
+    pause = f"may pause for {days} at most" if rules.pause else "may not pause"
+    ends = "when the paid period ends" if rules.cancel is SelfCancel.PERIOD_END else "when they choose to"
+    return f"{change}, {pause}, and cancel {ends}"
 
 
 def _notices(policy: Policy) -> Iterator[str]:

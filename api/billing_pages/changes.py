@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import Response
 from pydantic import ValidationError
 
-from api.billing_pages.flows import Fields, can
+from api.billing_pages.flows import NOT_OFFERED, Fields, can
 from api.billing_pages.payments import leave_to_pay
 from api.billing_pages.plan_choice import ADD_ON, PlanOption, add_on_fields, chosen, faults, number, priced
 from api.billing_pages.visits import SEQUENCE, Visit
@@ -43,7 +43,7 @@ async def show_change(
 ) -> Response:
     """Return the page on which to choose; where nothing can be changed, what is so."""
     it, today = visit.subscription, visit.dependencies.catalog
-    why = can(lambda: check_can_change(it, visit.account.now))
+    why = _why_not(visit)
     own = await visit.repositories.catalogs.get(it.catalog) or today
     given = fields or {}
     return visit.page(
@@ -52,7 +52,7 @@ async def show_change(
         status=422 if errors else 200,
         why=why,
         problem="" if why else problem,
-        options=_options(it, own, today),
+        options=[one for one in _options(it, own, today) if _is_offered(visit, one.plan.code)],
         chosen=given.get("plan", f"{it.plan}/{it.interval}"),
         quantity=given.get("quantity", str(it.quantity)),
         add_ons=add_on_fields({**own.add_ons, **today.add_ons}, given, it.add_ons),
@@ -62,14 +62,15 @@ async def show_change(
 
 async def press_change(visit: Visit, fields: Fields) -> Response:
     """Show what the choice costs; when it is confirmed, and costs no more than was shown, do it."""
-    why = can(lambda: check_can_change(visit.subscription, visit.account.now))
-    if why:
+    if _why_not(visit):
         return await show_change(visit)
     try:
         body = _body(visit.subscription, visit.dependencies.catalog, fields)
     except ValidationError as error:
         return await show_change(visit, fields, errors=faults(error, visit.reader.language))
     try:
+        if body.plan is not None and not _is_offered(visit, body.plan):
+            raise Rejected("customers may not change to this plan", code=NOT_OFFERED)
         if fields.get(STEP) == CONFIRM:
             return await _confirm(visit, body, fields)
         return await _preview(visit, body, fields)
@@ -79,6 +80,17 @@ async def press_change(visit: Visit, fields: Fields) -> Response:
         if error.code == "authentication_required":
             return await leave_to_pay(await visit.again(), BillingFlow.CHANGE_PLAN, fields)
         return await show_change(await visit.again(), fields, problem=error.code)
+
+
+def _why_not(visit: Visit) -> str:
+    """Return why nothing can be changed, whatever is chosen; empty: something can."""
+    if not visit.offers.change:
+        return NOT_OFFERED
+    return can(lambda: check_can_change(visit.subscription, visit.account.now))
+
+
+def _is_offered(visit: Visit, plan: str) -> bool:
+    return plan == visit.subscription.plan or visit.offers.may_switch_to(plan)
 
 
 async def _preview(visit: Visit, body: ChangePlanRequest, fields: Fields, *, problem: str = "") -> Response:

@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import Response
 from pydantic import ValidationError
 
-from api.billing_pages.flows import Fields, can
+from api.billing_pages.flows import NOT_OFFERED, Fields, can
 from api.billing_pages.visits import SEQUENCE, Visit
 from api.subscriptions import lifecycle_commands, plan_commands
 from api.subscriptions.requests import CancelRequest, PauseRequest
@@ -17,6 +17,7 @@ from domain.subscription import guards
 from domain.subscription.cancellation import previewed
 from domain.subscription.commands import CancelAt
 from domain.subscription.ends import ReasonCode
+from domain.subscription.policy import SelfCancel
 from localization.languages import sentence
 
 REASONS: Final = {
@@ -30,7 +31,7 @@ REASONS: Final = {
     ReasonCode.OTHER: sentence("Another reason"),
 }
 PAUSES: Final = (30, 60, 90)
-"""Days for which a customer can pause."""
+"""Days for which a customer can pause, up to the longest that the policy allows."""
 WRONG: Final = sentence("Please choose one of these.")
 TOO_LONG: Final = sentence("Please write at most 1,000 characters, and none that cannot be printed.")
 
@@ -50,7 +51,10 @@ def show_cancel(
         problem="" if why else problem,
         at_end=previewed(subscription, CancelAt.PERIOD_END, now),
         at_once=previewed(subscription, CancelAt.NOW, now),
-        can_pause=subscription.pause is None and not can(lambda: guards.check_pause(subscription, None, now)),
+        can_end_now=_may_end_now(visit),
+        can_pause=visit.offers.pause
+        and subscription.pause is None
+        and not can(lambda: guards.check_pause(subscription, None, now)),
         can_undo=not can(lambda: guards.check_uncancel(subscription)),
         reasons=[(code.value, words.gettext(text), "") for code, text in REASONS.items()],
         comment=given.get("comment", ""),
@@ -60,7 +64,9 @@ def show_cancel(
 
 async def press_cancel(visit: Visit, fields: Fields) -> Response:
     """Cancel, and show when it ends."""
-    at = CancelAt.NOW if fields.get("at") == CancelAt.NOW and not visit.link else CancelAt.PERIOD_END
+    if fields.get("at") == CancelAt.NOW and not _may_end_now(visit):
+        return show_cancel(visit, fields, problem=NOT_OFFERED)
+    at = CancelAt.NOW if fields.get("at") == CancelAt.NOW else CancelAt.PERIOD_END
     given = {"at": at, "reason_code": fields.get("reason_code") or None, "comment": fields.get("comment") or None}
     try:
         body = CancelRequest.model_validate(given)
@@ -78,18 +84,23 @@ async def press_cancel(visit: Visit, fields: Fields) -> Response:
     return visit.back_to(BillingFlow.CANCEL)
 
 
+def _may_end_now(visit: Visit) -> bool:
+    return visit.offers.cancel is SelfCancel.NOW and not visit.link
+
+
 def show_pause(visit: Visit, *, errors: dict[str, str] | None = None, problem: str = "") -> Response:
     """Return the page that says what a pause does."""
     subscription, now, formats = visit.subscription, visit.account.now, visit.reader.formats
     day = visit.reader.language.words.gettext("Until %(day)s")
-    why = "paused" if subscription.pause else can(partial(guards.check_pause, subscription, None, now))
+    why = "" if visit.offers.pause else NOT_OFFERED
+    why = why or ("paused" if subscription.pause else can(partial(guards.check_pause, subscription, None, now)))
     return visit.page(
         "pause.html",
         BillingFlow.PAUSE,
         status=422 if errors else 200,
         why=why,
         problem="" if why else problem,
-        choices=[(str(days), day % {"day": formats.day(now + timedelta(days=days))}, "") for days in PAUSES],
+        choices=[(str(days), day % {"day": formats.day(now + timedelta(days=days))}, "") for days in _pauses(visit)],
         errors=errors or {},
     )
 
@@ -97,7 +108,9 @@ def show_pause(visit: Visit, *, errors: dict[str, str] | None = None, problem: s
 async def press_pause(visit: Visit, fields: Fields) -> Response:
     """Pause for as long as was chosen."""
     until = fields.get("until", "")
-    if until not in map(str, PAUSES):
+    if not visit.offers.pause:
+        return show_pause(visit)
+    if until not in map(str, _pauses(visit)):
         return show_pause(visit, errors={"until": visit.reader.language.words.gettext(WRONG)})
     body = PauseRequest(resumes_at=visit.account.now + timedelta(days=int(until)))
     context = visit.context(BillingFlow.PAUSE, fields.get(SEQUENCE, ""))
@@ -108,3 +121,8 @@ async def press_pause(visit: Visit, fields: Fields) -> Response:
     except TenureError as error:
         return show_pause(await visit.again(), problem=error.code)
     return visit.back_to(BillingFlow.PAUSE)
+
+
+def _pauses(visit: Visit) -> list[int]:
+    longest = visit.offers.pause_longest_days
+    return [days for days in PAUSES if days < longest] + [longest]

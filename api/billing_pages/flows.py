@@ -15,6 +15,8 @@ from domain.subscription import guards
 from domain.subscription.state import Subscription
 
 Fields = Mapping[str, str]
+NOT_OFFERED: Final = "not_offered"
+"""The policy does not offer this on the billing pages."""
 
 
 @dataclass(frozen=True)

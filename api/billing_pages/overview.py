@@ -16,6 +16,7 @@ from api.entitlements.lookup import EntitlementLookup
 from domain.billing_flows import BillingFlow
 from domain.subscription import guards
 from domain.subscription.commands import CancelAt
+from domain.subscription.policy import SelfService
 from domain.subscription.state import Subscription
 
 INVOICES_SHOWN = 5
@@ -41,7 +42,7 @@ async def show_overview(visit: Visit, *, after: str = "", looks: int = 0) -> Res
         details=await repositories.billing_details.of(account.customer_ref),
         has_more=more is not None,
         may=dict.fromkeys(BillingFlow, False)
-        | (_may(it, account.now) if it is not None else {})
+        | (_may(it, account.now, visit.offers) if it is not None else {})
         | {BillingFlow.BUY: can_buy(visit)},
         confirming=waits,
         look_again=f"{visit.address(BillingFlow.OVERVIEW)}?after={after}&looks={looks + 1}"
@@ -50,7 +51,7 @@ async def show_overview(visit: Visit, *, after: str = "", looks: int = 0) -> Res
     )
 
 
-def _may(it: Subscription, now: datetime) -> dict[BillingFlow, bool]:
+def _may(it: Subscription, now: datetime, offers: SelfService) -> dict[BillingFlow, bool]:
     """Return what the customer can do, by the name of the page."""
     checks = {
         BillingFlow.CANCEL: partial(guards.check_cancel, it, CancelAt.PERIOD_END),
@@ -63,4 +64,7 @@ def _may(it: Subscription, now: datetime) -> dict[BillingFlow, bool]:
         BillingFlow.CHANGE_PLAN: partial(check_can_change, it, now),
     }
     may = {flow: not can(check) for flow, check in checks.items()}
-    return may | {BillingFlow.PAUSE: may[BillingFlow.PAUSE] and it.pause is None}
+    return may | {
+        BillingFlow.PAUSE: offers.pause and may[BillingFlow.PAUSE] and it.pause is None,
+        BillingFlow.CHANGE_PLAN: offers.change and may[BillingFlow.CHANGE_PLAN],
+    }

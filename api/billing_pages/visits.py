@@ -15,6 +15,7 @@ from api.web.readers import Reader
 from domain.billing_flows import BillingFlow
 from domain.errors import Rejected
 from domain.subscription.command_keys import hashed
+from domain.subscription.policy import SelfService
 from domain.subscription.state import Subscription
 from storage.access.api_keys import Role
 from storage.subscriptions.billing_accounts import BillingAccount
@@ -73,6 +74,11 @@ class Visit:
         if self.account.subscription is None:
             raise Rejected("there is no subscription", code="unknown_subscription")
         return self.account.subscription
+
+    @property
+    def offers(self) -> SelfService:
+        """What customers may do here."""
+        return self.dependencies.policy.self_service
 
     def address(self, flow: BillingFlow) -> str:
         """Return the path of a page."""

@@ -108,6 +108,30 @@ DEFAULT_LADDER = (
 )
 
 
+class SelfCancel(StrEnum):
+    """When a customer may end their subscription on the billing pages."""
+
+    NOW = "now"
+    """At once, or when what is paid for is used up."""
+    PERIOD_END = "period_end"
+    """Only when what is paid for is used up."""
+
+
+@dataclass(frozen=True)
+class SelfService:
+    """What customers may do on the billing pages. The API does not ask for it."""
+
+    change: bool = True
+    pause: bool = True
+    pause_longest_days: int = 90
+    cancel: SelfCancel = SelfCancel.NOW
+    switch_to: tuple[str, ...] | None = None
+    """Codes of the plans that they may change to; None: all that are for sale."""
+
+    def may_switch_to(self, plan: str) -> bool:
+        return self.switch_to is None or plan in self.switch_to
+
+
 @dataclass(frozen=True)
 class Policy:
     """One version of a product's policy; a subscription keeps the version it started with."""
@@ -137,6 +161,8 @@ class Policy:
     """What a suspended or paused subscription entitles to; also read from today's policy."""
     paused_counts: bool = False
     """Whether a paused subscription counts as recurring revenue; read when the pause begins."""
+    self_service: SelfService = SelfService()
+    """What the billing pages offer; read from today's policy, not the one a subscription started with."""
 
     @property
     def ask_after(self) -> timedelta:

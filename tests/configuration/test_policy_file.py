@@ -8,7 +8,17 @@ from configuration.policy_file import load_policy
 from configuration.policy_summary import check_policy
 from configuration.yaml_source import ConfigurationError
 from domain.access import Access
-from domain.subscription.policy import DEFAULT_POLICY, ChangeAt, LadderStep, Reaction, TrialEnd, TrialMark, TrialPolicy
+from domain.subscription.policy import (
+    DEFAULT_POLICY,
+    ChangeAt,
+    LadderStep,
+    Reaction,
+    SelfCancel,
+    SelfService,
+    TrialEnd,
+    TrialMark,
+    TrialPolicy,
+)
 from tests.configuration.conftest import Written
 
 GOOD = """\
@@ -42,6 +52,7 @@ notices: {card_expiring: [2, 20], renewal_ahead: []}
 changes: {upgrade: period_end, downgrade: now}
 reversals: {disputed_access: none, dispute_lost: keep, fully_refunded: cancel}
 paused_counts: true
+self_service: {change: true, pause: false, pause_longest_days: 45, cancel: period_end, switch_to: [starter, pro]}
 """
 
 LADDER = "  - {day: 2, retry: true, access: limited}\n"
@@ -145,6 +156,26 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         "ask_every_hours: 12",
         "notices: {card_expiring: [7, 30, 7]}",
         ["12: notices.card_expiring.2: day 7 is listed twice"],
+    ),
+    "a pause of no days": (
+        "ask_every_hours: 12",
+        "self_service: {pause_longest_days: 0}",
+        ["12: self_service.pause_longest_days: must be at least 1, not 0"],
+    ),
+    "an end there is not": (
+        "ask_every_hours: 12",
+        "self_service: {cancel: never}",
+        ["12: self_service.cancel: must be 'now' or 'period_end', not 'never'"],
+    ),
+    "a plan twice": (
+        "ask_every_hours: 12",
+        "self_service: {switch_to: [pro, pro]}",
+        ["12: self_service.switch_to.1: 'pro' is listed twice"],
+    ),
+    "a misspelt self-service": (
+        "ask_every_hours: 12",
+        "self_service: {pauses: true}",
+        ["12: self_service.pauses: unknown key; did you mean 'pause'?"],
     ),
     "a notice of no days": (
         "ask_every_hours: 12",
@@ -262,6 +293,9 @@ def test_a_policy_says_how_changes_notices_refunds_and_disputes_are_handled(writ
     assert (policy.disputed_access, policy.dispute_lost) == (Access.NONE, Reaction.KEEP)
     assert policy.fully_refunded is Reaction.CANCEL
     assert policy.paused_counts
+    assert policy.self_service == SelfService(
+        pause=False, pause_longest_days=45, cancel=SelfCancel.PERIOD_END, switch_to=("starter", "pro")
+    )
     assert policy.trial.without_card is TrialEnd.FREE_PLAN
     assert policy.recovery == (
         LadderStep(0, mail=True),
@@ -326,6 +360,10 @@ def test_a_policy_is_described_in_words(written: Written) -> None:
         "After a full refund: the subscription continues",
         "Entitlements when limited: the plan, but no further usage; when suspended or paused: nothing",
         "Paused subscriptions do not count as recurring revenue",
+        (
+            "On the billing pages customers may change their plan (all plans for sale), may pause for 90 days at most, "
+            "and cancel when they choose to"
+        ),
         "The payment provider is asked 3 hours after a period's end if it has not reported, then every 12 hours",
     ]
 
@@ -347,5 +385,9 @@ def test_the_description_of_a_policy_has_every_key(written: Written) -> None:
         "After a full refund: canceled",
         "Entitlements when limited: the plan, but no further usage; when suspended or paused: nothing",
         "Paused subscriptions count as recurring revenue",
+        (
+            "On the billing pages customers may change their plan (starter, pro), may not pause, and cancel when "
+            "the paid period ends"
+        ),
         "The payment provider is asked 3 hours after a period's end if it has not reported, then every 6 hours",
     ]
