@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bench.side_by_side import CATALOG, POLICY
 from sandbox.product import Product
 from sandbox.stack import Options, Stack, running
+from storage.revenue.roll_up import RevenueRollUpRecords
 
 CUSTOMERS = 10_000
 ROUNDS = 200
@@ -58,7 +59,8 @@ _MOVEMENTS = text(
     ' before, after, currency, plan, "interval", quantity, add_ons, catalog, from_plan, status_before, status_after,'
     " reason_code)"
     " select s.id, n, 0, s.tenant, s.customer, now() - (24 - n) * interval '30 days' - random() * interval '20 days',"
-    " now(), case n when 0 then 'new' else case n % 2 when 1 then 'expansion' else 'contraction' end end,"
+    " now() - interval '1 hour',"
+    " case n when 0 then 'new' else case n % 2 when 1 then 'expansion' else 'contraction' end end,"
     " case n when 0 then 1200 else case n % 2 when 1 then 600 else -600 end end,"
     " case n when 0 then 0 else case n % 2 when 1 then 1200 else 1800 end end,"
     " case n when 0 then 1200 else case n % 2 when 1 then 1800 else 1200 end end,"
@@ -106,6 +108,8 @@ async def _fill(stack: Stack, customers: int) -> None:
         await connection.execute(_MOVEMENTS)
         # Not what is still empty: for such a table plans are made that do not hold once it is filled.
         await connection.execute(text("analyze customers, subscriptions, invoices, mrr_movements"))
+    # As the worker does every six hours.
+    await RevenueRollUpRecords(stack.engine, "UTC").roll_up()
 
 
 @asynccontextmanager
