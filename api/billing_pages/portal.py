@@ -8,6 +8,7 @@ from activities.wallets import call_with_wallet, customer_ref
 from api.billing_pages.visits import Visit
 from domain.billing_flows import BillingFlow
 from domain.errors import GatewayUnavailable
+from domain.subscription.command_keys import hashed
 
 
 async def leave_to_portal(visit: Visit) -> Response:
@@ -17,7 +18,7 @@ async def leave_to_portal(visit: Visit) -> Response:
     if limit.locked():
         raise GatewayUnavailable("too many payment pages are being opened", code="busy")
     # A portal's address works for a few minutes only: each press opens another one, which changes nothing.
-    wallets, key = dependencies.wallets, f"{customer}/portal/{token_hex(16)}"
+    wallets, key = dependencies.wallets, f"{customer}/portal/{hashed(token_hex(16))}"
     return_url = f"{dependencies.public_url.rstrip('/')}/billing"
 
     async def opened(known: str, key: str) -> str:
