@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from math import floor
+from math import ceil
 from typing import Final
 
 from domain.billing_flows import BillingFlow
@@ -62,7 +62,7 @@ class Banner:
     at: datetime | None = None
     """When what it is about happens."""
     days: int = 0
-    """Whole days until then."""
+    """Days until then, begun ones too; 0: less than one."""
     names: tuple[str, ...] = ()
     """The features whose limit is reached."""
 
@@ -120,7 +120,8 @@ def _of_course(it: Subscription, now: datetime) -> Banner | None:
     if it.cancel_at is not None:
         return Banner(BannerKind.ENDS, Tone.CALM, it.cancel_at)
     if it.status is Status.TRIALING and it.trial_ends_at is not None:
-        days = max(floor((it.trial_ends_at - now).total_seconds() / 86_400), 0)
+        left = (it.trial_ends_at - now) / timedelta(days=1)
+        days = ceil(left) if left >= 1 else 0
         tone = of_trial(days, has_card=it.card is not None)
         return Banner(BannerKind.TRIAL, tone, it.trial_ends_at, days)
     if it.status is Status.PAUSED and it.pause is not None:

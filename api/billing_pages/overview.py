@@ -1,5 +1,6 @@
 """The billing page: plan and status, what to know, usage, the next bill, the card and the latest invoices."""
 
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -20,22 +21,26 @@ from domain.subscription.policy import SelfService
 from domain.subscription.state import Subscription
 
 INVOICES_SHOWN = 5
-CONFIRMING_ROUNDS = 5
+CONFIRMING_SECONDS, CONFIRMING_ROUNDS = 3, 5
 """How often the page looks again by itself after the customer came back from the provider's page."""
 
 
 async def show_overview(visit: Visit, *, after: str = "", looks: int = 0) -> Response:
     """Return the billing page. *after* is the step of the subscription before the customer went to pay."""
     account, repositories = visit.account, visit.repositories
-    bars = await usage_bars(account, EntitlementLookup(visit.dependencies, repositories))
+    used = await usage_bars(account, EntitlementLookup(visit.dependencies, repositories))
+    bars = [replace(bar, name=visit.name_of(bar.code, bar.name)) for bar in used]
     invoices, more = await repositories.billing_accounts.invoices(
         account.tenant, account.customer_id, limit=INVOICES_SHOWN
     )
     it = account.subscription
     waits = bool(after) and it is not None and str(it.sequence) == after
+    is_late = looks >= CONFIRMING_ROUNDS
+    again = f"{visit.address(BillingFlow.OVERVIEW)}?after={after}&looks={min(looks + 1, CONFIRMING_ROUNDS)}"
     return visit.page(
         "overview.html",
         BillingFlow.OVERVIEW,
+        headers={"Refresh": f"{CONFIRMING_SECONDS}; url={again}"} if waits and not is_late else None,
         banner=banner_of(account, reached_limits(bars)),
         usage=bars,
         invoices=invoices,
@@ -45,9 +50,8 @@ async def show_overview(visit: Visit, *, after: str = "", looks: int = 0) -> Res
         | (_may(it, account.now, visit.offers) if it is not None else {})
         | {BillingFlow.BUY: can_buy(visit)},
         confirming=waits,
-        look_again=f"{visit.address(BillingFlow.OVERVIEW)}?after={after}&looks={looks + 1}"
-        if waits and looks < CONFIRMING_ROUNDS
-        else "",
+        is_late=is_late,
+        look_again=again,
     )
 
 

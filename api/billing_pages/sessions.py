@@ -177,14 +177,10 @@ NOT_AN_ADDRESS = sentence("This is not a mail address.")
 
 @router.post("/leave")
 async def leave(form: WithSent, request: Request) -> Response:
-    """End the session."""
+    """End the session. The page leads on by itself: browsers follow no redirect from a form to another site."""
     visit = form.visit
     await visit.repositories.web_sessions.end(cookie_of(request))
-    answer: Response
-    if visit.return_url:
-        answer = RedirectResponse(visit.return_url, status_code=303, headers={"Cache-Control": "no-store"})
-    else:
-        answer = visit.pages.page("billing/left.html", visit.reader)
+    answer = visit.pages.page("billing/left.html", visit.reader, return_url=visit.return_url)
     drop_cookie(answer, embed=visit.embed)
     return answer
 

@@ -13,6 +13,7 @@ from api.subscriptions.command_context import CommandContext
 from api.web.pages import Pages
 from api.web.readers import Reader
 from domain.billing_flows import BillingFlow
+from domain.catalog.presentation import Presentation, WordsInLanguage
 from domain.errors import Rejected
 from domain.subscription.command_keys import hashed
 from domain.subscription.policy import SelfService
@@ -80,6 +81,22 @@ class Visit:
         """What customers may do here."""
         return self.dependencies.policy.self_service
 
+    def name_of(self, feature: str, name: str) -> str:
+        """Return what a feature is called in the reader's language; *name* if there is no word for it."""
+        found = self.wording.feature(feature).name
+        return name if found == feature else found
+
+    def add_on_name_of(self, add_on: str, name: str) -> str:
+        """Return what an add-on is called in the reader's language; *name* if there is no word for it."""
+        found = self.wording.add_on(add_on).name
+        return name if found == add_on else found
+
+    @property
+    def wording(self) -> WordsInLanguage:
+        """What the catalog is called in the reader's language."""
+        shown = self.dependencies.presentation or Presentation.of(self.dependencies.catalog)
+        return shown.in_language(self.reader.language.code)
+
     def address(self, flow: BillingFlow) -> str:
         """Return the path of a page."""
         return self.link or f"{self.pages.root}/billing{PATHS[flow]}"
@@ -117,6 +134,9 @@ class Visit:
             "return_url": self.return_url,
             "embedded": self.embed,
             "flows": BillingFlow,
+            "name_of": self.name_of,
+            "add_on_name_of": self.add_on_name_of,
+            "wording": self.wording,
             "errors": {},
         }
         embed_in = self.dependencies.embed_origins if self.embed else ()

@@ -7,15 +7,19 @@ from importlib.util import find_spec
 import pytest
 
 from sandbox.stack import Stack
+from tests.harness.lives import Life
 
 if find_spec("playwright") is None:
     collect_ignore_glob = ["test_*.py"]
 else:
     from playwright.async_api import Browser, async_playwright
 
-    from tests.browser.visitor import Tally, Visitor
+    from tests.browser.customers import Begin
+    from tests.browser.looks import Tally
+    from tests.browser.visitor import Visitor
 
     Arrive = Callable[..., Awaitable[Visitor]]
+
     CHROMIUM = shutil.which("chromium")
     TALLY = pytest.StashKey[Tally]()
 
@@ -40,9 +44,19 @@ else:
             yield browser
             await browser.close()
 
-    @pytest.fixture(params=["en", "de"])
+    @pytest.fixture
     def language(request: pytest.FixtureRequest) -> str:
-        return str(request.param)
+        """The language of who visits. Their pages are looked at in every language: see `Visitor.sees`."""
+        return str(getattr(request, "param", "en"))
+
+    @pytest.fixture
+    def customer(begin: Begin, language: str) -> Begin:
+        """Sign up somebody who reads the story's language."""
+
+        async def customer(**more: object) -> Life:
+            return await begin(customer={"locale": language, "name": "Ada Lovelace"}, **more)
+
+        return customer
 
     @pytest.fixture
     async def arrive(

@@ -3,7 +3,10 @@
 import pytest
 
 from tests.browser.conftest import Arrive
+from tests.browser.customers import in_both_languages
 from tests.browser.visitor import Visitor
+
+pytestmark = in_both_languages
 
 
 @pytest.fixture
@@ -25,7 +28,7 @@ async def test_month_and_year_are_switched_by_keyboard_alone(visitor: Visitor, l
     await visitor.page.locator("#by-month").focus()
     await visitor.page.keyboard.press("ArrowRight")
     by_year = await amounts(visitor)
-    await visitor.sees("pricing by the year", "10%" if language == "en" else "10 %")
+    await visitor.sees_here("pricing by the year", "10%" if language == "en" else "10 %")
     await visitor.page.keyboard.press("ArrowLeft")
 
     assert len(by_month) == len(by_year) == 3
@@ -37,7 +40,7 @@ async def test_a_question_opens_its_answer(visitor: Visitor) -> None:
     await visitor.page.locator("summary").first.press("Enter")
 
     assert await visitor.page.locator("details p").first.is_visible()
-    await visitor.sees("pricing with an answer")
+    await visitor.sees_here("pricing with an answer")
 
 
 async def test_the_language_is_switched_by_a_link(visitor: Visitor, language: str) -> None:

@@ -15,6 +15,7 @@ from storage.subscriptions.billing_accounts import BillingAccount
 from tests.builders import NOW, TRIAL_END, VISA, a_paid_subscription, a_trial
 
 SOON = NOW + timedelta(days=3)
+A_SECOND = timedelta(seconds=1)
 LOCKED, IN_GRACE = ReachedLimit("Users", None), ReachedLimit("API calls", SOON)
 
 
@@ -31,24 +32,24 @@ def suspended(kind: SuspensionKind) -> Subscription:
 
 
 @pytest.mark.parametrize(
-    ("left", "tone"),
+    ("left", "days", "tone"),
     [
-        (timedelta(days=7), Tone.CALM),
-        (timedelta(days=4), Tone.CALM),
-        (timedelta(days=4) - timedelta(seconds=1), Tone.WARNING),
-        (timedelta(days=2), Tone.WARNING),
-        (timedelta(days=2) - timedelta(seconds=1), Tone.URGENT),
-        (timedelta(hours=1), Tone.URGENT),
-        (-timedelta(hours=1), Tone.URGENT),
+        (timedelta(days=14) - A_SECOND, 14, Tone.CALM),
+        (timedelta(days=3) + A_SECOND, 4, Tone.CALM),
+        (timedelta(days=3), 3, Tone.WARNING),
+        (timedelta(days=1) + A_SECOND, 2, Tone.WARNING),
+        (timedelta(days=1), 1, Tone.URGENT),
+        (timedelta(days=1) - A_SECOND, 0, Tone.URGENT),
+        (-timedelta(hours=1), 0, Tone.URGENT),
     ],
     ids=str,
 )
-def test_a_trial_without_a_card_becomes_more_pressing(left: timedelta, tone: Tone) -> None:
+def test_a_trial_without_a_card_becomes_more_pressing(left: timedelta, days: int, tone: Tone) -> None:
     banner = shown(a_trial(trial_ends_at=NOW + left))
 
     assert banner is not None
     assert (banner.kind, banner.tone, banner.at) == (BannerKind.TRIAL, tone, NOW + left)
-    assert banner.days == max(left.days, 0)
+    assert banner.days == days
 
 
 def test_a_trial_with_a_card_is_calm_to_its_end() -> None:

@@ -180,8 +180,10 @@ async def test_a_card_is_given_at_the_provider_and_the_page_waits_for_it(
         sequence = forms_of((await ada.get("/billing/card")).text)[0][1]["sequence"]
         waiting = await ada.get(f"/billing?after={sequence}")
         assert "Your card is being confirmed" in said(waiting)
-        assert 'http-equiv="refresh" content="3;' in waiting.text
-        assert 'http-equiv="refresh"' not in (await ada.get(f"/billing?after={sequence}&looks=5")).text
+        assert waiting.headers["Refresh"] == f"3; url=/billing?after={sequence}&looks=1"
+        late = await ada.get(f"/billing?after={sequence}&looks=5")
+        assert "Refresh" not in late.headers
+        assert "This takes longer than usual." in said(late)
         await life.pay_at(page, "pm_card_visa")
         await life.live(timedelta(minutes=1))
         shown = await ada.get(f"/billing?after={sequence}")
