@@ -13,6 +13,7 @@ from api.billing_pages.cookies import cookie_of
 from api.billing_pages.sessions import NoSession, visit_of
 from api.billing_pages.visits import Visit
 from api.http.dependencies import AppDependencies
+from api.http.openapi import problems
 from api.pricing.content import PricingSource
 from api.pricing.views import PricingView
 from api.web.assets import Asset, compressed
@@ -126,7 +127,13 @@ async def pricing(
     return _answer(request, made.page(pages, reader_of(request), chosen, embedded=embed), headers)
 
 
-@json_router.get("/pricing.json", operation_id="getPricing", summary="Get what is for sale", response_model=PricingView)
+@json_router.get(
+    "/pricing.json",
+    operation_id="getPricing",
+    summary="Get what is for sale",
+    response_model=PricingView,
+    responses=problems(422),
+)
 async def pricing_json(request: Request, _lang: Annotated[Lang, Query(alias=LANGUAGE)] = "") -> Response:
     """What is for sale, with the words of a language. It needs no API key, and any page may ask for it."""
     found = _pricing_pages(request).json(reader_of(request).language.code)

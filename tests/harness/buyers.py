@@ -1,7 +1,9 @@
 """Somebody who buys on a hosted page, as a story tells it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -10,6 +12,7 @@ from sqlalchemy import text
 
 from domain.provider.events import KeptEvent
 from domain.provider.hints import EventKind
+from domain.purchases.ports import PurchaseState
 from sandbox.product import Product
 from sandbox.stack import Stack
 from services.purchases import PurchaseService
@@ -100,9 +103,17 @@ class Buyer:
         """The sweep looks at the page next."""
         await self._execute("update purchases set look_at = now() where page_ref = :page")
 
-    async def forgotten(self) -> None:
-        """We have lost the purchase."""
-        await self._execute("delete from purchases where page_ref = :page")
+    @asynccontextmanager
+    async def forgotten(self) -> AsyncIterator[None]:
+        """Inside the block the purchase is lost to us. It begins afterwards: other tests look for strangers too."""
+        lost = text("delete from purchases where page_ref = :page returning to_jsonb(purchases)")
+        async with self.stack.engine.begin() as connection:
+            row = json.dumps((await connection.execute(lost, {"page": self.ref})).scalar_one())
+        yield
+        found = text("insert into purchases select * from jsonb_populate_record(null::purchases, cast(:row as jsonb))")
+        async with self.stack.engine.begin() as connection:
+            await connection.execute(found, {"row": row})
+        assert await self.purchases.settle(self.ref) is PurchaseState.BEGUN
 
     async def waited(self, time: str) -> None:
         """So long ago it was completed."""

@@ -57,9 +57,8 @@ async def test_reconciliation_finds_what_was_completed_unheard_and_what_nobody_k
     lost = Buyer(stack, buyer.product, f"{buyer.name}-lost")
     await lost.opens()
     await lost.completes()
-    await lost.forgotten()
-
-    found = (await inspection(stack).mails(None)).found
+    async with lost.forgotten():
+        found = (await inspection(stack).mails(None)).found
     await buyer.purchases.sweep(5)
 
     assert {each.agreement_ref for each in found if each.kind is DifferenceKind.PURCHASE_UNKNOWN} >= {lost.ref}
@@ -79,8 +78,8 @@ async def test_an_agreement_that_waits_to_be_taken_over_is_no_stranger(buyer: Bu
         return {each.agreement_ref for each in (await look.agreements(None, datetime.now(UTC))).found}
 
     assert await strangers() == set()
-    await buyer.forgotten()
-    assert await strangers() == {agreement}
+    async with buyer.forgotten():
+        assert await strangers() == {agreement}
 
 
 @pytest.mark.usefixtures("unheard")
