@@ -1,6 +1,6 @@
 """A subscription after the last one: the customer chooses a plan, and pays on the provider's page.
 
-It begins at once, without a trial: whoever buys here has been a customer before.
+It begins at once, without a trial: customers who buy here have been customers before.
 """
 
 from typing import Annotated
@@ -81,14 +81,14 @@ async def _page(visit: Visit, choice: PlanChoice, fields: Fields) -> str:
     limit = repositories.pay_link_limits.at_provider
     if limit.locked():
         raise GatewayUnavailable("too many payment pages are being opened", code="busy")
-    wish = _wish(visit, choice, fields)
+    requested = _requested(visit, choice, fields)
     base_url = dependencies.public_url.rstrip("/")
     urls = (f"{base_url}/billing", f"{base_url}/billing/plans")
     async with limit:
-        return (await open_purchase(dependencies, wish, visit.account.customer_ref, *urls)).page.url
+        return (await open_purchase(dependencies, requested, visit.account.customer_ref, *urls)).page.url
 
 
-def _wish(visit: Visit, choice: PlanChoice, fields: Fields) -> SignUp:
+def _requested(visit: Visit, choice: PlanChoice, fields: Fields) -> SignUp:
     """Return what is bought; what the customer is known by stays as it is."""
     account, dependencies, last = visit.account, visit.dependencies, visit.account.subscription
     # After another subscription has ended, the same choice is another purchase.

@@ -142,7 +142,7 @@ def _body(it: Subscription, today: Catalog, fields: Fields) -> ChangePlanRequest
     if today.free_plan is not None and plan == today.free_plan.plan:
         choice = {name: choice[name] for name in ("plan", "interval")}
     if plan == it.plan:
-        # Whoever stays on their plan stays on the version of it that they have.
+        # Customers who stay on their plan stay on the version of it that they have.
         del choice["plan"]
     return ChangePlanRequest.model_validate(choice)
 

@@ -76,7 +76,7 @@ async def _card(context: CommandContext, body: CreateCheckoutSessionRequest) -> 
 async def _purchase(context: CommandContext, body: CreatePurchaseRequest) -> CheckoutSessionView:
     check_for_sale(context, body.plan)
     dependencies = context.dependencies
-    wish = SignUp(
+    requested = SignUp(
         id_of(context, body),
         context.caller.tenant,
         context.caller.actor,
@@ -88,8 +88,10 @@ async def _purchase(context: CommandContext, body: CreatePurchaseRequest) -> Che
         dependencies.catalog.free_plan,
     )
     former = await _former(context, body.customer.external_id)
-    stored = await open_purchase(dependencies, wish, former, body.success_url, body.cancel_url)
-    return CheckoutSessionView(url=stored.page.url, subscription=wish.subscription, expires_at=stored.page.expires_at)
+    stored = await open_purchase(dependencies, requested, former, body.success_url, body.cancel_url)
+    return CheckoutSessionView(
+        url=stored.page.url, subscription=requested.subscription, expires_at=stored.page.expires_at
+    )
 
 
 async def _former(context: CommandContext, external_id: str) -> str:

@@ -7,9 +7,9 @@ from domain.subscription.sign_up import SignUp
 
 
 async def open_purchase(
-    dependencies: AppDependencies, wish: SignUp, customer_ref: str, success_url: str, cancel_url: str
+    dependencies: AppDependencies, requested: SignUp, customer_ref: str, success_url: str, cancel_url: str
 ) -> StoredPurchase:
-    """Return the page; the same one for the same wish. *customer_ref* is the provider's id of a former customer.
+    """Return the page; the same one for the same request. *customer_ref* is the provider's id of a former customer.
 
     Raises:
         Rejected: code `already_subscribed` or `trial_used`.
@@ -17,5 +17,5 @@ async def open_purchase(
     """
     return_url = f"{dependencies.public_url.rstrip('/')}{RETURN_PATH}?session_id={{CHECKOUT_SESSION_ID}}"
     return await dependencies.purchases.open(
-        wish, customer_ref, success_url=success_url, return_url=return_url, cancel_url=cancel_url
+        requested, customer_ref, success_url=success_url, return_url=return_url, cancel_url=cancel_url
     )

@@ -32,10 +32,10 @@ Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` 
     responses=COMMANDING | CONFIRMING,
 )
 async def create(body: CreateSubscriptionRequest, context: ServiceContext, response: Response) -> SubscriptionView:
-    wish = requested_sign_up(context, body)
-    await context.repositories.sign_up.sign_up(wish)
-    response.headers["Location"] = f"/v1/subscriptions/{wish.subscription}"
-    return SubscriptionView.of(await context.row(wish.subscription))
+    requested = requested_sign_up(context, body)
+    await context.repositories.sign_up.sign_up(requested)
+    response.headers["Location"] = f"/v1/subscriptions/{requested.subscription}"
+    return SubscriptionView.of(await context.row(requested.subscription))
 
 
 def _filters(
