@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from math import ceil
-from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -15,33 +14,14 @@ from api.billing_pages.link_mails import send_link
 from api.billing_pages.visits import Visit
 from api.http.dependencies import dependencies_of, repositories_of
 from api.web.errors import PageRoute
-from api.web.pages import PageMessage, pages_of
+from api.web.link_messages import MAIL_LINK_MESSAGES, SEND_A_LINK
+from api.web.pages import pages_of
 from api.web.readers import reader_of
 from domain.billing_flows import BillingFlow
 from domain.errors import Rejected
 from domain.notifications.mail_links import MailLink
-from localization.languages import sentence
 
 router = APIRouter(prefix="/billing/mail", include_in_schema=False, route_class=PageRoute)
-
-MESSAGES: Final = {
-    "bad_link": PageMessage(
-        sentence("This link is not complete"),
-        sentence("Please open it from the mail again: it must not be cut short."),
-        404,
-    ),
-    "link_expired": PageMessage(
-        sentence("This link has expired"),
-        sentence("Please open the link in our latest mail, or ask our support for a new one."),
-        410,
-    ),
-    "link_replaced": PageMessage(
-        sentence("This link was replaced"),
-        sentence("Please open the link in our latest mail, or ask our support for a new one."),
-        410,
-    ),
-}
-SEND_A_LINK: Final = sentence("Have a link sent to you")
 
 
 @router.get("/{token}")
@@ -100,4 +80,4 @@ async def _visit(token: str, request: Request) -> tuple[Visit, MailLink]:
 def _message(request: Request, error: Rejected) -> Response:
     pages = pages_of(request)
     address = f"{pages.root}/billing/link"
-    return pages.message(MESSAGES[error.code], reader_of(request), action=SEND_A_LINK, action_url=address)
+    return pages.message(MAIL_LINK_MESSAGES[error.code], reader_of(request), action=SEND_A_LINK, action_url=address)

@@ -14,6 +14,7 @@ from api.billing_pages.forms import check_csrf, check_origin, read_form
 from api.billing_pages.visits import PATHS, Visit
 from api.http.dependencies import WithDependencies, WithRepositories, dependencies_of, repositories_of
 from api.web.errors import PageRoute, error_page
+from api.web.link_messages import SEND_A_LINK
 from api.web.pages import PageMessage, WithPages, pages_of
 from api.web.readers import reader_of
 from configuration.mail_addresses import mail_address
@@ -31,7 +32,6 @@ LINK_EXPIRED = PageMessage(
     sentence("Please open your billing page in the product again, or have a link sent to you."),
     410,
 )
-SEND_A_LINK = sentence("Have a link sent to you")
 NOT_A_LINK = PageMessage(
     sentence("This link is not complete"), sentence("Please open it again: it must not be cut short."), 404
 )

@@ -14,6 +14,7 @@ from api.http.middleware import is_head
 from api.payment_pages.card_pages import shared_card_page
 from api.web.csp import NO_REFERRER, security_headers
 from api.web.errors import PageRoute
+from api.web.link_messages import MAIL_LINK_MESSAGES
 from api.web.pages import PageMessage, Pages, WithPages
 from api.web.readers import Reader, reader_of
 from domain.errors import GatewayUnavailable, Rejected, TenureError
@@ -33,21 +34,7 @@ SUBSCRIPTION_OVER: Final = PageMessage(
     410,
 )
 MESSAGES: Final = {
-    "bad_link": PageMessage(
-        sentence("This link is not complete"),
-        sentence("Please open it from the mail again: it must not be cut short."),
-        404,
-    ),
-    "link_expired": PageMessage(
-        sentence("This link has expired"),
-        sentence("Please open the link in our latest mail, or ask our support for a new one."),
-        410,
-    ),
-    "link_replaced": PageMessage(
-        sentence("This link was replaced"),
-        sentence("Please open the link in our latest mail, or ask our support for a new one."),
-        410,
-    ),
+    **MAIL_LINK_MESSAGES,
     "subscription_canceled": SUBSCRIPTION_OVER,
     "suspended_by_operator": PageMessage(
         sentence("Please get in touch"),
