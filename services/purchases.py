@@ -57,12 +57,12 @@ class PurchaseService:
     # Opening
 
     async def open(
-        self, wish: SignUp, customer_ref: str, *, success_url: str, return_url: str, cancel_url: str
+        self, sign_up: SignUp, customer_ref: str, *, success_url: str, return_url: str, cancel_url: str
     ) -> StoredPurchase:
-        """Return the page on which *wish* is bought; the same one for a repeat.
+        """Return the page on which *sign_up* is bought; the same one for a repeat.
 
         Args:
-            wish: what is bought.
+            sign_up: what is bought.
             customer_ref: the provider's id of a former customer, or empty.
             success_url: where the customer goes once the subscription has begun.
             return_url: our own page, to which the provider sends the customer first.
@@ -72,34 +72,34 @@ class PurchaseService:
             Rejected: code `already_subscribed` or `trial_used`.
             GatewayRefused, GatewayUnavailable: the provider opened no page.
         """
-        known = await self.stored.of_subscription(wish.subscription)
+        known = await self.stored.of_subscription(sign_up.subscription)
         if known is not None:
             return known
-        await self.sign_ups.check(wish)
+        await self.sign_ups.check(sign_up)
         order = PurchaseOrder(
-            wish.subscription,
-            wish.contact.email,
-            wish.contact.locale or "",
+            sign_up.subscription,
+            sign_up.contact.email,
+            sign_up.contact.locale or "",
             customer_ref,
-            () if wish.trial_days else wish.selection.items,
-            wish.begun("", datetime.now(UTC)).next_attempt_key,
+            () if sign_up.trial_days else sign_up.selection.items,
+            sign_up.begun("", datetime.now(UTC)).next_attempt_key,
             return_url,
             cancel_url,
         )
         page, ordered = await self._page(order)
-        return await self.stored.add(StoredPurchase(page, wish, success_url, ordered.customer_ref))
+        return await self.stored.add(StoredPurchase(page, sign_up, success_url, ordered.customer_ref))
 
     async def _page(self, order: PurchaseOrder) -> tuple[PurchasePage, PurchaseOrder]:
         """The page, and what was ordered: a customer whom the provider has deleted is created by the page."""
-        key, anew = f"{order.subscription}/purchase", order
+        key, reordered = f"{order.subscription}/purchase", order
         try:
             return await self.pages.open_purchase(order, key=key), order
         except GatewayRefused as error:
             if error.code == NO_SUCH_THING and order.customer_ref:
-                anew = replace(order, customer_ref="")
+                reordered = replace(order, customer_ref="")
             elif error.code != KEY_IS_TAKEN:
                 raise
-        return await self.pages.open_purchase(anew, key=key_for_other_parameters(key)), anew
+        return await self.pages.open_purchase(reordered, key=key_for_other_parameters(key)), reordered
 
     # Taking over
 
@@ -163,23 +163,23 @@ class PurchaseService:
 
     async def _begin(self, purchase: StoredPurchase, bought: Purchase) -> None:
         """Sign the customer up with the card, and the payment, of the page."""
-        contact = purchase.wish.contact
+        contact = purchase.sign_up.contact
         if not contact.name and not purchase.customer_ref and bought.name:
             contact = replace(contact, name=bought.name)
-        wish = replace(purchase.wish, key=bought.ref, contact=contact, payment_method=bought.card_ref)
-        if _has_begun(await self.recorded.recorded(wish.tenant, wish.subscription)):
+        sign_up = replace(purchase.sign_up, key=bought.ref, contact=contact, payment_method=bought.card_ref)
+        if _has_begun(await self.recorded.recorded(sign_up.tenant, sign_up.subscription)):
             return
-        if not await self.plans.sells(wish.selection):
+        if not await self.plans.sells(sign_up.selection):
             raise Rejected(WHY[PLAN_GONE], code=PLAN_GONE)
-        await self.sign_ups.check(wish)
+        await self.sign_ups.check(sign_up)
         if bought.customer_ref != purchase.customer_ref:
-            await self._adopt_customer(wish, bought)
-        await self.sign_ups.sign_up(wish)
+            await self._adopt_customer(sign_up, bought)
+        await self.sign_ups.sign_up(sign_up)
 
-    async def _adopt_customer(self, wish: SignUp, bought: Purchase) -> None:
+    async def _adopt_customer(self, sign_up: SignUp, bought: Purchase) -> None:
         """Make the customer that the page has created the one of whom we know."""
-        customer, key = await self.sign_ups.customer_of(wish, bought.customer_ref), f"{bought.ref}/claim"
-        contact = await self.records.contact(customer, wish.subscription)
+        customer, key = await self.sign_ups.customer_of(sign_up, bought.customer_ref), f"{bought.ref}/claim"
+        contact = await self.records.contact(customer, sign_up.subscription)
         await self.pages.claim_customer(bought.customer_ref, replace(contact, customer=customer), key=key)
         known = await self._known(customer)
         if known is None or known.customer_ref == bought.customer_ref:
@@ -199,18 +199,18 @@ class PurchaseService:
 
     async def _undo(self, purchase: StoredPurchase, bought: Purchase, code: str) -> PurchaseState:
         """End and give back what was bought; recorded as a subscription that never began, and mailed."""
-        wish, page = purchase.wish, bought.ref
+        sign_up, page = purchase.sign_up, bought.ref
         refund = await self.pages.undo_purchase(page, key=f"{page}/undo")
-        customer = await self.stored.keep_customer(wish, bought.customer_ref)
-        found = await self.ended.ended(wish.subscription)
-        if found is None and await self.recorded.recorded(wish.tenant, wish.subscription) is not None:
+        customer = await self.stored.keep_customer(sign_up, bought.customer_ref)
+        found = await self.ended.ended(sign_up.subscription)
+        if found is None and await self.recorded.recorded(sign_up.tenant, sign_up.subscription) is not None:
             raise GatewayUnavailable("the refused sign-up is still under way", code="busy")
         ended, last = found or (None, datetime.now(UTC))
         # Never before the latest entry: in the sandbox a subscription's clock is ahead of ours.
-        now, cause = max(datetime.now(UTC), last), Cause(CauseKind.COMMAND, page, wish.actor)
-        step = recorded(Undone(wish, customer, code, bought.agreement_ref, refund), ended, now, cause)
+        now, cause = max(datetime.now(UTC), last), Cause(CauseKind.COMMAND, page, sign_up.actor)
+        step = recorded(Undone(sign_up, customer, code, bought.agreement_ref, refund), ended, now, cause)
         await self.mail_dispatcher.dispatch(await self.records.save(step))
-        _log.warning("purchase %s of subscription %s was undone: %s", page, wish.subscription, WHY[code])
+        _log.warning("purchase %s of subscription %s was undone: %s", page, sign_up.subscription, WHY[code])
         return await self._close(bought, PurchaseState.REFUSED)
 
     # Sweeping

@@ -41,18 +41,18 @@ class SignUpService:
     recorded: RecordedSubscriptions
     trials: UsedTrials
 
-    async def sign_up(self, wish: SignUp) -> None:
+    async def sign_up(self, sign_up: SignUp) -> None:
         """Start the subscription once; a rejected one left nothing behind and is started again.
 
         Raises:
             TenureError: no subscription was created.
         """
-        replaces = await self.check(wish)
+        replaces = await self.check(sign_up)
         if replaces is not None:
-            await self._replace(wish, replaces)
-        await self._start(wish)
+            await self._replace(sign_up, replaces)
+        await self._start(sign_up)
 
-    async def check(self, wish: SignUp) -> str | None:
+    async def check(self, sign_up: SignUp) -> str | None:
         """Reject early, before the customer is changed or a card stored; storing the first step decides.
 
         Returns the customer's sign-up that has not begun, and is canceled for this one; None: there is none.
@@ -60,19 +60,19 @@ class SignUpService:
         Raises:
             Rejected: code `already_subscribed` or `trial_used`.
         """
-        tenant, contact = wish.tenant, wish.contact
+        tenant, contact = sign_up.tenant, sign_up.contact
         used_mark = None
-        if wish.trial_days and not wish.allow_another_trial:
+        if sign_up.trial_days and not sign_up.allow_another_trial:
             # Looked up first: concurrent sign-ups should hear about the live subscription, not about its trial.
             used_mark = await self.trials.used(
                 tenant=tenant,
                 external_id=contact.external_id,
                 email=contact.email,
-                one_per=wish.policy.trial.one_per,
-                besides=wish.subscription,
+                one_per=sign_up.policy.trial.one_per,
+                besides=sign_up.subscription,
             )
         live = await self.live.live_subscription(tenant=tenant, external_id=contact.external_id)
-        replaces = live if live is not None and live != wish.subscription else None
+        replaces = live if live is not None and live != sign_up.subscription else None
         if replaces is not None and not await self._is_unbegun(tenant, replaces):
             raise Rejected(
                 f"customer {contact.external_id!r} already has a subscription: {replaces}", code=ALREADY_SUBSCRIBED
@@ -81,33 +81,35 @@ class SignUpService:
             raise used(used_mark)
         return replaces
 
-    async def customer_of(self, wish: SignUp, customer_ref: str = "") -> str:
+    async def customer_of(self, sign_up: SignUp, customer_ref: str = "") -> str:
         """Return our id of the customer. Their data is stored with the subscription's first step.
 
         *customer_ref* is what the provider calls them, if it knows them already.
         """
-        return await self.contacts.wait(wish.subscription, wish.tenant, wish.contact, customer_ref=customer_ref)
+        return await self.contacts.wait(
+            sign_up.subscription, sign_up.tenant, sign_up.contact, customer_ref=customer_ref
+        )
 
-    async def _start(self, wish: SignUp) -> None:
+    async def _start(self, sign_up: SignUp) -> None:
         try:
-            await subscription_client.sign_up(self.client, await self._input(wish))
+            await subscription_client.sign_up(self.client, await self._input(sign_up))
         except subscription_client.WorkflowHasEnded:
-            recorded = await self.recorded.recorded(wish.tenant, wish.subscription)
+            recorded = await self.recorded.recorded(sign_up.tenant, sign_up.subscription)
             if recorded is None:
                 # The rejected one may just have removed the customer's data of this sign-up.
-                await subscription_client.sign_up(self.client, await self._input(wish), restart=True)
+                await subscription_client.sign_up(self.client, await self._input(sign_up), restart=True)
             else:
                 _refuse_if_unpaid(recorded)
 
-    async def _input(self, wish: SignUp) -> SubscriptionInput:
-        customer = await self.customer_of(wish)
+    async def _input(self, sign_up: SignUp) -> SubscriptionInput:
+        customer = await self.customer_of(sign_up)
         return SubscriptionInput(
-            wish.begun(customer, datetime.now(UTC)),
-            wish.policy,
-            wish.payment_method,
-            wish.actor,
-            wish.key,
-            allow_another_trial=wish.allow_another_trial,
+            sign_up.begun(customer, datetime.now(UTC)),
+            sign_up.policy,
+            sign_up.payment_method,
+            sign_up.actor,
+            sign_up.key,
+            allow_another_trial=sign_up.allow_another_trial,
         )
 
     async def _is_unbegun(self, tenant: str, live: str) -> bool:
@@ -115,14 +117,14 @@ class SignUpService:
         recorded = await self.recorded.recorded(tenant, live)
         return recorded is not None and is_unbegun(recorded)
 
-    async def _replace(self, wish: SignUp, live: str) -> None:
+    async def _replace(self, sign_up: SignUp, live: str) -> None:
         """Cancel a sign-up that has not begun.
 
         Raises:
             Rejected: code `already_subscribed`; its first payment has been made meanwhile.
             GatewayUnavailable: the provider cannot say whether it was made.
         """
-        command = Cancel(hashed(f"replaced/{wish.subscription}"), wish.actor, CancelAt.NOW, unless_begun=True)
+        command = Cancel(hashed(f"replaced/{sign_up.subscription}"), sign_up.actor, CancelAt.NOW, unless_begun=True)
         with suppress(subscription_client.NotRunning):  # it has just ended
             await subscription_client.send_command(self.client, live, SubscriptionWorkflow.cancel, command)
 

@@ -23,7 +23,7 @@ FIRST_LOOK = timedelta(minutes=2)
 KEPT_FOR = timedelta(hours=24)
 """How long a closed purchase stays after its page has expired: late events still find it."""
 
-_WISH = TypeAdapter(SignUp)
+_SIGN_UP = TypeAdapter(SignUp)
 _WAITING = (PurchaseState.OPEN.value, PurchaseState.REFUSING.value)
 
 
@@ -34,21 +34,21 @@ class PurchaseRecords:
         self._engine = engine
 
     async def add(self, purchase: StoredPurchase) -> StoredPurchase:
-        wish, page = purchase.wish, purchase.page
+        sign_up, page = purchase.sign_up, purchase.page
         row = insert(purchases).values(
-            subscription=UUID(wish.subscription),
-            tenant=wish.tenant,
+            subscription=UUID(sign_up.subscription),
+            tenant=sign_up.tenant,
             page_ref=page.ref,
             url=page.url,
             success_url=purchase.success_url,
             customer_ref=purchase.customer_ref,
-            wish=_WISH.dump_python(wish, mode="json"),
+            sign_up=_SIGN_UP.dump_python(sign_up, mode="json"),
             expires_at=page.expires_at,
             look_at=func.now() + FIRST_LOOK,
         )
         async with transaction(self._engine) as connection:
             await connection.execute(row.on_conflict_do_nothing())
-        stored = await self.of_subscription(wish.subscription)
+        stored = await self.of_subscription(sign_up.subscription)
         assert stored is not None  # noqa: S101 - stored just now, or before
         return stored
 
@@ -110,19 +110,19 @@ class PurchaseRecords:
         async with transaction(self._engine) as connection:
             await connection.execute(waiting.values(look_at=func.now()))
 
-    async def keep_customer(self, wish: SignUp, customer_ref: str) -> str:
-        it, contact = customers.c, wish.contact
+    async def keep_customer(self, sign_up: SignUp, customer_ref: str) -> str:
+        it, contact = customers.c, sign_up.contact
         said = {"name": contact.name, "timezone": contact.timezone, "locale": contact.locale}
         new = {
             "id": uuid4(),
-            "tenant": wish.tenant,
+            "tenant": sign_up.tenant,
             "external_id": contact.external_id,
             "email": contact.email,
             "customer_ref": customer_ref,
             **NEW_CUSTOMER,
             **{name: value for name, value in said.items() if value is not None},
         }
-        is_them = (it.tenant == wish.tenant) & (it.external_id == contact.external_id)
+        is_them = (it.tenant == sign_up.tenant) & (it.external_id == contact.external_id)
         is_new = it.customer_ref.is_distinct_from(customer_ref) & ~it.former_refs.contains([customer_ref])
         # The provider's late messages about the purchase find them by it.
         known_as = update(customers).values(former_refs=func.array_append(it.former_refs, customer_ref))
@@ -147,7 +147,7 @@ class PurchaseRecords:
 def _purchase(row: Row[Any]) -> StoredPurchase:
     return StoredPurchase(
         PurchasePage(row.page_ref, row.url, row.expires_at),
-        _WISH.validate_python(row.wish),
+        _SIGN_UP.validate_python(row.sign_up),
         row.success_url,
         row.customer_ref,
         PurchaseState(row.state),

@@ -217,7 +217,7 @@ def adoptable(
         card_since=now if card is not None else None,
         cancel_at=agreement.ends_at,
         cancel_reason="canceled before it was taken over" if agreement.ends_at is not None else "",
-        # Whose wish it was is not known here: it was asked for at the provider.
+        # Who asked for it is not known here: it was asked for at the provider.
         end_kind=EndKind.PROVIDER if agreement.ends_at is not None else None,
         free_plan=catalog.free_plan,
         **_state(agreement, now),  # type: ignore[arg-type]

@@ -34,7 +34,7 @@ class StoredPurchase:
     """A purchase that waits."""
 
     page: PurchasePage
-    wish: SignUp
+    sign_up: SignUp
     success_url: str
     """Where the customer goes once it has begun."""
     customer_ref: str = ""
@@ -86,7 +86,7 @@ class StoredPurchases(Protocol):
         """Have the sweep look next at those of these pages that wait."""
         ...
 
-    async def keep_customer(self, wish: SignUp, customer_ref: str) -> str:
+    async def keep_customer(self, sign_up: SignUp, customer_ref: str) -> str:
         """Return our id of a customer whose purchase was undone, and who is stored if they are not known yet."""
         ...
 

@@ -35,7 +35,7 @@ WHY: Final = {
 class Undone:
     """A purchase that was undone at the provider."""
 
-    wish: SignUp
+    sign_up: SignUp
     customer: str
     code: str
     """One of `WHY`."""
@@ -58,7 +58,7 @@ def recorded(undone: Undone, ended: Subscription | None, now: datetime, cause: C
     entries: tuple[Entry, ...] = ()
     if ended is None:
         # Never on trial, so that no figure counts it as one.
-        begun = replace(undone.wish.begun(undone.customer, now), trial_ends_at=None)
+        begun = replace(undone.sign_up.begun(undone.customer, now), trial_ends_at=None)
         canceled = commands.canceled(begun, End(EndKind.NEVER_BEGAN, undone.reason), now, cause)
         after, entries = canceled.subscription, canceled.entries
     else:

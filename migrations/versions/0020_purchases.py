@@ -19,7 +19,7 @@ def upgrade() -> None:
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("success_url", sa.Text(), nullable=False),
         sa.Column("customer_ref", sa.Text(), server_default="", nullable=False),
-        sa.Column("wish", postgresql.JSONB(), nullable=False),
+        sa.Column("sign_up", postgresql.JSONB(), nullable=False),
         sa.Column("state", sa.Text(), server_default="open", nullable=False),
         sa.Column("code", sa.Text(), server_default="", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),

@@ -70,8 +70,8 @@ class PurchaseInspection:
 def _of_stuck(purchase: StoredPurchase) -> Discrepancy:
     doing = f"to be undone ({WHY[purchase.code]})" if purchase.state is PurchaseState.REFUSING else "to begin"
     words = (
-        f"purchase {purchase.page.ref} of subscription {purchase.wish.subscription} was completed more than an hour "
+        f"purchase {purchase.page.ref} of subscription {purchase.sign_up.subscription} was completed more than an hour "
         f"ago and is still {doing}: the log of `tenure.purchases` and the sweep say why"
     )
-    tenant, page = purchase.wish.tenant, purchase.page.ref
+    tenant, page = purchase.sign_up.tenant, purchase.page.ref
     return Discrepancy(DifferenceKind.PURCHASE_WAITING, words, agreement_ref=page, tenant=tenant)

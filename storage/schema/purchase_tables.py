@@ -17,7 +17,7 @@ purchases = Table(
     Column("url", Text, nullable=False),
     Column("success_url", Text, nullable=False),
     Column("customer_ref", Text, nullable=False, server_default="", doc="of a former customer"),
-    Column("wish", JSONB, nullable=False, doc="the sign-up; with personal data, so it is deleted with the row"),
+    Column("sign_up", JSONB, nullable=False, doc="the sign-up; with personal data, so it is deleted with the row"),
     Column(
         "state",
         Text,

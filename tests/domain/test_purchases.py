@@ -16,7 +16,7 @@ from domain.subscription.sign_up import SignUp, SignUpContact
 from tests.builders import CAUSE, NOW
 from tests.contracts.provider import CATALOG
 
-WISH = SignUp(
+SIGN_UP = SignUp(
     "3f0c8c1e-0000-4000-8000-000000000001",
     "default",
     "key product",
@@ -30,14 +30,14 @@ REFUND = Reversal(ReversalKind.REFUND, "ch_1", "in_1", 4900, "usd", is_full=True
 
 
 def undone(code: str = "already_subscribed", refund: Reversal | None = REFUND) -> Undone:
-    return Undone(WISH, "c-1", code, "sub_1" if refund else "", refund)
+    return Undone(SIGN_UP, "c-1", code, "sub_1" if refund else "", refund)
 
 
 def test_what_could_not_begin_is_a_subscription_that_never_began() -> None:
     step = recorded(undone(), None, NOW, CAUSE)
 
     it = step.subscription
-    assert (it.id, it.status, it.end_kind) == (WISH.subscription, Status.CANCELED, EndKind.NEVER_BEGAN)
+    assert (it.id, it.status, it.end_kind) == (SIGN_UP.subscription, Status.CANCELED, EndKind.NEVER_BEGAN)
     assert it.trial_ends_at is None
     assert it.agreement_ref == "sub_1"
     assert [entry.kind for entry in step.entries] == ["canceled", "purchase_undone"]

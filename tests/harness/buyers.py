@@ -48,8 +48,8 @@ class Buyer:
     def ref(self) -> str:
         return str(self.page["url"]).rpartition("/")[2]
 
-    async def opens(self, **wish: Any) -> "Buyer":
-        self.page = await self.product.open_purchase(self.name, **wish)
+    async def opens(self, **requested: Any) -> "Buyer":
+        self.page = await self.product.open_purchase(self.name, **requested)
         return self
 
     async def completes(self, card: str = "pm_card_visa", **entered: str) -> str:

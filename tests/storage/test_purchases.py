@@ -30,9 +30,9 @@ def a_purchase(external_id: str = "ada", *, expires_in: timedelta = DAY) -> Stor
     id_ = str(uuid4())
     contact = SignUpContact(external_id, f"{external_id}@example.com", "Ada", "Europe/London", "de", {"from": "web"})
     selection = CATALOG.select("starter", add_ons={"users": 2})
-    wish = SignUp(id_, "default", "key product", "k", contact, selection, 14, DEFAULT_POLICY)
+    sign_up = SignUp(id_, "default", "key product", "k", contact, selection, 14, DEFAULT_POLICY)
     page = PurchasePage(f"cs_{id_}", f"https://pay.example/{id_}", datetime.now(UTC) + expires_in)
-    return StoredPurchase(page, wish, "https://shop.example/thanks", "cus_1")
+    return StoredPurchase(page, sign_up, "https://shop.example/thanks", "cus_1")
 
 
 async def aged(ledger: Ledger, by: timedelta) -> None:
@@ -51,8 +51,8 @@ async def test_a_purchase_is_kept_as_it_was_wished(purchases: PurchaseRecords) -
     found = await purchases.of_page(purchase.page.ref)
     assert found is not None
     assert replace(found, created_at=None) == purchase
-    assert found == await purchases.of_subscription(purchase.wish.subscription)
-    assert found.wish.policy == DEFAULT_POLICY
+    assert found == await purchases.of_subscription(purchase.sign_up.subscription)
+    assert found.sign_up.policy == DEFAULT_POLICY
 
 
 async def test_of_two_pages_for_one_subscription_the_first_is_kept(purchases: PurchaseRecords) -> None:
@@ -167,11 +167,11 @@ async def test_purchases_are_deleted_a_day_after_they_expired_once_they_are_clos
 async def test_a_customer_whose_purchase_was_undone_is_kept_with_their_id_at_the_provider(
     purchases: PurchaseRecords, ledger: Ledger
 ) -> None:
-    wish = a_purchase().wish
+    sign_up = a_purchase().sign_up
 
-    customer = await purchases.keep_customer(wish, "cus_9")
+    customer = await purchases.keep_customer(sign_up, "cus_9")
 
-    assert await purchases.keep_customer(wish, "cus_9") == customer
+    assert await purchases.keep_customer(sign_up, "cus_9") == customer
     [row] = await ledger.rows("select external_id, email, locale, timezone, customer_ref, former_refs from customers")
     assert row == {
         "external_id": "ada",
@@ -191,7 +191,7 @@ async def test_a_known_customer_stays_as_they_are_and_is_found_by_the_other_id_t
     await ledger.records.remember_wallet(before.customer, "cus_1")
 
     for _ in range(2):
-        assert await purchases.keep_customer(a_purchase().wish, "cus_9") == before.customer
+        assert await purchases.keep_customer(a_purchase().sign_up, "cus_9") == before.customer
 
     [row] = await ledger.rows("select customer_ref, former_refs from customers")
     assert row == {"customer_ref": "cus_1", "former_refs": ["cus_9"]}

@@ -294,7 +294,7 @@ async def test_the_page_of_nobody_is_not_found(stack: Stack, buyer: Buyer) -> No
 
 
 @pytest.mark.parametrize(
-    ("wish", "status", "code"),
+    ("requested", "status", "code"),
     [
         ({"plan": "nothing"}, 422, "unknown_plan"),
         ({"customer": {"email": "nobody"}}, 422, "malformed"),
@@ -303,9 +303,11 @@ async def test_the_page_of_nobody_is_not_found(stack: Stack, buyer: Buyer) -> No
         ({"payment_method": "pm_card_visa"}, 422, "malformed"),
     ],
 )
-async def test_a_bad_wish_is_refused_by_its_field(buyer: Buyer, wish: dict[str, Any], status: int, code: str) -> None:
+async def test_a_bad_request_is_refused_by_its_field(
+    buyer: Buyer, requested: dict[str, Any], status: int, code: str
+) -> None:
     with pytest.raises(RefusedError) as refused:
-        await buyer.opens(**wish)
+        await buyer.opens(**requested)
 
     assert (refused.value.status, refused.value.problem["code"]) == (status, code)
     assert all(not error["field"].startswith("[") for error in refused.value.problem["errors"])
