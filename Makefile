@@ -63,6 +63,7 @@ check: $(INSTALLED) ## format, lint, types and the direction of imports
 	$(BIN)/lint-imports
 
 docs: $(INSTALLED) ## write the parts of docs/ that follow from the code
+	$(BIN)/python -m tests.docs.errors_page
 	$(BIN)/python -m tests.docs.lifecycle_page
 	$(BIN)/python -m tests.docs.timeline
 

@@ -23,6 +23,7 @@ from api.entitlements.views import DenialProblem
 from api.http.dependencies import AppDependencies, Repositories
 from api.http.docs_page import add_docs
 from api.http.errors import add_error_handlers
+from api.http.errors_page import add_errors_page
 from api.http.middleware import BodyLimit, HeadRequests, JsonBodies, Observability, PlainRoutes
 from api.http.openapi import add_description
 from api.http.plain_routes import Endpoint, plain_route
@@ -101,6 +102,7 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
     app.state.registry = registry = CollectorRegistry()
     for router in ROUTERS:
         app.include_router(router)
+    add_errors_page(app)
     add_docs(app)
     add_error_handlers(app)
     add_pages(app, Pages(dependencies.brand, dependencies.public_url, dependencies.logo))
@@ -111,7 +113,7 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
     app.add_middleware(JsonBodies)
     app.add_middleware(BodyLimit)
     app.add_middleware(HeadRequests)
-    app.add_middleware(Observability, registry=registry)
+    app.add_middleware(Observability, registry=registry, public_url=dependencies.public_url)
     return app
 
 

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from api.http.error_codes import ERROR_CODES
+from api.http.request_context import current_request
 from domain.errors import (
     GatewayBusy,
     GatewayRefused,
@@ -63,6 +65,9 @@ CODE_OF_STATUS: Final[Mapping[int, str]] = {
     415: "unsupported_media_type",
 }
 
+OTHER_CODE: Final = "refused"
+"""The code of any other status."""
+
 RETRY_AFTER_SECONDS: Final[Mapping[str, int]] = {"request_in_progress": 1, "still_working": 2, "subscription_busy": 2}
 RETRY_AFTER_OUTAGE: Final = 5
 
@@ -92,11 +97,18 @@ class Problem(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    type: str = Field(examples=["urn:tenure:error:malformed"])
+    type: str = Field(
+        description="where the code is explained", examples=["https://billing.example.com/docs/errors#malformed"]
+    )
     title: str = Field(examples=["Malformed"])
     status: int = Field(examples=[422])
     detail: str = Field(examples=["customer.timezone: 'Mars/Olympus' is not a time zone"])
     code: str = Field(description="stable and machine-readable", examples=["malformed"])
+    request_id: str = Field(
+        description="also in the header `X-Request-Id` and in the log; a response that is replayed has the first "
+        "request's",
+        examples=["5f0c1c7e9d6b4a0f8f3d2b1a09876543"],
+    )
     errors: list[FieldProblem] = Field(default_factory=list)
 
 
@@ -124,13 +136,15 @@ def problem(
     details: Mapping[str, object] | None = None,
 ) -> Response:
     """Return an error response; *details* become additional members."""
+    request = current_request()
     body = Problem(
         **(details or {}),
-        type=f"urn:tenure:error:{code}",
+        type=request.explains(code),
         title=code.replace("_", " ").capitalize(),
         status=status,
         detail=detail,
         code=code,
+        request_id=request.request_id,
         errors=list(errors),
     )
     response = JSONResponse(
@@ -167,8 +181,12 @@ def _from_tenure_error(error: TenureError) -> Response:
     wait = error.retry_after if isinstance(error, GatewayBusy | LimitReached) else 0.0
     # Waiting does not help a customer who has to pay first.
     headers = {"Retry-After": str(ceil(wait))} if wait and status != 402 else None
-    code, detail = PUBLIC_CODE.get(error.code, error.code), PUBLIC_DETAIL.get(error.code, error.message)
-    return problem(status, code, detail, errors=errors, headers=headers, details=error.details)
+    code, details = PUBLIC_CODE.get(error.code, error.code), dict(error.details)
+    if isinstance(error, GatewayRefused) and code not in ERROR_CODES:
+        # The provider's own, of which there are hundreds.
+        code, details["provider_code"] = GatewayRefused.code, error.code
+    detail = PUBLIC_DETAIL.get(error.code, error.message)
+    return problem(status, code, detail, errors=errors, headers=headers, details=details)
 
 
 def _from_http_exception(error: HTTPException) -> Response:
@@ -177,7 +195,7 @@ def _from_http_exception(error: HTTPException) -> Response:
         # Raised only for unreadable JSON: not UTF-8, nested too deeply, or a number with thousands of digits.
         return _from_tenure_error(Malformed("the body cannot be read as JSON", field="body"))
     errors = [FieldProblem(field="body", detail=detail)] if status in (413, 415) else []
-    code = CODE_OF_STATUS.get(status, "refused")
+    code = CODE_OF_STATUS.get(status, OTHER_CODE)
     return problem(status, code, detail, errors=errors, headers=error.headers)
 
 

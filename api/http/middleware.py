@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.http.auth import authenticate
 from api.http.bodies import NOTHING, parse_body
 from api.http.errors import problem, response_to
+from api.http.request_context import RequestContext, begin_request
 from domain.errors import TenureError
 
 REQUEST_ID = "X-Request-Id"
@@ -55,8 +56,9 @@ class Observability:
     One log line and one measurement each, without bodies or personal data.
     """
 
-    def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
+    def __init__(self, app: ASGIApp, registry: CollectorRegistry, public_url: str) -> None:
         self._app = app
+        self._public_url = public_url
         self._requests = Counter(
             "tenure_http_requests", "Requests handled", ["method", "route", "status"], registry=registry
         )
@@ -69,6 +71,7 @@ class Observability:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
+        begin_request(RequestContext(request_id, self._public_url))
         status = 0
 
         async def named(message: Message) -> None:

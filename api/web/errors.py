@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from api.http.errors import handle_expected, response_to
+from api.http.request_context import current_request
 from api.web.pages import PageMessage, pages_of
 from api.web.readers import reader_of
 from localization.languages import sentence
@@ -76,7 +77,8 @@ def message_for(request: Request, status: int, headers: dict[str, str] | None = 
     """Return the page for a status."""
     known = BY_STATUS.get(status, BY_STATUS[500 if status >= 500 else 400])
     message = PageMessage(known.title, known.text, status)
-    return pages_of(request).message(message, reader_of(request), headers=headers)
+    reference = current_request().request_id
+    return pages_of(request).message(message, reader_of(request), headers=headers, reference=reference)
 
 
 def is_page(path: str) -> bool:

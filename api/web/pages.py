@@ -84,8 +84,12 @@ class Pages:
         referrer: str = SAME_ORIGIN,
         action: str = "",
         action_url: str = "",
+        reference: str = "",
     ) -> HTMLResponse:
-        """Return a page with one message, and with a button *action* if it has an address."""
+        """Return a page with one message, and with a button *action* if it has an address.
+
+        *reference* is what readers can name to the support.
+        """
         words = reader.language.words
         return self.page(
             "message.html",
@@ -97,6 +101,7 @@ class Pages:
             text=words.gettext(message.text),
             action=words.gettext(action) if action else "",
             action_url=action_url,
+            reference=reference,
         )
 
     def _environment(self, language: Language, brand: Brand) -> Environment:

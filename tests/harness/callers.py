@@ -92,7 +92,8 @@ def problem_of(answer: httpx.Response, status: int, code: str) -> dict[str, Any]
     problem: dict[str, Any] = answer.json()
     assert problem["code"] == code, problem
     assert problem["status"] == status
-    assert problem["type"] == f"urn:tenure:error:{code}"
+    assert problem["type"].endswith(f"/docs/errors#{code}")
+    assert problem["request_id"]
     assert problem["title"]
     assert problem["detail"]
     return problem

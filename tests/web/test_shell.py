@@ -233,10 +233,11 @@ async def test_an_error_of_a_page_is_a_page_that_gives_nothing_away(error: Excep
         raise error
 
     app.router.add_api_route("/pricing/fails", fails, route_class_override=PageRoute)
-    async with a_browser(app) as browser:
+    async with a_browser(app, **{"X-Request-Id": "ref-4711"}) as browser:
         answer = await browser.get("/pricing/fails")
 
     assert answer.status_code == status
+    assert "Reference: ref-4711" in answer.text
     assert Markup(answer.text).said("h1") == [title]
     assert "10.0.0.1" not in answer.text
     assert faults(answer.text) == []

@@ -49,7 +49,7 @@ async def _request() -> tuple[list[Metric], dict[str, Any]]:
     registry = CollectorRegistry()
     scope = {"type": "http", "method": "POST", "path": "/webhooks/stripe", "headers": []}
     with capture_logs() as lines:
-        await Observability(refuse, registry)(scope, cast("Receive", send), send)
+        await Observability(refuse, registry, "")(scope, cast("Receive", send), send)
     return list(registry.collect()), {lines[0]["event"]: sorted(lines[0].keys() - {"event", "log_level"})}
 
 
