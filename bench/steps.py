@@ -27,6 +27,7 @@ from domain.subscription.state import Subscription
 from sandbox.postgres import Postgres
 from storage.db.engine import create_engine_from_url
 from storage.db.migrations import upgrade
+from storage.revenue.facts import Facts
 from storage.schema.tables import customers
 from storage.subscriptions.customers import Customers
 from storage.subscriptions.write_model import SubscriptionRecords
@@ -99,7 +100,7 @@ def _as(name: str) -> Iterator[None]:
     if name == "with":
         yield
         return
-    with patch(f"{WRITE_MODEL}._lock", _lock_alone), patch(f"{WRITE_MODEL}.facts.record", _nothing):
+    with patch(f"{WRITE_MODEL}._lock", _lock_alone), patch(f"{WRITE_MODEL}.facts_of", _none):
         yield
 
 
@@ -110,8 +111,8 @@ async def _lock_alone(connection: AsyncConnection, it: Subscription) -> Subscrip
     return None
 
 
-async def _nothing(connection: AsyncConnection, before: Subscription | None, step: Step) -> None:
-    pass
+def _none(_before: Subscription | None, _step: Step) -> Facts:
+    return Facts()
 
 
 def _life(customer: str) -> list[tuple[str, Step]]:

@@ -58,22 +58,13 @@ class Movement:
         return self.of.currency
 
 
-def begins(before: Subscription | None, after: Subscription) -> bool:
-    """True if the kind of the movement depends on whether the customer had paid before."""
-    return before is not None and not _worth(before) and _worth(after) > 0
-
-
-def _worth(subscription: Subscription | None) -> int:
-    return annual(subscription) + paused_annual(subscription)
-
-
 def movements(
     before: Subscription | None, after: Subscription, *, had_paid_before: bool = False
 ) -> tuple[Movement, ...]:
     """Returns the movements of a step from *before* to *after*: at most two.
 
-    *before* is None for the first step. *had_paid_before*: the customer had paid earlier, in this life or another;
-    only asked for if `begins`.
+    *before* is None for the first step. *had_paid_before*: the customer had paid earlier, in this life or another:
+    then `NEW` is a `REACTIVATION`.
     """
     start = MovementKind.REACTIVATION if had_paid_before else MovementKind.NEW
     if before is None:

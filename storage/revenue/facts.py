@@ -1,50 +1,146 @@
-"""Writes what a step moves of the revenue, in the step's own transaction."""
+"""Writes what a step moves of the revenue, in the statement that writes the step's projection.
 
+Most steps have no facts. Those that have some cost no round trip of their own.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, text
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import CTE, ColumnElement, Table, bindparam, case, exists, func, literal, or_, select, text, update
+from sqlalchemy.dialects.postgresql import Insert, insert
 
-from domain.revenue.movements import Movement, begins, movements
+from domain.revenue.movements import Movement, MovementKind, movements
 from domain.revenue.outcomes import OutcomeChanges, outcome_changes
 from domain.revenue.recoveries import RecoveryFact, recovery_fact
 from domain.subscription.journal import Step
 from domain.subscription.state import Subscription
 from storage.schema.revenue_tables import mrr_movements, recoveries, subscription_outcomes
 
-
-async def record(connection: AsyncConnection, before: Subscription | None, step: Step) -> None:
-    """Records the facts of a step that was just written; *before* is what it has replaced, None for the first.
-
-    The customer must be locked: whether they had paid before is decided here. Most steps have none and cost nothing.
-    """
-    at = max((entry.at for entry in step.entries), default=step.subscription.created_at)
-    await _record_movements(connection, before, step, at)
-    await _record_outcome(connection, step.subscription, outcome_changes(before, step, at))
-    await _record_recovery(connection, step.subscription, recovery_fact(before, step, at))
+_OUTCOME, _RECOVERY = "outcome", "recovery"
+_MOVEMENT_COLUMNS = tuple(column.name for column in mrr_movements.c if column.name != "recorded_at")
+_BEGUN = ("subscription", "sequence", "tenant", "began_at", "is_first_payment")
+_LATEST = ("invoice", "amount", "currency", "decline_code", "tries", "outcome", "ended_at", "by")
+"""The columns of a recovery that later steps change."""
 
 
-async def _record_movements(connection: AsyncConnection, before: Subscription | None, step: Step, at: datetime) -> None:
+@dataclass(frozen=True)
+class FactsShape:
+    """Which facts a step has. Steps of the same shape are written by the same statement."""
+
+    movements: tuple[MovementKind, ...] = ()
+    outcome: tuple[str, ...] = ()
+    """The columns that change."""
+    recovery: str = ""
+    """`open` or `ended`; empty: nothing of it has changed."""
+
+    def __bool__(self) -> bool:
+        return bool(self.movements or self.outcome or self.recovery)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a step moves of the revenue, as `recording` writes it."""
+
+    shape: FactsShape = FactsShape()
+    values: dict[str, Any] = field(default_factory=dict)
+    """By the names of the statement's parameters."""
+
+
+def facts_of(before: Subscription | None, step: Step) -> Facts:
+    """Returns the facts of a step; *before* is what it replaces, None for the first step."""
     after = step.subscription
-    had_paid = begins(before, after) and await _has_paid(connection, after.customer)
-    found = movements(before, after, had_paid_before=had_paid)
-    if found:
-        rows = [movement_row(before, after, at, position, each) for position, each in enumerate(found)]
-        await connection.execute(insert(mrr_movements).values(rows).on_conflict_do_nothing())
-
-
-async def _has_paid(connection: AsyncConnection, customer: str) -> bool:
-    """True if the customer has paid in any life, also in one that ended before movements were recorded."""
-    moved, outcomes = mrr_movements.c, subscription_outcomes.c
-    whose = UUID(customer)
-    paid = or_(
-        exists().where(moved.customer == whose, moved.after > 0),
-        exists().where(outcomes.customer == whose, outcomes.first_paid_at.is_not(None)),
+    at = max((entry.at for entry in step.entries), default=after.created_at)
+    found = movements(before, after)
+    outcome = outcome_changes(before, step, at)
+    recovery = recovery_fact(before, step, at)
+    values: dict[str, Any] = {}
+    for position, movement in enumerate(found):
+        values |= _prefixed(_moved(position), movement_row(before, after, at, position, movement))
+    if outcome:
+        values |= _prefixed(_OUTCOME, _outcome_row(after, outcome))
+    if recovery is not None:
+        values |= _prefixed(_RECOVERY, _recovery_row(after, recovery))
+    shape = FactsShape(
+        tuple(movement.kind for movement in found),
+        tuple(outcome),
+        "" if recovery is None else "open" if recovery.ended_at is None else "ended",
     )
-    return bool((await connection.execute(select(paid))).scalar_one())
+    return Facts(shape, values)
+
+
+def recording(written: CTE, shape: FactsShape) -> Iterator[CTE]:
+    """Returns what writes facts of this shape, if *written* has written their subscription.
+
+    The customer must be locked: whether they had paid before is decided here.
+    """
+    for position, kind in enumerate(shape.movements):
+        yield _record_movement(written, position, kind)
+    if shape.outcome:
+        yield _record_outcome(written, shape.outcome)
+    if shape.recovery:
+        yield _record_recovery(written, is_open=shape.recovery == "open")
+
+
+def _record_movement(written: CTE, position: int, kind: MovementKind) -> CTE:
+    row: dict[str, ColumnElement[Any]] = _bound(mrr_movements, _moved(position), _MOVEMENT_COLUMNS)
+    if kind is MovementKind.NEW:
+        row["kind"] = case((_has_paid(row["customer"]), literal(MovementKind.REACTIVATION.value)), else_=row["kind"])
+    return _insert(mrr_movements, row, written).on_conflict_do_nothing().cte(_moved(position))
+
+
+def _has_paid(customer: ColumnElement[Any]) -> ColumnElement[bool]:
+    """True if the customer has paid in any life, also in one that ended before movements were recorded."""
+    moved, outcomes = mrr_movements.alias("earlier").c, subscription_outcomes.alias("lives").c
+    return or_(
+        exists().where(moved.customer == customer, moved.after > 0),
+        exists().where(outcomes.customer == customer, outcomes.first_paid_at.is_not(None)),
+    )
+
+
+def _record_outcome(written: CTE, changed: tuple[str, ...]) -> CTE:
+    kept = subscription_outcomes.c
+    row = _bound(subscription_outcomes, _OUTCOME, ("subscription", "tenant", "customer", *changed))
+    statement = _insert(subscription_outcomes, row, written)
+    changes: dict[str, ColumnElement[Any]] = {name: statement.excluded[name] for name in changed}
+    if "first_paid_at" in changes:
+        changes["first_paid_at"] = func.coalesce(kept.first_paid_at, statement.excluded.first_paid_at)
+    if "extended_days" in changes:
+        changes["extended_days"] = kept.extended_days + statement.excluded.extended_days
+    return statement.on_conflict_do_update(index_elements=[kept.subscription], set_=changes).cte(_OUTCOME)
+
+
+def _record_recovery(written: CTE, *, is_open: bool) -> CTE:
+    kept = recoveries.c
+    row = _bound(recoveries, _RECOVERY, (*_BEGUN, *_LATEST))
+    # Written out: with a parameter, PostgreSQL does not find the partial index.
+    open_one = text("outcome = 'open'")
+    if not is_open:
+        latest = {name: row[name] for name in _LATEST}
+        return update(recoveries).where(kept.subscription == written.c.id, open_one).values(latest).cte(_RECOVERY)
+    statement = _insert(recoveries, row, written)
+    latest = {name: statement.excluded[name] for name in _LATEST}
+    return statement.on_conflict_do_update(index_elements=[kept.subscription], index_where=open_one, set_=latest).cte(
+        _RECOVERY
+    )
+
+
+def _insert(table: Table, row: Mapping[str, ColumnElement[Any]], written: CTE) -> Insert:
+    return insert(table).from_select(list(row), select(*row.values()).select_from(written), include_defaults=False)
+
+
+def _bound(table: Table, prefix: str, columns: Iterable[str]) -> dict[str, ColumnElement[Any]]:
+    return {name: bindparam(f"{prefix}_{name}", type_=table.c[name].type) for name in columns}
+
+
+def _moved(position: int) -> str:
+    return f"moved_{position}"
+
+
+def _prefixed(prefix: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{prefix}_{name}": value for name, value in row.items()}
 
 
 def movement_row(
@@ -77,26 +173,17 @@ def movement_row(
     }
 
 
-async def _record_outcome(connection: AsyncConnection, it: Subscription, changes: OutcomeChanges) -> None:
-    if not changes:
-        return
-    kept = subscription_outcomes.c
-    statement = insert(subscription_outcomes).values(
-        subscription=UUID(it.id), tenant=it.tenant, customer=UUID(it.customer), **changes
-    )
-    changed: dict[str, ColumnElement[Any]] = {name: statement.excluded[name] for name in changes}
-    if "first_paid_at" in changed:
-        changed["first_paid_at"] = func.coalesce(kept.first_paid_at, statement.excluded.first_paid_at)
-    if "extended_days" in changed:
-        changed["extended_days"] = kept.extended_days + statement.excluded.extended_days
-    await connection.execute(statement.on_conflict_do_update(index_elements=[kept.subscription], set_=changed))
+def _outcome_row(it: Subscription, changes: OutcomeChanges) -> dict[str, Any]:
+    return {"subscription": UUID(it.id), "tenant": it.tenant, "customer": UUID(it.customer), **changes}
 
 
-async def _record_recovery(connection: AsyncConnection, it: Subscription, fact: RecoveryFact | None) -> None:
-    if fact is None:
-        return
-    first: dict[str, Any] = {"began_at": fact.began_at, "is_first_payment": fact.is_first_payment}
-    latest: dict[str, Any] = {
+def _recovery_row(it: Subscription, fact: RecoveryFact) -> dict[str, Any]:
+    return {
+        "subscription": UUID(it.id),
+        "sequence": it.sequence,
+        "tenant": it.tenant,
+        "began_at": fact.began_at,
+        "is_first_payment": fact.is_first_payment,
         "invoice": fact.invoice,
         "amount": fact.amount,
         "currency": fact.currency,
@@ -106,14 +193,3 @@ async def _record_recovery(connection: AsyncConnection, it: Subscription, fact: 
         "ended_at": fact.ended_at,
         "by": fact.by.value if fact.by is not None else None,
     }
-    begun = {"subscription": UUID(it.id), "sequence": it.sequence, "tenant": it.tenant}
-    # Written out: with a parameter, PostgreSQL does not find the partial index.
-    open_one = text("outcome = 'open'")
-    closing = (
-        recoveries.update().where(recoveries.c.subscription == UUID(it.id), open_one).values(latest)
-        if fact.ended_at is not None
-        else insert(recoveries)
-        .values(begun | first | latest)
-        .on_conflict_do_update(index_elements=[recoveries.c.subscription], index_where=open_one, set_=latest)
-    )
-    await connection.execute(closing)

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, exists, func, select, update
+from sqlalchemy import Executable, bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -19,7 +20,7 @@ from domain.subscription.journal import FitCheck, Step
 from domain.subscription.state import Subscription
 from storage.db.codec import due_to_json, mail_id, state_from_json, state_to_json
 from storage.db.engine import transaction
-from storage.revenue import facts
+from storage.revenue.facts import Facts, FactsShape, facts_of, recording
 from storage.schema.tables import customers, invoices, journal, mails, reversals, subscriptions
 from storage.subscriptions import customer_changes, sign_ups
 from storage.subscriptions.customers import contact_of, keep_marks
@@ -27,6 +28,7 @@ from storage.usage.downgrade_fit import UsageFit
 
 _UNCHANGEABLE = frozenset({"id", "tenant", "customer", "created_at"})
 """Columns that later steps do not change."""
+_ITS = "its"
 # Built once: every step locks.
 _LOCKED_CUSTOMER = select(customers.c.id).where(customers.c.id == bindparam("customer")).with_for_update(key_share=True)
 # The subscription is locked as well, so that it is read as of the lock and not as of the statement's start.
@@ -49,8 +51,7 @@ class SubscriptionRecords:
             async with transaction(self._engine) as connection:
                 await sign_ups.settle(connection, step)
                 before = await _lock(connection, step.subscription)
-                if await _save_projection(connection, step):
-                    await facts.record(connection, before, step)
+                if await _save_projection(connection, step, facts_of(before, step)):
                     await keep_marks(connection, step)
                     await _save_journal(connection, step)
                     await _withdraw(connection, step)
@@ -169,21 +170,28 @@ async def _lock(connection: AsyncConnection, it: Subscription) -> Subscription |
     return None
 
 
-async def _save_projection(connection: AsyncConnection, step: Step) -> bool:
-    """Writes the projection unless this one or a later one is there. Returns whether it was written."""
-    values = _projection(step)
-    changed = {name: value for name, value in values.items() if name not in _UNCHANGEABLE}
-    statement = (
-        insert(subscriptions)
-        .values(values)
-        .on_conflict_do_update(
-            index_elements=[subscriptions.c.id],
-            set_=changed | {"updated_at": func.now()},
-            where=subscriptions.c.sequence < step.subscription.sequence,
-        )
-        .returning(subscriptions.c.id)
-    )
-    return (await connection.execute(statement)).first() is not None
+async def _save_projection(connection: AsyncConnection, step: Step, facts: Facts) -> bool:
+    """Writes the projection and its facts unless it or a later one is there. Returns whether it was written."""
+    projection = _projection(step)
+    values = {f"{_ITS}_{name}": value for name, value in projection.items()} | facts.values
+    return (await connection.execute(_writing(tuple(projection), facts.shape), values)).first() is not None
+
+
+@cache
+def _writing(columns: tuple[str, ...], shape: FactsShape) -> Executable:
+    """What writes these columns of a projection, with facts of this shape."""
+    its = {name: bindparam(f"{_ITS}_{name}", type_=subscriptions.c[name].type) for name in columns}
+    statement = insert(subscriptions).values(its)
+    changed = {name: statement.excluded[name] for name in columns if name not in _UNCHANGEABLE}
+    written = statement.on_conflict_do_update(
+        index_elements=[subscriptions.c.id],
+        set_=changed | {"updated_at": func.now()},
+        where=subscriptions.c.sequence < statement.excluded.sequence,
+    ).returning(subscriptions.c.id)
+    if not shape:
+        return written
+    also = written.cte("written")
+    return select(also.c.id).add_cte(*recording(also, shape))
 
 
 def _projection(step: Step) -> dict[str, Any]:
