@@ -104,6 +104,7 @@ async def _fill(stack: Stack, customers: int) -> None:
         await connection.execute(_CUSTOMERS, {"many": customers - 1, "measured": MEASURED})
         await connection.execute(_SUBSCRIPTIONS, {"measured": MEASURED})
         await connection.execute(_INVOICES, {"measured": MEASURED})
+        await connection.execute(text("set local tenure.erasing = 'yes'"))
         await connection.execute(text("delete from mrr_movements"))
         await connection.execute(_MOVEMENTS)
         # Not what is still empty: for such a table plans are made that do not hold once it is filled.

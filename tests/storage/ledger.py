@@ -117,6 +117,12 @@ class Ledger:
         async with self.engine.begin() as connection:
             await connection.execute(text(statement))
 
+    async def rewrite(self, statement: str) -> None:
+        """Change or remove what is only ever added to."""
+        async with self.engine.begin() as connection:
+            await connection.exec_driver_sql("set local tenure.erasing = 'yes'")
+            await connection.execute(text(statement))
+
     async def count(self, table: str) -> int:
         [row] = await self.rows(f"select count(*)::int as n from {table}")  # noqa: S608 - a table of ours
         assert isinstance(row["n"], int)

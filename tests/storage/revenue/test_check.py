@@ -43,7 +43,7 @@ async def test_the_database_and_the_rules_agree_on_what_a_subscription_is_worth(
     check = RevenueCheck(ledger.engine)
     assert await check.differences() == []
 
-    await ledger.run("delete from mrr_movements")
+    await ledger.rewrite("delete from mrr_movements")
 
     worth = annual(it)
     expected = [RevenueDifference(it.id, "default", "usd", 0, worth)] if worth else []
@@ -53,7 +53,7 @@ async def test_the_database_and_the_rules_agree_on_what_a_subscription_is_worth(
 async def test_a_difference_is_corrected_once_after_everything_that_is_there(ledger: Ledger) -> None:
     it = await stored(ledger, "ada", a_paid_subscription())
     # As if an earlier release had changed the plan.
-    await ledger.run("update mrr_movements set after = 1200, delta = 1200")
+    await ledger.rewrite("update mrr_movements set after = 1200, delta = 1200")
     check = RevenueCheck(ledger.engine)
     assert [(each.recorded, each.worth) for each in await check.differences()] == [(1200, WORTH)]
 
@@ -74,7 +74,7 @@ async def test_a_difference_is_corrected_once_after_everything_that_is_there(led
 
 async def test_the_next_step_after_a_correction_moves_on_from_it(ledger: Ledger) -> None:
     it = await stored(ledger, "ada", a_paid_subscription())
-    await ledger.run("delete from mrr_movements")
+    await ledger.rewrite("delete from mrr_movements")
     check = RevenueCheck(ledger.engine)
     await check.correct(it.id)
 
@@ -96,11 +96,11 @@ async def test_a_subscription_that_is_unknown_needs_no_correction(ledger: Ledger
 async def test_months_that_were_summed_up_are_what_the_movements_add_up_to(ledger: Ledger) -> None:
     it = await stored(ledger, "ada", a_paid_subscription())
     await ledger.save(a_step(later(it).choosing(PRO), at=NOW + timedelta(days=70)))
-    await ledger.run("update mrr_movements set recorded_at = now() - interval '1 hour'")
+    await ledger.rewrite("update mrr_movements set recorded_at = now() - interval '1 hour'")
     await RevenueRollUpRecords(ledger.engine, "UTC").roll_up()
     assert await month_differences(ledger.engine, "UTC") == []
 
-    await ledger.run("update mrr_daily set after = after + 12 where kind = 'new'")
+    await ledger.rewrite("update mrr_daily set after = after + 12 where kind = 'new'")
 
     found = await month_differences(ledger.engine, "UTC")
     assert [(each.month, each.end - each.movements) for each in found] == [

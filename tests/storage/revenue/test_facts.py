@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from domain.errors import Rejected
 from domain.provider.payments import Decline
@@ -95,7 +96,7 @@ async def test_a_former_customer_of_whom_no_movement_is_known_comes_back(ledger:
     it = await paying(ledger)
     await ledger.save(a_step(later(it, status=Status.CANCELED)))
     # As for a life that ended before movements were recorded.
-    await ledger.run("delete from mrr_movements")
+    await ledger.rewrite("delete from mrr_movements")
 
     again = await ledger.sign_up("ada")
     await ledger.save(a_step(later(again, status=Status.ACTIVE)))
@@ -151,3 +152,23 @@ async def test_days_of_extensions_add_up(ledger: Ledger) -> None:
 
     [outcome] = await ledger.rows("select extended_days, trial_outcome from subscription_outcomes")
     assert outcome == {"extended_days": 7, "trial_outcome": "running"}
+
+
+@pytest.mark.parametrize(
+    "change", ["update mrr_movements set delta = 0", "delete from mrr_movements", "truncate mrr_movements"]
+)
+async def test_movements_refuse_to_be_changed_or_removed(ledger: Ledger, change: str) -> None:
+    await paying(ledger)
+    before = await ledger.everything()
+    with pytest.raises(DBAPIError, match="movements of revenue are append-only"):
+        await ledger.run(change)
+    assert await ledger.everything() == before
+
+
+async def test_movements_yield_when_a_customer_is_erased_on_purpose(ledger: Ledger) -> None:
+    await paying(ledger)
+    async with ledger.engine.begin() as connection:
+        await connection.exec_driver_sql("set local tenure.erasing = 'yes'")
+        await connection.exec_driver_sql("update mrr_movements set reason_code = ''")
+        await connection.exec_driver_sql("delete from mrr_movements")
+    assert await ledger.count("mrr_movements") == 0

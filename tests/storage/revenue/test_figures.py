@@ -60,9 +60,9 @@ async def figures(request: pytest.FixtureRequest, ledger: Ledger) -> RevenueFigu
     """The figures of a quarter: read from movements, from sums by day, or from sums and what came after them."""
     await a_quarter(ledger)
     if request.param == "both":
-        await ledger.run(f"{SINCE_EVER} where at < '2026-02-15'")
+        await ledger.rewrite(f"{SINCE_EVER} where at < '2026-02-15'")
     elif request.param == "sums":
-        await ledger.run(SINCE_EVER)
+        await ledger.rewrite(SINCE_EVER)
     if request.param != "movements":
         await RevenueRollUpRecords(ledger.engine, "UTC").roll_up()
         assert await ledger.count("mrr_daily") > 0
@@ -168,14 +168,14 @@ async def test_a_switch_moves_between_plans_and_is_no_figure_of_all(ledger: Ledg
 
 async def test_a_movement_that_comes_late_is_summed_up_with_its_day(ledger: Ledger) -> None:
     await a_quarter(ledger)
-    await ledger.run(SINCE_EVER)
+    await ledger.rewrite(SINCE_EVER)
     roll_up, figures = RevenueRollUpRecords(ledger.engine, "UTC"), RevenueFigures(ledger.engine, "UTC")
     await roll_up.roll_up()
     await pays(ledger, "late", on(1))
     before = await figures.periods("default", QUARTER)
 
-    await ledger.run(f"{SINCE_EVER} where recorded_at > now() - interval '1 minute'")
-    await ledger.run("update mrr_roll_up set recorded_until = recorded_until - interval '2 hours'")
+    await ledger.rewrite(f"{SINCE_EVER} where recorded_at > now() - interval '1 minute'")
+    await ledger.rewrite("update mrr_roll_up set recorded_until = recorded_until - interval '2 hours'")
     await roll_up.roll_up()
 
     assert await figures.periods("default", QUARTER) == before
@@ -184,7 +184,7 @@ async def test_a_movement_that_comes_late_is_summed_up_with_its_day(ledger: Ledg
 
 async def test_sums_are_made_again_for_another_zone_and_not_used_until_then(ledger: Ledger) -> None:
     await pays(ledger, "ada", on(1, 31, 23))
-    await ledger.run(SINCE_EVER)
+    await ledger.rewrite(SINCE_EVER)
     await RevenueRollUpRecords(ledger.engine, "UTC").roll_up()
     berlin = RevenueFigures(ledger.engine, "Europe/Berlin")
     expected = await berlin.periods("default", QUARTER)
@@ -209,12 +209,12 @@ async def test_what_an_open_transaction_may_still_record_is_not_passed_over(ledg
 
 async def test_rolling_up_again_changes_nothing(ledger: Ledger) -> None:
     await a_quarter(ledger)
-    await ledger.run(SINCE_EVER)
+    await ledger.rewrite(SINCE_EVER)
     roll_up = RevenueRollUpRecords(ledger.engine, "UTC")
     await roll_up.roll_up()
     before = await ledger.rows("select * from mrr_daily order by mrr_daily::text")
 
-    await ledger.run("update mrr_roll_up set recorded_until = '2026-01-01'")
+    await ledger.rewrite("update mrr_roll_up set recorded_until = '2026-01-01'")
     await roll_up.roll_up()
 
     assert await ledger.rows("select * from mrr_daily order by mrr_daily::text") == before
@@ -264,5 +264,5 @@ async def test_figures_reach_as_far_as_the_subscription_that_is_furthest_ahead(l
     extent = await figures.extent("default")
 
     assert (extent.latest, extent.since, extent.currencies) == (ahead.date(), date(2026, 1, 10), ("usd",))
-    await ledger.run("update mrr_movements set sequence = 0 where at < '2026-02-01'")
+    await ledger.rewrite("update mrr_movements set sequence = 0 where at < '2026-02-01'")
     assert (await figures.extent("default")).since == extent.today

@@ -172,6 +172,7 @@ async def test_a_row_of_an_older_backup_is_written_again(begin: Begin, reconcile
             "delete from mrr_movements using subscriptions"
             " where id = subscription and id = :id and mrr_movements.sequence > subscriptions.sequence"
         )
+        await connection.exec_driver_sql("set local tenure.erasing = 'yes'")
         await connection.execute(moved, {"id": life.id})
 
     assert await reconcile() == Counter({("database_behind", life.id, "healed"): 1})
