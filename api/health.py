@@ -1,7 +1,7 @@
 """Liveness, readiness and metrics."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 
 from fastapi import APIRouter, Request, Response
@@ -19,7 +19,10 @@ from storage.db.health import check
 
 router = APIRouter(tags=["Operations"])
 
-ANSWER_TIMEOUT = timedelta(seconds=3)
+DATABASE_TIMEOUT = timedelta(seconds=2.5)
+"""Longer than it takes to notice that a database hangs."""
+TEMPORAL_TIMEOUT = timedelta(seconds=0.5)
+"""Short: probes wait for the answer, and give up on it within a second."""
 
 
 class Health(BaseModel):
@@ -27,9 +30,12 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether requests can be served; `checks` says what is missing."""
+    """Whether requests can be served; `checks` says what is missing.
 
-    status: str = Field(examples=["ready", "not ready"])
+    `degraded` means that commands are refused for now, while checks, consume, lists, pages and webhooks work.
+    """
+
+    status: str = Field(examples=["ready", "degraded", "not ready"])
     checks: dict[str, str] = Field(examples=[{"database": "ok", "temporal": "ok", "catalog": "ok"}])
 
 
@@ -41,30 +47,33 @@ async def health() -> Health:
 @router.get(
     "/readyz",
     operation_id="readiness",
-    summary="Check that the database and Temporal are available and the catalog is published",
+    summary="Check that the database is available and the catalog is published",
     responses={503: {"model": Readiness}},
 )
 async def readiness(dependencies: WithDependencies, repositories: WithRepositories, response: Response) -> Readiness:
+    """Without Temporal the process is degraded, and ready: most requests do not need it."""
     database, temporal = await asyncio.gather(
-        _checked(_ask_database(dependencies.engine)), _checked(_ask_temporal(dependencies.client))
+        _checked(_ask_database(dependencies.engine), DATABASE_TIMEOUT),
+        _checked(_ask_temporal(dependencies.client), TEMPORAL_TIMEOUT),
     )
     checks = {
         "database": database,
         "temporal": temporal,
         "catalog": repositories.catalog_publisher.reason_unpublished or "ok",
     }
-    is_ready = all(found == "ok" for found in checks.values())
-    response.status_code = 200 if is_ready else 503
-    return Readiness(status="ready" if is_ready else "not ready", checks=checks)
+    missing = {name for name, found in checks.items() if found != "ok"}
+    status = "ready" if not missing else "degraded" if missing == {"temporal"} else "not ready"
+    response.status_code = 503 if status == "not ready" else 200
+    return Readiness(status=status, checks=checks)
 
 
-async def _checked(check: Awaitable[object]) -> str:
+async def _checked(check: Awaitable[object], within: timedelta) -> str:
     """Return `ok` or a short reason, without addresses or passwords, which a driver's message may contain."""
     try:
-        async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
+        async with asyncio.timeout(within.total_seconds()):
             await check
     except TimeoutError:
-        return f"no response within {ANSWER_TIMEOUT.total_seconds():g} s"
+        return f"no response within {within.total_seconds():g} s"
     except GatewayUnavailable as error:
         return error.message
     except Exception as error:  # noqa: BLE001 - any error is a reason
@@ -82,30 +91,48 @@ async def _ask_database(engine: AsyncEngine) -> None:
 async def _ask_temporal(client: Client) -> None:
     request = DescribeNamespaceRequest(namespace=client.namespace)
     try:
-        await client.workflow_service.describe_namespace(request, timeout=ANSWER_TIMEOUT)
+        await client.workflow_service.describe_namespace(request, timeout=TEMPORAL_TIMEOUT)
     except (RPCError, RuntimeError) as error:  # RuntimeError: the client has not connected yet
         raise GatewayUnavailable(f"Temporal is unavailable for namespace {client.namespace!r}") from error
 
 
 @router.get("/metrics", include_in_schema=False)
-async def metrics(request: Request, repositories: WithRepositories) -> Response:
+async def metrics(request: Request, dependencies: WithDependencies, repositories: WithRepositories) -> Response:
     registry = request.app.state.registry
     assert isinstance(registry, CollectorRegistry)  # noqa: S101 - set by create_app
-    return Response(generate_latest(registry) + await _blocked(repositories), media_type=CONTENT_TYPE_LATEST)
+    temporal, blocked = await asyncio.gather(
+        _checked(_ask_temporal(dependencies.client), TEMPORAL_TIMEOUT), _blocked(repositories)
+    )
+    looked_up = gauges(blocked, is_temporal_up=temporal == "ok")
+    return Response(generate_latest(registry) + generate_latest(looked_up), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _blocked(repositories: WithRepositories) -> bytes:
-    """The number of blocked subscriptions; empty while the database is unavailable."""
-    counted = CollectorRegistry()
-    description = "Subscriptions with a step that an external system blocks"
-    number = Gauge("tenure_subscriptions_blocked", description, registry=counted)
-    by_code = Gauge("tenure_subscriptions_blocked_by_code", f"{description}, by error code", ["code"], registry=counted)
+async def _blocked(repositories: WithRepositories) -> Mapping[str, int] | None:
+    """The number of blocked subscriptions by code; None while the database is unavailable."""
     try:
-        async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
-            found = await repositories.subscriptions.blocked()
+        async with asyncio.timeout(DATABASE_TIMEOUT.total_seconds()):
+            return await repositories.subscriptions.blocked()
     except (TimeoutError, TenureError, PoolTimeout):
-        return b""
+        return None
+
+
+def gauges(blocked: Mapping[str, int] | None, *, is_temporal_up: bool) -> CollectorRegistry:
+    """What is looked up for each scrape; *blocked* is None while the database is unavailable."""
+    registry = CollectorRegistry()
+    up = Gauge("tenure_dependency_up", "1 if a server that we depend on answers", ["dependency"], registry=registry)
+    up.labels("temporal").set(is_temporal_up)
+    up.labels("database").set(blocked is not None)
+    if blocked is not None:
+        _add_blocked(blocked, registry)
+    return registry
+
+
+def _add_blocked(found: Mapping[str, int], registry: CollectorRegistry) -> None:
+    description = "Subscriptions with a step that an external system blocks"
+    number = Gauge("tenure_subscriptions_blocked", description, registry=registry)
+    by_code = Gauge(
+        "tenure_subscriptions_blocked_by_code", f"{description}, by error code", ["code"], registry=registry
+    )
     number.set(sum(found.values()))
     for code, count in found.items():
         by_code.labels(code).set(count)
-    return generate_latest(counted)

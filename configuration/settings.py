@@ -71,12 +71,24 @@ class Settings(BaseSettings):
     log_level: LogLevel = LogLevel.INFO
 
 
+class Pooler(StrEnum):
+    """What stands between us and PostgreSQL."""
+
+    NONE = "none"
+    """Nothing, or a pooler in session mode."""
+    TRANSACTION = "transaction"
+    """A pooler that hands out its connections for one transaction each, such as PgBouncer in transaction mode."""
+
+
 class DatabaseSettings(Settings):
-    """The address of PostgreSQL."""
+    """The address of PostgreSQL, and how it is used."""
 
     database_url: DatabaseUrl = Field(
         description="the address of PostgreSQL, like postgresql://user:password@host:5432/tenure"
     )
+    database_pool: int = Field(default=20, ge=1, le=1000)
+    """The most connections of this process."""
+    database_pooler: Pooler = Pooler.NONE
 
 
 class TemporalSettings(Settings):

@@ -42,6 +42,7 @@ from storage.access.api_keys import ApiKeys, Role
 from storage.catalog.catalogs import Catalogs
 from storage.db.engine import create_engine_from_url
 from storage.db.migrations import upgrade
+from storage.db.pooling import Pooling
 from worker import composition
 from worker.build import WorkerActivities, build_workers, workers_running
 from worker.registry import KINDS, keep_schedules
@@ -206,7 +207,9 @@ async def _build_on(
     await reconciling_by_itself.pause(
         note="Paused in the sandbox, where each subscription has its own clock; Trigger works."
     )
-    api_parts = _app_dependencies(skipper.client, ground.engine, secrets, provider, catalog, policy, api_url)
+    engine = create_engine_from_url(ground.postgres.url, Pooling.for_callers())
+    exits.push_async_callback(engine.dispose)
+    api_parts = _app_dependencies(skipper.client, engine, secrets, provider, catalog, policy, api_url)
     api_parts = replace(api_parts, presentation=load_presentation(options.catalog))
     await exits.enter_async_context(serve(create_app(api_parts), port=api_port))
     ground.simulator.webhook_url = f"{api_url}{WEBHOOKS}"

@@ -22,7 +22,7 @@ gc.disable()
 pytest_plugins = ["tests.harness.stack_plugin"]
 
 HERE = Path(__file__).parent
-LONGEST = frozenset({"chaos", "stories", "tenure", "upgrade"})
+LONGEST = frozenset({"chaos", "outage", "stories", "tenure", "upgrade"})
 """Folders of tests that take seconds each."""
 
 

@@ -1,11 +1,11 @@
 """Connections to PostgreSQL, and statements on them."""
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 from sqlalchemy import ARRAY, ColumnElement, Text, TextClause, bindparam, cast, event, make_url, text
@@ -17,18 +17,19 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.util import await_only, greenlet_spawn
 
 from domain.errors import GatewayUnavailable
+from liveness.pulse import NotAnswering
+from storage.db.pooling import FOR_STEPS, OPTION, Pooling, Turns
 
-CONNECTIONS = 20
-"""The most connections per process. Further callers wait for a free one."""
-CONNECT_TIMEOUT = 10.0
-ANSWER_TIMEOUT = 30.0
-"""Seconds. A silently lost server must not keep a webhook or a step waiting forever."""
 CHECK_IDLE_AFTER = 5.0
 """Seconds. A connection that was idle for longer may be broken without notice."""
 SCHEMES = ("postgresql+asyncpg", "postgresql", "postgres")
 TRANSIENT = ("08", "25006", "28", "3D000", "40", "53", "57")
 """Prefixes of SQLSTATEs that may succeed later: connection lost, read-only during a failover, login refused, no such
 database, rolled back because of another transaction, out of resources, server shutting down or starting up."""
+
+LISTS_WITHIN: Final = 2.0
+"""Seconds for a statement that reads a list or figures: one that takes longer keeps others waiting."""
+_STATEMENT_TIMEOUT: Final = text("select set_config('statement_timeout', :within, true)")
 
 CONNECTION_ENDED = ("08", "57P")
 """Prefixes of SQLSTATEs that end the connection."""
@@ -50,19 +51,32 @@ def async_url(url: str) -> str:
     return parsed.set(drivername=SCHEMES[0], query=query).render_as_string(hide_password=False)
 
 
-def create_engine_from_url(url: str) -> AsyncEngine:
+def create_engine_from_url(url: str, pooling: Pooling = FOR_STEPS) -> AsyncEngine:
+    """Return an engine; it connects on first use."""
+    made = make_url(async_url(url))
     # Parameters contain names and addresses, which do not belong in error messages.
     engine = create_async_engine(
-        async_url(url),
+        made,
         # No overflow: such connections are closed after each use, and opening one costs more than waiting.
-        pool_size=CONNECTIONS,
+        pool_size=pooling.connections,
         max_overflow=0,
+        pool_timeout=pooling.wait,
         hide_parameters=True,
-        connect_args={"timeout": CONNECT_TIMEOUT, "command_timeout": ANSWER_TIMEOUT},
+        connect_args={"timeout": pooling.connect, "command_timeout": pooling.command, **_for_pooler(pooling)},
     )
+    turns = Turns(pooling, engine.dialect.create_connect_args(made)[1])
+    turns.watch(engine)
     event.listen(engine.sync_engine, "checkin", _note_use)
     event.listen(engine.sync_engine, "checkout", _check)
-    return engine
+    return engine.execution_options(**{OPTION: turns})
+
+
+def _for_pooler(pooling: Pooling) -> dict[str, Any]:
+    """What the driver has to do without behind a pooler: prepared statements stay with the server's connection."""
+    if not pooling.by_transaction:
+        return {}
+    # Without a name, a statement that was prepared is replaced by the next one: no other client's is in the way.
+    return {"statement_cache_size": 0, "prepared_statement_cache_size": 0, "prepared_statement_name_func": str}
 
 
 def _note_use(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
@@ -85,20 +99,26 @@ class Deadlock(GatewayUnavailable):
 
 
 @asynccontextmanager
-async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def transaction(engine: AsyncEngine, *, statements_within: float = 0.0) -> AsyncIterator[AsyncConnection]:
     """One transaction, committed at the end of the block unless it raises.
+
+    *statements_within* is how many seconds the server may take for each of its statements; 0: as long as the driver
+    waits.
 
     Raises:
         GatewayUnavailable: the database cannot be reached, or has dropped the connection; as far as we know, nothing
             was committed.
     """
-    async with _reached(), engine.begin() as connection:
+    async with _reached(engine), engine.begin() as connection:
+        if statements_within:
+            # Of this transaction alone, so that it does not stay on a connection that others use.
+            await connection.execute(_STATEMENT_TIMEOUT, {"within": str(round(statements_within * 1000))})
         yield connection
 
 
 def single(engine: AsyncEngine) -> AsyncEngine:
     """The same engine and connections, in autocommit mode, for `statement`."""
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
+    return engine if _by_transaction(engine) else engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @asynccontextmanager
@@ -108,7 +128,7 @@ async def session(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     Raises:
         GatewayUnavailable: as with `transaction`.
     """
-    async with _reached(), engine.connect() as connection:
+    async with _reached(engine), engine.connect() as connection:
         yield connection
 
 
@@ -119,7 +139,7 @@ async def statement(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     Raises:
         GatewayUnavailable: as with `transaction`.
     """
-    async with _reached(), engine.connect() as connection:
+    async with _reached(engine), engine.begin() if _by_transaction(engine) else engine.connect() as connection:
         yield connection
 
 
@@ -131,12 +151,13 @@ async def fetch(engine: AsyncEngine, query: str, *values: object) -> list[asyncp
     Raises:
         GatewayUnavailable: as with `transaction`.
     """
+    fetched = _fetch_in_transaction if _by_transaction(engine) else asyncpg.Connection.fetch
 
     def ask() -> list[asyncpg.Record]:
         pooled = engine.sync_engine.raw_connection()
         connection: asyncpg.Connection = pooled.driver_connection
         try:
-            return await_only(connection.fetch(query, *values))
+            return await_only(fetched(connection, query, *values))
         except BaseException as error:
             # Unless only the statement was at fault: the connection may be in an unknown state.
             if not _is_at_fault(error) or connection.is_closed():
@@ -147,14 +168,27 @@ async def fetch(engine: AsyncEngine, query: str, *values: object) -> list[asyncp
         finally:
             pooled.close()
 
-    async with _reached():
+    async with _reached(engine):
         return await greenlet_spawn(ask)
 
 
+async def _fetch_in_transaction(connection: asyncpg.Connection, query: str, *values: object) -> list[asyncpg.Record]:
+    """As one transaction: to prepare a statement and to execute it, a pooler might choose two connections."""
+    async with connection.transaction():
+        return list(await connection.fetch(query, *values))
+
+
+def _by_transaction(engine: AsyncEngine) -> bool:
+    turns = Turns.of(engine)
+    return turns is not None and turns.pooling.by_transaction
+
+
 @asynccontextmanager
-async def _reached() -> AsyncIterator[None]:
+async def _reached(engine: AsyncEngine) -> AsyncIterator[None]:
+    turns = Turns.of(engine)
     try:
-        yield
+        async with turns.turn() if turns is not None else nullcontext():
+            yield
     except DBAPIError as error:
         if not _is_transient(error):
             raise
@@ -165,7 +199,7 @@ async def _reached() -> AsyncIterator[None]:
         if not str(error.sqlstate).startswith(TRANSIENT):
             raise
         raise _unavailable(error) from error
-    except (PoolTimeout, OSError) as error:
+    except (PoolTimeout, OSError, NotAnswering) as error:
         raise _unavailable(error) from error
 
 

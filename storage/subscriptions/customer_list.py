@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.subscription.lifecycle import Status
 from storage.db import cursors
-from storage.db.engine import transaction
+from storage.db.engine import LISTS_WITHIN, transaction
 from storage.schema.tables import customers, subscriptions
 
 
@@ -69,7 +69,7 @@ class CustomerList:
         if cursor is not None:
             wanted = wanted.where(tuple_(it.created_at, it.id) < tuple_(*cursors.read(cursor)))
         wanted = wanted.order_by(it.created_at.desc(), it.id.desc()).limit(limit + 1)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, statements_within=LISTS_WITHIN) as connection:
             found = [_listed(row) for row in await connection.execute(wanted)]
         shown = found[:limit]
         more = len(found) > limit

@@ -14,7 +14,7 @@ from domain.subscription.lifecycle import Status
 from domain.subscription.state import Subscription
 from storage.db import cursors
 from storage.db.codec import state_from_json
-from storage.db.engine import transaction
+from storage.db.engine import LISTS_WITHIN, transaction
 from storage.schema.tables import customers, journal, subscriptions
 
 
@@ -137,7 +137,7 @@ class Subscriptions:
             created_at, id_ = cursors.read(cursor)
             wanted = wanted.where(tuple_(subscriptions.c.created_at, subscriptions.c.id) < tuple_(created_at, id_))
         wanted = wanted.order_by(subscriptions.c.created_at.desc(), subscriptions.c.id.desc()).limit(limit + 1)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, statements_within=LISTS_WITHIN) as connection:
             found = [_row(row) for row in await connection.execute(wanted)]
         shown = found[:limit]
         return Page(shown, cursors.after(shown[-1].created_at, shown[-1].id) if len(found) > limit else None)

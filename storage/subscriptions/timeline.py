@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.entitlements.usage_mails import USAGE_OCCASIONS, feature_of, threshold_of
 from domain.provider.payments import ReversalKind
-from storage.db.engine import transaction
+from storage.db.engine import LISTS_WITHIN, transaction
 from storage.schema.tables import customers, invoices, journal, mails, reversals, subscriptions
 
 
@@ -71,7 +71,7 @@ class Timeline:
             .where(mails.c.tenant == tenant, mails.c.subscription == id_)
             .order_by(mails.c.at, mails.c.created_at, mails.c.key)
         )
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, statements_within=LISTS_WITHIN) as connection:
             past = [
                 PastEntry(
                     row.at, row.kind, row.summary, row.cause_kind, row.cause_ref, row.cause_actor, dict(row.details)
@@ -103,7 +103,7 @@ class Timeline:
         )
         if external_id is not None:
             wanted = wanted.where(customers.c.external_id == external_id)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, statements_within=LISTS_WITHIN) as connection:
             rows = [dict(row._mapping) for row in await connection.execute(wanted)]  # noqa: SLF001
         return [_invoice_row(row) for row in rows]
 

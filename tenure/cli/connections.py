@@ -8,10 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.service import TLSConfig
 
-from configuration.settings import DatabaseSettings, StripeSettings, TemporalSettings
+from configuration.settings import DatabaseSettings, Pooler, StripeSettings, TemporalSettings
 from domain.errors import GatewayUnavailable
 from domain.provider.ports import Provider
 from storage.db.engine import create_engine_from_url
+from storage.db.pooling import Pooling
 from worker import composition
 
 
@@ -20,9 +21,13 @@ def plain(secret: SecretStr | None) -> str | None:
 
 
 @asynccontextmanager
-async def database(settings: DatabaseSettings) -> AsyncIterator[AsyncEngine]:
-    """Yield an engine; it connects on first use."""
-    engine = create_engine_from_url(settings.database_url.get_secret_value())
+async def database(settings: DatabaseSettings, *, for_callers: bool = False) -> AsyncIterator[AsyncEngine]:
+    """Yield an engine; it connects on first use. One *for_callers* fails soon rather than let them wait."""
+    by_transaction = settings.database_pooler is Pooler.TRANSACTION
+    pooling = Pooling.for_callers if for_callers else Pooling
+    engine = create_engine_from_url(
+        settings.database_url.get_secret_value(), pooling(settings.database_pool, by_transaction=by_transaction)
+    )
     try:
         yield engine
     finally:

@@ -99,7 +99,10 @@ async def _serve() -> None:
     _configure_logs(settings)
     # Temporal and PostgreSQL may start later: `/readyz` reports whether they are up.
     client = await temporal(settings, lazy=True)
-    async with database(settings) as engine, api_dependencies(settings, client, engine) as dependencies:
+    async with (
+        database(settings, for_callers=True) as engine,
+        api_dependencies(settings, client, engine) as dependencies,
+    ):
         app = create_app(dependencies)
         config = uvicorn.Config(
             app,

@@ -24,6 +24,7 @@ SET_BY_COMPOSE = {"TENURE_DATABASE_URL", "TENURE_TEMPORAL_ADDRESS"}
 LEFT_AT_DEFAULTS = {
     "TENURE_API_HOST",
     "TENURE_API_PORT",
+    "TENURE_DATABASE_POOLER",
     "TENURE_TEMPORAL_API_KEY",
     "TENURE_TEMPORAL_NAMESPACE",
     "TENURE_TEMPORAL_TLS",
@@ -31,7 +32,7 @@ LEFT_AT_DEFAULTS = {
     "TENURE_TEMPORAL_TLS_CLIENT_KEY",
     "TENURE_TEMPORAL_TLS_SERVER_CA",
 }
-"""Settings whose defaults fit the Temporal server of the compose file and the port that it publishes."""
+"""Settings whose defaults fit the servers of the compose file and the port that it publishes."""
 FILLED_IN = {"POSTGRES_PASSWORD": "k7Qx2mVb", "TEMPORAL_POSTGRES_PASSWORD": "Zr4tWn8s"} | {
     name: GOOD[name] for name in ("TENURE_SECRET_KEY", "TENURE_STRIPE_API_KEY", "TENURE_STRIPE_WEBHOOK_SECRETS")
 }

@@ -3,10 +3,9 @@
 import asyncio
 import logging
 import sys
-from types import SimpleNamespace
 from typing import Any, cast
 
-from prometheus_client import CollectorRegistry, Metric
+from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
@@ -14,7 +13,7 @@ from structlog.testing import capture_logs
 from temporalio.exceptions import ApplicationError
 
 from activities.failures import as_failure
-from api.health import _blocked
+from api.health import gauges
 from api.http.middleware import Observability, note_refusal
 from domain.errors import GatewayRefused
 from tenure.cli.logs import ExpectedErrors
@@ -27,9 +26,7 @@ def found() -> dict[str, Any]:
     page = PAGE.read_text()
     requests, line = asyncio.run(_request())
     return {
-        "metrics": {
-            name: labels for each in [*requests, *asyncio.run(_gauges())] for name, labels in _labels(each).items()
-        },
+        "metrics": {name: labels for each in [*requests, *_gauges()] for name, labels in _labels(each).items()},
         "log lines": sorted(text for text in source.logged() if f"`{text}`" in page),
         "log line of a request": line,
         "log line of a refused step": _refused_step(),
@@ -53,12 +50,9 @@ async def _request() -> tuple[list[Metric], dict[str, Any]]:
     return list(registry.collect()), {lines[0]["event"]: sorted(lines[0].keys() - {"event", "log_level"})}
 
 
-async def _gauges() -> list[Metric]:
-    async def blocked() -> dict[str, int]:
-        return {"stripe_key": 1}
-
-    stores = SimpleNamespace(subscriptions=SimpleNamespace(blocked=blocked))
-    return list(text_string_to_metric_families((await _blocked(cast("Any", stores))).decode()))
+def _gauges() -> list[Metric]:
+    looked_up = generate_latest(gauges({"stripe_key": 1}, is_temporal_up=True))
+    return list(text_string_to_metric_families(looked_up.decode()))
 
 
 def _labels(metric: Metric) -> dict[str, list[str]]:

@@ -1,0 +1,1 @@
+"""Whether the servers that we depend on still answer."""

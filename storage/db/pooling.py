@@ -1,0 +1,160 @@
+"""How a process uses its connections to PostgreSQL: how many, how long it waits, and what stands between."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import asyncpg
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+from liveness.pulse import TICK, Patience, Pulse
+
+OPTION: Final = "tenure_turns"
+"""The execution option under which an engine keeps its turns; engines made of it have it too."""
+CALL: Final = "tenure_call"
+
+
+DEFAULT: Final = 20
+"""Connections of a process."""
+PATIENT: Final = Patience(before_asking=10.0, for_an_answer=5.0)
+IMPATIENT: Final = Patience(before_asking=1.0, for_an_answer=1.0)
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """A process's connections; times are in seconds. These are a worker's: a step may wait, a caller may not."""
+
+    connections: int = DEFAULT
+    """The most that are open at once. Further users wait for a free one."""
+    wait: float = 30.0
+    """How long they wait while none becomes free."""
+    connect: float = 10.0
+    command: float = 30.0
+    """For one statement."""
+    patience: Patience = PATIENT
+    by_transaction: bool = False
+    """A pooler such as PgBouncer hands out its connections for one transaction each: nothing may be left on one."""
+
+    @classmethod
+    def for_callers(cls, connections: int = DEFAULT, *, by_transaction: bool = False) -> Self:
+        """An API's: its callers repeat what fails, and must not wait for a database that hangs."""
+        return cls(connections, 1.0, 2.0, 5.0, IMPATIENT, by_transaction)
+
+
+FOR_STEPS: Final = Pooling()
+
+
+class Turns:
+    """The turns at the connections of one engine.
+
+    Whoever has a turn has a connection of the pool. A wait for a turn ends with an error if no other turn has ended
+    for a while, or after as long as a statement may take: in a crowd that is served, everybody is.
+    """
+
+    def __init__(self, pooling: Pooling, address: Mapping[str, Any]) -> None:
+        self.pooling = pooling
+        self.pulse = Pulse("PostgreSQL", lambda: _ask(address, pooling.patience), pooling.patience)
+        self._taken = 0
+        self._queue: dict[asyncio.Future[None], float] = {}
+        self._last_ended = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    @classmethod
+    def of(cls, engine: AsyncEngine) -> Self | None:
+        """The turns of an engine; None if it was made without."""
+        turns = engine.get_execution_options().get(OPTION)
+        return turns if isinstance(turns, cls) else None
+
+    def watch(self, engine: AsyncEngine) -> None:
+        """Give up the engine's connections that wait for a database that is lost, and make no new ones to it."""
+        event.listen(engine.sync_engine, "checkout", self._checked_out)
+        event.listen(engine.sync_engine, "checkin", self._checked_in)
+        event.listen(engine.sync_engine, "do_connect", self._check)
+
+    def _checked_out(self, made: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
+        self._checked_in(None, record)  # once more for a connection that was made in place of a broken one
+        record.info[CALL] = self.pulse.begin(made.driver_connection.terminate)
+
+    def _checked_in(self, _connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        call = record.info.pop(CALL, None)
+        if call is not None:
+            self.pulse.end(call)
+
+    def _check(self, *_how: object) -> None:
+        self.pulse.check()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """One use of a connection.
+
+        Raises:
+            NotAnswering: the database does not answer.
+            TimeoutError: no connection became free.
+        """
+        self.pulse.check()
+        if self._taken < self.pooling.connections:
+            self._taken += 1
+        else:
+            await self._wait()
+        try:
+            yield
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        """Hand the turn to whoever has waited longest."""
+        self._last_ended = asyncio.get_running_loop().time()
+        for waiter in self._queue:
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._taken -= 1
+
+    async def _wait(self) -> None:
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        self._queue[waiter] = loop.time()
+        self._arm()
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self._end()
+            raise
+        finally:
+            del self._queue[waiter]
+
+    def _arm(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(TICK, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        now = asyncio.get_running_loop().time()
+        for waiter, since in self._queue.items():
+            is_stuck = now - max(since, self._last_ended) >= self.pooling.wait
+            if not waiter.done() and (is_stuck or now - since >= self.pooling.command):
+                waiter.set_exception(TimeoutError("no connection to the database became free"))
+        if self._queue:
+            self._arm()
+
+
+async def _ask(address: Mapping[str, Any], patience: Patience) -> None:
+    """Have the database say something, on a connection of its own.
+
+    Raises:
+        OSError: it is not there, or does not answer.
+    """
+    try:
+        connection = await asyncpg.connect(**address, timeout=patience.for_an_answer)
+    except asyncpg.PostgresError:
+        return  # an answer, if not a kind one
+    try:
+        await connection.execute("select 1")
+    finally:
+        connection.terminate()

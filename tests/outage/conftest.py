@@ -1,0 +1,27 @@
+"""A site for the production processes: everything outside of Tenure, for all tests of this folder."""
+
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.harness.folders import data_folder
+from tests.outage.site import Site, Tell
+
+
+@pytest.fixture(scope="session")
+async def site() -> AsyncIterator[Site]:
+    with data_folder() as folder:
+        async with Site.laid_out(folder) as site:
+            yield site
+
+
+@pytest.fixture
+def tell(capsys: pytest.CaptureFixture[str]) -> Tell:
+    """Shows a figure; none is asserted, as machines differ."""
+
+    def show(figure: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{figure}\n")
+
+    return show

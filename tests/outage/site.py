@@ -1,0 +1,142 @@
+"""Everything outside of Tenure on real servers, and the production processes that are started there."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from gateways.stripe.catalog_push import push
+from gateways.stripe.http_client import connected
+from sandbox.mailbox import Mailbox
+from sandbox.postgres import Postgres
+from sandbox.processes import free_port
+from sandbox.serving import serve
+from sandbox.stripe import StripeSimulator
+from sandbox.temporal import TemporalDevServer
+from storage.access.api_keys import ApiKeys, Role
+from storage.db.engine import create_engine_from_url
+from storage.db.migrations import upgrade
+from tests.harness.callers import Caller
+from tests.harness.catalogs import CATALOG, POLICY, shipped_catalog
+from tests.harness.patience import until
+from tests.harness.typed import TENURE
+from worker.registry import KINDS
+
+Tell = Callable[[str], None]
+STRIPE_KEY, WEBHOOK_SECRET = "sk_test_of_the_outage_tests", "whsec_of_the_outage_tests"
+
+
+@dataclass(frozen=True)
+class Process:
+    """One `tenure api` or `tenure worker`."""
+
+    running: asyncio.subprocess.Process
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.running.pid
+
+    async def kill(self) -> None:
+        """End it as a machine that loses power does."""
+        self.running.kill()
+        await self.running.wait()
+
+
+@dataclass(frozen=True)
+class Site:
+    """The servers, and the settings that lead there."""
+
+    folder: Path
+    postgres: Postgres
+    temporal: TemporalDevServer
+    simulator: StripeSimulator
+    mailbox: Mailbox
+    key: str
+    settings: dict[str, str]
+
+    @classmethod
+    @asynccontextmanager
+    async def laid_out(cls, folder: Path) -> AsyncIterator["Site"]:
+        async with AsyncExitStack() as exits:
+            postgres = Postgres(folder, durable=False)
+            temporal = TemporalDevServer(folder, search_attributes=KINDS, durable=False, ui=False)
+            exits.push_async_callback(postgres.stop)
+            exits.push_async_callback(temporal.stop)
+            await asyncio.gather(postgres.start(), temporal.start())
+            await upgrade(postgres.url)
+            mailbox = await exits.enter_async_context(Mailbox(folder))
+            simulator = StripeSimulator(None, api_key=STRIPE_KEY, webhook_secret=WEBHOOK_SECRET)
+            simulator.base_url = await exits.enter_async_context(serve(simulator.app))
+            stripe = await exits.enter_async_context(connected(STRIPE_KEY, simulator.base_url))
+            await push(stripe, shipped_catalog())
+            await simulator.start()
+            exits.push_async_callback(simulator.stop)
+            engine = create_engine_from_url(postgres.url)
+            key = await ApiKeys(engine).create(Role.ADMIN, "outages")
+            await engine.dispose()
+            settings = _settings(postgres.url, temporal.address, simulator.base_url, mailbox.smtp_url)
+            yield cls(folder, postgres, temporal, simulator, mailbox, key, settings)
+
+    @asynccontextmanager
+    async def process(self, name: str, **settings: str) -> AsyncIterator[Process]:
+        """A production process while the block runs. It is told to stop at the end, if it has not ended by itself."""
+        log = self.folder / f"{name}-{free_port()}.log"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("TENURE_")}
+        with log.open("wb") as output:
+            running = await asyncio.create_subprocess_exec(
+                TENURE, name, cwd=self.folder, env={**kept, **self.settings, **settings}, stdout=output, stderr=output
+            )
+        try:
+            yield Process(running, log)
+        finally:
+            if running.returncode is None:
+                running.send_signal(signal.SIGTERM)
+            await running.wait()
+
+    @asynccontextmanager
+    async def worker(self) -> AsyncIterator[Process]:
+        async with self.process("worker") as process:
+            await until(lambda: "worker ready" in process.log.read_text())
+            yield process
+
+    @asynccontextmanager
+    async def api(self, **settings: str) -> AsyncIterator[tuple[Process, Caller]]:
+        """An API that is ready, and its admin."""
+        port = str(free_port())
+        async with (
+            self.process("api", TENURE_API_PORT=port, **settings) as process,
+            Caller.at(f"http://127.0.0.1:{port}", self.key) as caller,
+        ):
+            await until(lambda: status_of(caller, "ready"))
+            yield process, caller
+
+
+async def status_of(caller: Caller, status: str) -> bool:
+    """True if readiness says so."""
+    try:
+        return bool((await caller.get("/readyz")).json()["status"] == status)
+    except httpx.TransportError:
+        return False
+
+
+def _settings(database: str, temporal: str, stripe: str, smtp: str) -> dict[str, str]:
+    return {
+        "TENURE_DATABASE_URL": database,
+        "TENURE_TEMPORAL_ADDRESS": temporal,
+        "TENURE_STRIPE_API_KEY": STRIPE_KEY,
+        "TENURE_STRIPE_API_BASE": stripe,
+        "TENURE_STRIPE_WEBHOOK_SECRETS": WEBHOOK_SECRET,
+        "TENURE_SMTP_URL": smtp,
+        "TENURE_MAIL_FROM": "Acme <billing@acme.example>",
+        "TENURE_CATALOG": str(CATALOG),
+        "TENURE_POLICY": str(POLICY),
+        "TENURE_PUBLIC_URL": "http://127.0.0.1:1",
+        "TENURE_API_HOST": "127.0.0.1",
+        "TENURE_SECRET_KEY": "Kq3vX9pLw2sT7yBd5nHf8mRj4cGz6aEu",
+    }

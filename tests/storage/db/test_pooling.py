@@ -1,0 +1,72 @@
+"""Turns at the connections, and what is left on none of them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.errors import GatewayUnavailable
+from storage.db.engine import create_engine_from_url, fetch, single, statement, transaction
+from storage.db.pooling import Pooling
+
+TWO = replace(Pooling.for_callers(2), wait=0.1, command=60.0)
+
+
+@pytest.fixture
+async def two_turns(database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine_from_url(database_url, TWO)
+    yield engine
+    await engine.dispose()
+
+
+async def test_in_a_crowd_that_is_served_everybody_is(two_turns: AsyncEngine) -> None:
+    """Together they wait for longer than anybody waits while nothing happens."""
+
+    async def use(number: int) -> int:
+        found = await fetch(two_turns, "select $1::int as number from pg_sleep(0.02)", number)
+        return int(found[0]["number"])
+
+    assert await asyncio.gather(*(use(number) for number in range(40))) == list(range(40))
+
+
+async def test_who_waits_gets_an_error_when_no_connection_becomes_free(two_turns: AsyncEngine) -> None:
+    async with transaction(two_turns), transaction(two_turns):
+        with pytest.raises(GatewayUnavailable, match="no connection to the database became free"):
+            await fetch(two_turns, "select 1")
+    assert len(await fetch(two_turns, "select 1")) == 1
+
+
+async def test_a_turn_is_not_lost_when_who_waits_for_it_gives_up(two_turns: AsyncEngine) -> None:
+    async with transaction(two_turns), transaction(two_turns):
+        waiting = [asyncio.create_task(fetch(two_turns, "select 1")) for _ in range(3)]
+        await asyncio.sleep(0)
+        for each in waiting:
+            each.cancel()
+        await asyncio.wait(waiting)
+    async with asyncio.timeout(60), transaction(two_turns), transaction(two_turns):
+        pass
+
+
+async def test_a_list_that_takes_too_long_is_ended_by_the_server_and_the_limit_stays_on_no_connection(
+    two_turns: AsyncEngine,
+) -> None:
+    with pytest.raises(GatewayUnavailable, match="statement timeout"):
+        async with transaction(two_turns, statements_within=0.01) as connection:
+            await connection.execute(text("select pg_sleep(60)"))
+    async with transaction(two_turns) as connection, transaction(two_turns) as other:
+        for each in (connection, other):
+            assert (await each.execute(text("show statement_timeout"))).scalar() == "0"
+
+
+async def test_behind_a_pooler_nothing_is_prepared_for_later(database_url: str) -> None:
+    engine = create_engine_from_url(database_url, Pooling.for_callers(1, by_transaction=True))
+    await fetch(engine, "select $1::int", 1)
+    async with statement(single(engine)) as connection:
+        await connection.execute(text("select cast(:it as int)"), {"it": 1})
+    async with transaction(engine) as connection:
+        left = text("select count(*) from pg_prepared_statements where name <> ''")
+        assert (await connection.execute(left)).scalar() == 0
+    await engine.dispose()
