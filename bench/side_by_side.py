@@ -79,6 +79,7 @@ def settings_of(stack: Stack, folder: Path, catalog: Path) -> dict[str, str]:
         "TENURE_POLICY": str(POLICY),
         "TENURE_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "TENURE_SECRET_KEY": secrets["secret_key"],
+        "TENURE_TRIAL_KEY": secrets["trial_key"],
         "TENURE_API_HOST": "127.0.0.1",
         "TENURE_API_PORT": port,
     }

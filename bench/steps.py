@@ -30,6 +30,7 @@ from storage.db.migrations import upgrade
 from storage.revenue.facts import Facts
 from storage.schema.tables import customers
 from storage.subscriptions.customers import Customers
+from storage.subscriptions.trials import TrialKey
 from storage.subscriptions.write_model import SubscriptionRecords
 
 LIVES, ROUNDS = 25, 8
@@ -78,7 +79,7 @@ async def measure() -> str:
 
 async def _a_round(engine: AsyncEngine, took: Mapping[str, _Took]) -> None:
     """Lives side by side, every other one without facts, so that whatever else the machine does disturbs both alike."""
-    records, whose = SubscriptionRecords(engine), Customers(engine)
+    records, whose = SubscriptionRecords(engine, TrialKey("bench")), Customers(engine)
     lives = []
     for _ in range(2 * LIVES):
         external_id = str(uuid4())

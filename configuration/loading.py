@@ -18,6 +18,7 @@ from configuration.settings import (
     ImportSettings,
     MetricsSettings,
     MigrateSettings,
+    OperatorSettings,
     PushSettings,
     Settings,
     TemporalSettings,
@@ -69,15 +70,15 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.KEYS: DatabaseSettings,
     Process.CATALOG: PushSettings,
     Process.CATALOG_DIFF: DatabaseSettings,
-    Process.POLICY: MigrateSettings,
-    Process.RECONCILE: MigrateSettings,
+    Process.POLICY: OperatorSettings,
+    Process.RECONCILE: OperatorSettings,
     Process.USAGE_ROLLUP: TemporalSettings,
     Process.USAGE_STATS: DatabaseSettings,
     Process.METRICS_CHECK: MetricsSettings,
     Process.IMPORT: ImportSettings,
     Process.WEBHOOKS: WebhookSettings,
     Process.WEBHOOK_LIST: DatabaseSettings,
-    Process.USAGE_REPORT: MigrateSettings,
+    Process.USAGE_REPORT: OperatorSettings,
     Process.DOCTOR: EverySetting,
 }
 
@@ -98,9 +99,11 @@ def load_settings(process: Literal[Process.API], env_file: Path = ...) -> ApiSet
 @overload
 def load_settings(process: Literal[Process.WORKER], env_file: Path = ...) -> WorkerSettings: ...
 @overload
+def load_settings(process: Literal[Process.MIGRATE], env_file: Path = ...) -> MigrateSettings: ...
+@overload
 def load_settings(
-    process: Literal[Process.MIGRATE, Process.POLICY, Process.RECONCILE, Process.USAGE_REPORT], env_file: Path = ...
-) -> MigrateSettings: ...
+    process: Literal[Process.POLICY, Process.RECONCILE, Process.USAGE_REPORT], env_file: Path = ...
+) -> OperatorSettings: ...
 @overload
 def load_settings(
     process: Literal[Process.KEYS, Process.WEBHOOK_LIST, Process.CATALOG_DIFF, Process.USAGE_STATS],

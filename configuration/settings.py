@@ -140,8 +140,20 @@ class SiteSettings(Settings):
         return self.brand_website or self.public_url
 
 
-class MigrateSettings(DatabaseSettings, TemporalSettings):
-    """Settings of `tenure migrate`, `tenure policy migrate` and `tenure reconcile`."""
+class TrialSettings(Settings):
+    """The key of the marks by which earlier trials are found."""
+
+    trial_key: SecretKey = Field(
+        description="makes the marks of trials; generate one with `openssl rand -base64 48`, once: it is never changed"
+    )
+
+
+class OperatorSettings(DatabaseSettings, TemporalSettings):
+    """Settings of `tenure policy migrate`, `tenure reconcile` and `tenure usage report`."""
+
+
+class MigrateSettings(TrialSettings, DatabaseSettings, TemporalSettings):
+    """Settings of `tenure migrate`."""
 
     migration_lock_timeout: float = Field(default=5.0, gt=0, allow_inf_nan=False)
     """Seconds that a migration waits for a lock before it is retried."""
@@ -154,7 +166,7 @@ class OfferSettings(Settings):
     policy: ExistingFile = Field(description=_POLICY)
 
 
-class ImportSettings(OfferSettings, StripeSettings, DatabaseSettings, TemporalSettings):
+class ImportSettings(TrialSettings, OfferSettings, StripeSettings, DatabaseSettings, TemporalSettings):
     """Settings of `tenure import`."""
 
 
@@ -168,7 +180,9 @@ class MetricsSettings(ZoneSettings, DatabaseSettings):
     """Settings of `tenure metrics check`."""
 
 
-class ApiSettings(ZoneSettings, SiteSettings, OfferSettings, StripeSettings, DatabaseSettings, TemporalSettings):
+class ApiSettings(
+    TrialSettings, ZoneSettings, SiteSettings, OfferSettings, StripeSettings, DatabaseSettings, TemporalSettings
+):
     """Settings of `tenure api`."""
 
     stripe_webhook_secrets: WebhookSecrets = Field(
@@ -184,7 +198,7 @@ class ApiSettings(ZoneSettings, SiteSettings, OfferSettings, StripeSettings, Dat
     api_port: int = Field(default=8000, ge=1, le=65535)
 
 
-class WorkerSettings(ZoneSettings, SiteSettings, StripeSettings, DatabaseSettings, TemporalSettings):
+class WorkerSettings(TrialSettings, ZoneSettings, SiteSettings, StripeSettings, DatabaseSettings, TemporalSettings):
     """Settings of `tenure worker`."""
 
     smtp_url: SmtpUrl = Field(description="the mail server, like smtp+starttls://user:password@host:587")
@@ -201,8 +215,8 @@ class WorkerSettings(ZoneSettings, SiteSettings, StripeSettings, DatabaseSetting
         return self.support_email or shown_address(self.mail_from.rpartition("<")[2].rstrip(">"))
 
 
-class WebhookSettings(StripeSettings, DatabaseSettings, TemporalSettings):
-    """Settings of `tenure webhooks replay` and `backfill`."""
+class WebhookSettings(TrialSettings, StripeSettings, DatabaseSettings, TemporalSettings):
+    """Settings of `tenure webhooks replay` and `backfill`: a completed purchase begins a subscription."""
 
 
 class EverySetting(ApiSettings, WorkerSettings, MigrateSettings):

@@ -77,7 +77,7 @@ async def _signed_up(stack: Stack, open_wallet: OpenWallet, name: str, ends_at: 
         signing_up=subscription_id,
     )
     wallet = await open_wallet(Contact(customer, name, f"{name}@example.com", None, "UTC", "en", ""))
-    await SubscriptionRecords(stack.engine).remember_wallet(customer, wallet.customer_ref)
+    await SubscriptionRecords(stack.engine, parts.trial_key).remember_wallet(customer, wallet.customer_ref)
     selection = parts.catalog.select("starter", Interval.MONTH, 1, {})
     subscription = _on_trial(subscription_id, customer, selection, wallet, ends_at)
     life = SubscriptionInput(subscription, parts.policy, None, "crowd", name)

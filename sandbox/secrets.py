@@ -12,19 +12,22 @@ class Secrets:
     webhook_secret: str
     secret_key: str
     stripe_key: str
+    trial_key: str
 
     @classmethod
     def of(cls, folder: Path) -> "Secrets":
-        """The folder's secrets; generated if there are none yet, readable only by the owner."""
+        """The folder's secrets, readable only by the owner; those that are not there yet are generated."""
         file = folder / "secrets.json"
-        if file.exists():
-            return cls(**json.loads(file.read_text()))
-        made = cls(
-            admin_key=f"tn_test_{secrets.token_urlsafe(24)}",
-            webhook_secret=f"whsec_{secrets.token_urlsafe(24)}",
-            secret_key=secrets.token_urlsafe(48),
-            stripe_key=f"sk_test_{secrets.token_urlsafe(24)}",
-        )
-        file.touch(mode=0o600)
-        file.write_text(json.dumps(asdict(made)))
+        known = json.loads(file.read_text()) if file.exists() else {}
+        new = {
+            "admin_key": f"tn_test_{secrets.token_urlsafe(24)}",
+            "webhook_secret": f"whsec_{secrets.token_urlsafe(24)}",
+            "secret_key": secrets.token_urlsafe(48),
+            "stripe_key": f"sk_test_{secrets.token_urlsafe(24)}",
+            "trial_key": secrets.token_urlsafe(48),
+        }
+        made = cls(**new | known)
+        if asdict(made) != known:
+            file.touch(mode=0o600)
+            file.write_text(json.dumps(asdict(made)))
         return made

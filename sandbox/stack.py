@@ -43,6 +43,8 @@ from storage.catalog.catalogs import Catalogs
 from storage.db.engine import create_engine_from_url
 from storage.db.migrations import upgrade
 from storage.db.pooling import Pooling
+from storage.subscriptions.trial_key import check_trial_key, key_all_marks
+from storage.subscriptions.trials import TrialKey
 from worker import composition
 from worker.build import WorkerActivities, build_workers, workers_running
 from worker.registry import KINDS, keep_schedules
@@ -174,6 +176,8 @@ async def _lay_ground(exits: AsyncExitStack, options: Options, secrets: Secrets,
     await upgrade(postgres.url)
     engine = create_engine_from_url(postgres.url)
     exits.push_async_callback(engine.dispose)
+    await check_trial_key(engine, TrialKey(secrets.trial_key))
+    await key_all_marks(engine, TrialKey(secrets.trial_key))
     # Within one machine, to compress costs more than to send.
     client = await Client.connect(temporal.address, grpc_compression=GrpcCompression.NONE)
     return _Ground(postgres, temporal, mailbox, simulator, engine, client)
@@ -236,18 +240,20 @@ def _app_dependencies(
     policy: Policy,
     api_url: str,
 ) -> AppDependencies:
+    trial_key = TrialKey(secrets.trial_key)
     return AppDependencies(
         client=client,
         engine=engine,
         catalog=catalog,
         policy=policy,
         events=composition.event_reader([secrets.webhook_secret], secrets.stripe_key),
-        deliver=composition.webhook_delivery(client, engine, provider).deliver,
+        deliver=composition.webhook_delivery(client, engine, provider, trial_key).deliver,
         wallets=provider.wallets,
         contacts=provider.contacts,
-        purchases=composition.purchases(client, engine, provider),
+        purchases=composition.purchases(client, engine, provider, trial_key),
         public_url=api_url,
         secret_key=secrets.secret_key,
+        trial_key=trial_key,
         brand=_brand(api_url),
     )
 
@@ -272,6 +278,7 @@ def _worker_activities(
         replace(provider, metering=MeteringAhead(provider.metering, ground.simulator)),
         mailer,
         policy,
+        TrialKey(secrets.trial_key),
         # Nothing is in flight for long here.
         composition.WorkerOptions(second_look_delay=0.2),
         # A subscription that is restored has a clock of its own, like all others.

@@ -21,7 +21,7 @@ from storage.db.codec import state_from_json
 from storage.db.engine import transaction
 from storage.revenue.check import RevenueCheck
 from storage.schema.tables import customers, discrepancies, mails, subscriptions
-from storage.subscriptions.customer_changes import CustomerChanges
+from storage.subscriptions.customer_changes import problems
 
 RETENTION = timedelta(days=30)
 
@@ -111,7 +111,7 @@ class Reconciliations:
 
     async def customer_problems(self) -> Sequence[CustomerProblem]:
         """Problems with customers that need an operator."""
-        return await CustomerChanges(self._engine).problems()
+        return await problems(self._engine)
 
     async def revenue_differences(self) -> Sequence[RevenueDifference]:
         """Subscriptions whose movements do not add up to what they are worth."""

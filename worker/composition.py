@@ -55,10 +55,11 @@ from storage.purchases import PurchaseRecords
 from storage.reconciliation import Reconciliations
 from storage.revenue.roll_up import RevenueRollUpRecords
 from storage.subscriptions.customer_changes import CustomerChanges
-from storage.subscriptions.customers import Customers, Trials
+from storage.subscriptions.customers import Customers
 from storage.subscriptions.mails import MailRecords
 from storage.subscriptions.read_model import Subscriptions
 from storage.subscriptions.sign_ups import SignUps
+from storage.subscriptions.trials import TrialKey, Trials
 from storage.subscriptions.write_model import SubscriptionRecords
 from storage.usage.notices import UsageNotices
 from storage.usage.overage_reports import UsageReports
@@ -110,14 +111,14 @@ def mailer(
 # Purchases
 
 
-def purchases(client: Client, engine: AsyncEngine, provider: Provider) -> PurchaseService:
+def purchases(client: Client, engine: AsyncEngine, provider: Provider, trial_key: TrialKey) -> PurchaseService:
     """Return what opens hosted pages, and takes completed ones over."""
     subscriptions = Subscriptions(engine)
     return PurchaseService(
         provider.purchases,
         PurchaseRecords(engine),
-        SignUpService(client, SignUps(engine), Customers(engine), subscriptions, Trials(engine)),
-        SubscriptionRecords(engine),
+        SignUpService(client, SignUps(engine), Customers(engine), subscriptions, Trials(engine, trial_key)),
+        SubscriptionRecords(engine, trial_key),
         subscriptions,
         subscriptions,
         TemporalMailDispatcher(client),
@@ -128,18 +129,21 @@ def purchases(client: Client, engine: AsyncEngine, provider: Provider) -> Purcha
 # Webhooks
 
 
-def webhook_delivery(client: Client, engine: AsyncEngine, provider: Provider) -> Delivery:
+def webhook_delivery(client: Client, engine: AsyncEngine, provider: Provider, trial_key: TrialKey) -> Delivery:
     """Return the delivery of stored provider events to subscriptions."""
     late_reversals = LateReversals(
-        provider.reversals, Subscriptions(engine), SubscriptionRecords(engine), TemporalMailDispatcher(client)
+        provider.reversals,
+        Subscriptions(engine),
+        SubscriptionRecords(engine, trial_key),
+        TemporalMailDispatcher(client),
     )
-    bought = PurchaseEvents(purchases(client, engine, provider))
+    bought = PurchaseEvents(purchases(client, engine, provider, trial_key))
     return Delivery(client, Inbox(engine), RoutingIndex(engine), provider.owners, late_reversals, bought)
 
 
-def webhook_backfill(client: Client, engine: AsyncEngine, provider: Provider) -> Backfill:
+def webhook_backfill(client: Client, engine: AsyncEngine, provider: Provider, trial_key: TrialKey) -> Backfill:
     """Return the backfill of provider events that did not reach us."""
-    return Backfill(provider.history, Inbox(engine), webhook_delivery(client, engine, provider))
+    return Backfill(provider.history, Inbox(engine), webhook_delivery(client, engine, provider, trial_key))
 
 
 # The worker
@@ -163,6 +167,7 @@ def worker_activities(
     provider: Provider,
     mailer: Mailer,
     policy: Policy | None,
+    trial_key: TrialKey,
     options: WorkerOptions = WorkerOptions(),
     *,
     restart_client: Client | None = None,
@@ -175,11 +180,16 @@ def worker_activities(
         provider: the payment provider.
         mailer: sends the mails.
         policy: for lost workflows whose own policy is unknown.
+        trial_key: makes the marks of trials.
         options: how they do their work.
         restart_client: the client that restarts lost workflows, if not *client*.
 
     """
-    records, mails, changes = SubscriptionRecords(engine), TemporalMailDispatcher(client), CustomerChanges(engine)
+    records, mails, changes = (
+        SubscriptionRecords(engine, trial_key),
+        TemporalMailDispatcher(client),
+        CustomerChanges(engine, trial_key),
+    )
     customers = CustomerDispatcher(client, changes)
     return WorkerActivities(
         records=RecordActivities(records, mails),
@@ -191,11 +201,13 @@ def worker_activities(
         customers=CustomerActivities(changes, customers, provider.contacts, customers, mail_address),
         metering=MeteringActivities(UsageReports(engine), provider.metering, at_once=options.reports_at_once),
         inbox=InboxActivities(
-            Sweeps(webhook_delivery(client, engine, provider), purchases(client, engine, provider)),
-            webhook_backfill(client, engine, provider),
+            Sweeps(
+                webhook_delivery(client, engine, provider, trial_key), purchases(client, engine, provider, trial_key)
+            ),
+            webhook_backfill(client, engine, provider, trial_key),
         ),
         reconciliation=_reconciliation(
-            client, engine, provider, Restorer(restart_client or client, policy), options.second_look_delay
+            client, engine, provider, Restorer(restart_client or client, policy), records, options.second_look_delay
         ),
         mail=MailActivities(MailRecords(engine), mailer),
         roll_up=RollUpActivities(
@@ -207,13 +219,18 @@ def worker_activities(
 
 
 def _reconciliation(
-    client: Client, engine: AsyncEngine, provider: Provider, restorer: Restorer, second_look_delay: float
+    client: Client,
+    engine: AsyncEngine,
+    provider: Provider,
+    restorer: Restorer,
+    records: SubscriptionRecords,
+    second_look_delay: float,
 ) -> ReconcileActivities:
     comparison, mails = Reconciliations(engine), TemporalMailDispatcher(client)
     inspection = Inspection(
         client, provider.agreements, comparison, PurchaseRecords(engine), second_look_delay=second_look_delay
     )
-    healer = Healer(client, inspection, restorer, comparison, provider.billing, SubscriptionRecords(engine), mails)
+    healer = Healer(client, inspection, restorer, comparison, provider.billing, records, mails)
     mails_and_purchases = PurchaseInspection(
         StuckMailsInspection(client, comparison), provider.purchases, PurchaseRecords(engine), comparison
     )

@@ -32,11 +32,12 @@ from storage.subscriptions.billing_accounts import BillingAccounts
 from storage.subscriptions.billing_link_mails import BillingLinkMails
 from storage.subscriptions.customer_changes import CustomerChanges
 from storage.subscriptions.customer_list import CustomerList
-from storage.subscriptions.customers import Customers, Trials
+from storage.subscriptions.customers import Customers
 from storage.subscriptions.pay_pages import PayPages
 from storage.subscriptions.read_model import Subscriptions
 from storage.subscriptions.sign_ups import SignUps
 from storage.subscriptions.timeline import Timeline
+from storage.subscriptions.trials import TrialKey, Trials
 from storage.subscriptions.write_model import SubscriptionRecords
 from storage.usage.counting import EntitlementRules, Usage
 from storage.usage.history import UsageHistory
@@ -63,6 +64,8 @@ class AppDependencies:
     """Opens hosted pages, and takes completed ones over."""
     public_url: str
     secret_key: str
+    trial_key: TrialKey
+    """Makes the marks of trials."""
     brand: Brand
     """Whose pages these are."""
     logo: Path | None = None
@@ -122,12 +125,12 @@ class Repositories:
     def on(cls, dependencies: AppDependencies) -> Self:
         engine = dependencies.engine
         customers, contacts, subscriptions = Customers(engine), SignUps(engine), Subscriptions(engine)
-        trials = Trials(engine)
+        trials = Trials(engine, dependencies.trial_key)
         return cls(
             customers,
             contacts,
             SignUpService(dependencies.client, contacts, customers, subscriptions, trials),
-            CustomerChanges(engine),
+            CustomerChanges(engine, dependencies.trial_key),
             CustomerList(engine),
             subscriptions,
             Timeline(engine),
@@ -136,7 +139,7 @@ class Repositories:
             IdempotencyKeys(engine),
             WebhookDispatcher(dependencies.deliver),
             trials,
-            SubscriptionRecords(engine),
+            SubscriptionRecords(engine, dependencies.trial_key),
             Catalogs(engine),
             CatalogPublisher(engine, dependencies.catalog),
             Usage(engine),

@@ -265,6 +265,13 @@ trials = Table(
     _tenant(),
     Column("kind", Text, CheckConstraint("kind in ('customer', 'email', 'card')", name="kind"), nullable=False),
     Column("digest", Text, nullable=False, doc="of what the trial was begun with; nobody's name or address"),
+    Column(
+        "keyed",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        doc="made with the trial key; those of earlier releases were not, and are given it",
+    ),
     Column("subscription", Uuid, ForeignKey(subscriptions.c.id), nullable=False),
     Column("at", _MOMENT, nullable=False, doc="in the subscription's own time"),
     # One trial per mark: of two that start with the same mark at once, one is refused.
@@ -334,6 +341,13 @@ discrepancies = Table(
     # Reading a page again records the same differences, once.
     UniqueConstraint("run", "kind", "subscription", "agreement_ref", postgresql_nulls_not_distinct=True),
     Index("ix_discrepancies_found_at", "found_at"),
+)
+
+installation = Table(
+    "installation",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False, doc="of the whole installation, whatever the tenant"),
 )
 
 api_keys = Table(

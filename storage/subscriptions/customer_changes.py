@@ -23,7 +23,7 @@ from domain.subscription.lifecycle import Status
 from storage.db.engine import transaction
 from storage.schema.customer_tables import customer_changes
 from storage.schema.tables import customers, subscriptions
-from storage.subscriptions.customers import keep_mark_of_address
+from storage.subscriptions.trials import TrialKey, keep_mark_of_address
 
 MAX_METADATA_KEYS = 50
 PICK_UP_AFTER = timedelta(seconds=30)
@@ -46,8 +46,9 @@ class Changed:
 class CustomerChanges:
     """Changes customers, and implements `domain.subscription.contact_changes.ContactChanges`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, trial_key: TrialKey) -> None:
         self._engine = engine
+        self._trial_key = trial_key
 
     async def change(self, *, tenant: str, external_id: str, given: Mapping[str, Any], cause: Cause) -> Changed | None:
         """Updates the fields of `CHANGEABLE` in *given*. Returns None if there is no such customer.
@@ -65,7 +66,7 @@ class CustomerChanges:
             new = {name: given[name] for name in CHANGEABLE if name in given}
             if "metadata" in new:
                 new["metadata"] = _merged(row.metadata, new["metadata"])
-            changed = await apply(connection, row, new, cause)
+            changed = await apply(connection, self._trial_key, row, new, cause)
         return Changed(str(row.id), changed)
 
     async def unreported(self, customer: str) -> Sequence[SubscriptionNotification]:
@@ -135,7 +136,8 @@ class CustomerChanges:
             if row is None or row.is_changing or (row.email, row.name) != (was.email, was.name):
                 return
             await connection.execute(delete(customer_changes).where(_it.customer == row.id, _IS_PROVIDERS_CHANGE))
-            await apply(connection, row, {"email": found.email, "name": found.name}, cause, carries=False)
+            new = {"email": found.email, "name": found.name}
+            await apply(connection, self._trial_key, row, new, cause, carries=False)
             if trouble:
                 reported = {"told_at": func.now(), "trouble": trouble}
                 await connection.execute(_row(row, (), cause, carries=False).values(reported))
@@ -157,32 +159,10 @@ class CustomerChanges:
         async with transaction(self._engine) as connection:
             return [str(each) for each in (await connection.execute(wanted)).scalars()]
 
-    async def problems(self) -> list[CustomerProblem]:
-        """Problems that need an operator, by customer."""
-        latest = (
-            select(subscriptions.c.id)
-            .where(subscriptions.c.customer == _it.customer)
-            .order_by(subscriptions.c.status == Status.CANCELED.value, subscriptions.c.created_at.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
-        wanted = (
-            select(_it.customer, _it.tenant, _it.trouble, customers.c.customer_ref, latest.label("latest"))
-            .join(customers, customers.c.id == _it.customer)
-            .where(_it.trouble != "")
-            .order_by(_it.customer, _it.number)
-            .limit(BATCH_SIZE)
-        )
-        async with transaction(self._engine) as connection:
-            rows = (await connection.execute(wanted)).all()
-        return [
-            CustomerProblem(str(row.customer), row.tenant, str(row.latest or ""), row.customer_ref or "", row.trouble)
-            for row in rows
-        ]
-
 
 async def apply(
     connection: AsyncConnection,
+    trial_key: TrialKey,
     row: Row[Any],
     new: Mapping[str, Any],
     cause: Cause,
@@ -199,7 +179,7 @@ async def apply(
         return False
     await connection.execute(update(customers).where(customers.c.id == row.id).values(changed))
     if "email" in changed:
-        await keep_mark_of_address(connection, row.tenant, row.external_id, changed["email"])
+        await keep_mark_of_address(connection, trial_key, row.tenant, row.external_id, changed["email"])
     for_provider = carries and not PROVIDER_FIELDS.isdisjoint(changed)
     if for_provider:
         # A change that has not reached the provider is older than this one.
@@ -212,6 +192,30 @@ async def apply(
     await connection.execute(recorded.values(told_at=func.now()) if is_notified else recorded)
     await _delete_done(connection, row.id)
     return True
+
+
+async def problems(engine: AsyncEngine) -> list[CustomerProblem]:
+    """Problems that need an operator, by customer."""
+    latest = (
+        select(subscriptions.c.id)
+        .where(subscriptions.c.customer == _it.customer)
+        .order_by(subscriptions.c.status == Status.CANCELED.value, subscriptions.c.created_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    wanted = (
+        select(_it.customer, _it.tenant, _it.trouble, customers.c.customer_ref, latest.label("latest"))
+        .join(customers, customers.c.id == _it.customer)
+        .where(_it.trouble != "")
+        .order_by(_it.customer, _it.number)
+        .limit(BATCH_SIZE)
+    )
+    async with transaction(engine) as connection:
+        rows = (await connection.execute(wanted)).all()
+    return [
+        CustomerProblem(str(row.customer), row.tenant, str(row.latest or ""), row.customer_ref or "", row.trouble)
+        for row in rows
+    ]
 
 
 async def is_changing(connection: AsyncConnection, customer: UUID) -> bool:

@@ -18,6 +18,7 @@ from storage.db.engine import transaction
 from storage.schema.tables import customers, sign_up_contacts, subscriptions
 from storage.subscriptions import customer_changes
 from storage.subscriptions.customers import NEW_CUSTOMER
+from storage.subscriptions.trials import TrialKey
 
 _CONTACT_FIELDS = ("email", "name", "timezone", "locale", "metadata")
 
@@ -150,7 +151,7 @@ async def _check_turn(connection: AsyncConnection, sign_up: Row[Any]) -> None:
         raise GatewayUnavailable("another sign-up of the customer is in progress", code="sign_up_under_way")
 
 
-async def settle(connection: AsyncConnection, step: Step) -> None:
+async def settle(connection: AsyncConnection, trial_key: TrialKey, step: Step) -> None:
     """Applies the sign-up's data together with the step that decides it. Does nothing for any other step.
 
     The first step decides a trial, the first payment a paid start.
@@ -177,7 +178,7 @@ async def settle(connection: AsyncConnection, step: Step) -> None:
     known = (await connection.execute(select(customers).where(customers.c.id == sign_up.customer))).one()
     cause = step.entries[0].cause if step.entries else Cause(CauseKind.COMMAND, it.id)
     # The provider may know the customer already; the subscription starts with this data and need not be notified.
-    await customer_changes.apply(connection, known, values, cause, is_notified=True)
+    await customer_changes.apply(connection, trial_key, known, values, cause, is_notified=True)
     await connection.execute(delete(sign_up_contacts).where(is_this))
 
 

@@ -23,7 +23,8 @@ from storage.db.engine import transaction
 from storage.revenue.facts import Facts, FactsShape, facts_of, recording
 from storage.schema.tables import customers, invoices, journal, mails, reversals, subscriptions
 from storage.subscriptions import customer_changes, sign_ups
-from storage.subscriptions.customers import contact_of, keep_marks
+from storage.subscriptions.customers import contact_of
+from storage.subscriptions.trials import TrialKey, keep_marks
 from storage.usage.downgrade_fit import UsageFit
 
 _UNCHANGEABLE = frozenset({"id", "tenant", "customer", "created_at"})
@@ -43,16 +44,17 @@ _LOCKED_SUBSCRIPTION = (
 class SubscriptionRecords:
     """Implements `domain.subscription.ports.Records`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, trial_key: TrialKey) -> None:
         self._engine = engine
+        self._trial_key = trial_key
 
     async def save(self, step: Step) -> Sequence[QueuedMail]:
         try:
             async with transaction(self._engine) as connection:
-                await sign_ups.settle(connection, step)
+                await sign_ups.settle(connection, self._trial_key, step)
                 before = await _lock(connection, step.subscription)
                 if await _save_projection(connection, step, facts_of(before, step)):
-                    await keep_marks(connection, step)
+                    await keep_marks(connection, self._trial_key, step)
                     await _save_journal(connection, step)
                     await _withdraw(connection, step)
                     await _save_mails(connection, step)

@@ -29,9 +29,10 @@ from gateways.stripe.http_client import connected
 from storage.catalog.catalogs import Catalogs
 from storage.catalog.unpublished import followers
 from storage.db.health import check
+from storage.subscriptions.trial_key import check_trial_key
 from tenure.cli.catalog_warnings import follow, lack
 from tenure.cli.connections import database, temporal
-from tenure.cli.processes import mailer
+from tenure.cli.processes import mailer, trial_key_of
 from worker.registry import missing_attributes
 
 ANSWER_TIMEOUT = timedelta(seconds=15)
@@ -95,8 +96,9 @@ async def _policy(settings: EverySetting) -> str:
 async def _database(settings: EverySetting) -> str:
     async with database(settings) as engine:
         wrong = await check(engine)
-    if wrong is not None:
-        raise GatewayUnavailable(wrong)
+        if wrong is not None:
+            raise GatewayUnavailable(wrong)
+        await check_trial_key(engine, trial_key_of(settings))
     return "up to date"
 
 

@@ -21,8 +21,10 @@ from domain.imports.adoption import PriceMap
 from domain.names import DEFAULT_TENANT
 from storage.subscriptions.adoptions import Adoptions
 from storage.subscriptions.customers import Customers
+from storage.subscriptions.trial_key import check_trial_key
 from tenure.cli.connections import database, payment_provider, temporal
 from tenure.cli.pacing import Pace
+from tenure.cli.processes import trial_key_of
 from tenure.cli.progress import progress
 from tenure.cli.take_over import Offer, Result, TakeOver
 
@@ -107,6 +109,7 @@ async def _take_over(options: ImportOptions, settings: ImportSettings) -> AsyncI
     async with AsyncExitStack() as exits:
         provider = await exits.enter_async_context(payment_provider(settings))
         engine = await exits.enter_async_context(database(settings))
+        await check_trial_key(engine, trial_key_of(settings))
         # A dry run starts no workflow.
         client = None if options.dry_run else await temporal(settings)
         yield TakeOver(

@@ -11,11 +11,13 @@ from api.http.dependencies import AppDependencies
 from configuration.catalog_file import load_catalog
 from configuration.pages_file import load_presentation
 from configuration.policy_file import load_policy
-from configuration.settings import ApiSettings, WorkerSettings
+from configuration.settings import ApiSettings, TrialSettings, WorkerSettings
 from domain.brand import Brand
 from domain.errors import GatewayUnavailable
 from domain.notifications.ports import Mailer
 from storage.catalog.catalogs import Catalogs
+from storage.subscriptions.trial_key import check_trial_key
+from storage.subscriptions.trials import TrialKey
 from tenure.cli.connections import payment_provider
 from worker import composition
 from worker.build import WorkerActivities
@@ -35,12 +37,14 @@ async def api_dependencies(
 
     Raises:
         ConfigurationError: the catalog or the policy is invalid.
-        Rejected: code `catalog_differs`; the catalog was published with different content.
+        Rejected: code `catalog_differs`; the catalog was published with different content. Code `trial_key_differs`;
+            the installation has another trial key.
     """
-    catalog = load_catalog(settings.catalog)
-    # A catalog that differs from the published one is reported at once. A database that is not there yet, or not
+    catalog, trial_key = load_catalog(settings.catalog), trial_key_of(settings)
+    # What differs from the database is reported at once. A database that is not there yet, or not
     # migrated, is no error: the API publishes when it is.
     with suppress(GatewayUnavailable, DBAPIError):
+        await check_trial_key(engine, trial_key)
         await Catalogs(engine).publish(catalog)
     async with payment_provider(settings) as provider:
         yield AppDependencies(
@@ -53,12 +57,13 @@ async def api_dependencies(
                 settings.stripe_api_key.get_secret_value(),
                 settings.stripe_account or "",
             ),
-            deliver=composition.webhook_delivery(client, engine, provider).deliver,
+            deliver=composition.webhook_delivery(client, engine, provider, trial_key).deliver,
             wallets=provider.wallets,
             contacts=provider.contacts,
-            purchases=composition.purchases(client, engine, provider),
+            purchases=composition.purchases(client, engine, provider, trial_key),
             public_url=settings.public_url,
             secret_key=settings.secret_key.get_secret_value(),
+            trial_key=trial_key,
             brand=Brand(settings.brand_name, settings.website, settings.support_email or "", settings.brand_colour),
             logo=settings.brand_logo,
             presentation=load_presentation(settings.catalog),
@@ -85,8 +90,14 @@ async def worker_activities(
             provider,
             mailer(settings),
             policy,
+            trial_key_of(settings),
             WorkerOptions(_limits(settings).reports_at_once, timezone=settings.timezone),
         )
+
+
+def trial_key_of(settings: TrialSettings) -> TrialKey:
+    """The key of the marks by which earlier trials are found."""
+    return TrialKey(settings.trial_key.get_secret_value())
 
 
 def mailer(settings: WorkerSettings) -> Mailer:

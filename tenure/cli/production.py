@@ -2,26 +2,29 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from typing import Annotated, Any
 
 import structlog
 import uvicorn
 from cyclopts import Parameter
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import create_app
 from configuration.loading import Process, load_settings
-from configuration.settings import Settings
+from configuration.settings import MigrateSettings, Settings
 from domain.errors import GatewayUnavailable
 from storage.db.health import check
 from storage.db.migrations import Patience, current, head, upgrade
+from storage.subscriptions.trial_key import check_trial_key, key_all_marks
+from storage.subscriptions.trials import TrialKey
 from tenure.cli import logs
 from tenure.cli.connections import database, temporal
 from tenure.cli.doctor import examine
 from tenure.cli.doctor_stripe import examine_stripe, manual_checks
-from tenure.cli.processes import api_dependencies, payments_a_second, worker_activities
+from tenure.cli.processes import api_dependencies, payments_a_second, trial_key_of, worker_activities
 from tenure.cli.signals import for_ever, stoppable
 from worker.build import build_workers, workers_running
 from worker.registry import keep_schedules
@@ -29,6 +32,9 @@ from worker.registry import register as register_with_temporal
 
 KEEP_ALIVE = 75
 """Seconds: longer than load balancers keep idle connections, or they would send requests into closed ones."""
+
+CHECK_AGAIN_AFTER = 2.0
+"""Seconds. The database may start after the API, or not be migrated yet."""
 
 log = structlog.get_logger("tenure")
 
@@ -52,11 +58,22 @@ async def _migrate() -> None:
         after = await current(url)
     except OSError as error:
         raise GatewayUnavailable(f"the database cannot be reached: check TENURE_DATABASE_URL ({error})") from error
+    await _give_trial_key(settings)
     newer = "" if after == head() else f", which belongs to a newer release; this one has {head()}"
     print(f"database: {'at' if before == after else 'brought to'} version {after}{newer}")
     made = await register_with_temporal(await temporal(settings))
     for line in made or ["everything is registered already"]:
         print(f"temporal: {line}")
+
+
+async def _give_trial_key(settings: MigrateSettings) -> None:
+    """Record the trial key's fingerprint, and give the key to what earlier releases wrote without it."""
+    key = trial_key_of(settings)
+    async with database(settings) as engine:
+        await check_trial_key(engine, key)
+        given = await key_all_marks(engine, key)
+    if given:
+        print(f"database: gave {given} marks of earlier trials the trial key")
 
 
 def worker() -> None:
@@ -70,6 +87,9 @@ async def _work() -> None:
     client = await temporal(settings)
     async with database(settings) as engine:
         await _check_database(engine)
+        await check_trial_key(engine, trial_key_of(settings))
+        # An earlier release that ran until now has written marks without it.
+        await key_all_marks(engine, trial_key_of(settings))
         rate = payments_a_second(settings)
         async with (
             worker_activities(settings, client, engine) as activities,
@@ -114,7 +134,7 @@ async def _serve() -> None:
             timeout_keep_alive=KEEP_ALIVE,
         )
         log.info("api starting", host=settings.api_host, port=settings.api_port)
-        await _until_stopped(_Server(config))
+        await _until_stopped(_Server(config), _holding_to_trial_key(engine, trial_key_of(settings)))
 
 
 class _Server(uvicorn.Server):
@@ -125,13 +145,30 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _until_stopped(server: _Server) -> None:
-    serving = asyncio.create_task(server.serve())
+async def _until_stopped(server: _Server, checking: Coroutine[Any, Any, None]) -> None:
+    """Serve until the process is asked to stop, or *checking* raises."""
+    serving, check = asyncio.create_task(server.serve()), asyncio.create_task(checking)
     try:
-        await asyncio.shield(serving)
+        await asyncio.wait({serving, check}, return_when=asyncio.FIRST_EXCEPTION)
+        if check.done():
+            check.result()
     finally:
         server.should_exit = True
+        check.cancel()
         await serving
+
+
+async def _holding_to_trial_key(engine: AsyncEngine, key: TrialKey) -> None:
+    """Check the key as soon as the database is there.
+
+    Raises:
+        Rejected: code `trial_key_differs`.
+    """
+    while True:
+        with suppress(GatewayUnavailable, DBAPIError):
+            await check_trial_key(engine, key)
+            return
+        await asyncio.sleep(CHECK_AGAIN_AFTER)
 
 
 def doctor(*, stripe: Annotated[bool, Parameter(help="check the Stripe account instead", negative="")] = False) -> None:

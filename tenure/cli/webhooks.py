@@ -15,9 +15,12 @@ from configuration.loading import Process, load_settings
 from domain.errors import Malformed
 from domain.provider.ports import Provider
 from services.webhooks.backfill import Backfilled
+from storage.subscriptions.trial_key import check_trial_key
+from storage.subscriptions.trials import TrialKey
 from storage.webhooks.inbox import Chosen, Inbox, InboxRow
 from tenure.cli.connections import database, payment_provider, temporal
 from tenure.cli.dates import moment
+from tenure.cli.processes import trial_key_of
 from worker.composition import webhook_backfill, webhook_delivery
 
 SHOWN = 100
@@ -116,8 +119,9 @@ def _moment(text: str | None, field: str) -> datetime | None:
 async def _replay(chosen: Chosen, *, dry_run: bool) -> int:
     """Return how many could not be delivered."""
     found = dealt_with = 0
-    async with _connected() as (provider, client, engine):
-        inbox, delivery, last = Inbox(engine), webhook_delivery(client, engine, provider), None
+    async with _connected() as (provider, client, engine, trial_key):
+        inbox, last = Inbox(engine), None
+        delivery = webhook_delivery(client, engine, provider, trial_key)
         while messages := await inbox.kept(chosen, limit=BATCH_SIZE, after=last):
             found, last = found + len(messages), messages[-1]
             if not dry_run:
@@ -134,13 +138,15 @@ async def _replay(chosen: Chosen, *, dry_run: bool) -> int:
 
 async def _backfill(since: str, *, every: bool, dry_run: bool) -> Backfilled:
     begin = moment(since, field="since")
-    async with _connected() as (provider, client, engine):
-        return await webhook_backfill(client, engine, provider).since(begin, every=every, dry_run=dry_run)
+    async with _connected() as (provider, client, engine, trial_key):
+        return await webhook_backfill(client, engine, provider, trial_key).since(begin, every=every, dry_run=dry_run)
 
 
 @asynccontextmanager
-async def _connected() -> AsyncIterator[tuple[Provider, Client, AsyncEngine]]:
+async def _connected() -> AsyncIterator[tuple[Provider, Client, AsyncEngine, TrialKey]]:
     settings = load_settings(Process.WEBHOOKS)
     client = await temporal(settings)
     async with database(settings) as engine, payment_provider(settings) as provider:
-        yield provider, client, engine
+        trial_key = trial_key_of(settings)
+        await check_trial_key(engine, trial_key)
+        yield provider, client, engine, trial_key

@@ -22,6 +22,7 @@ from sandbox.serving import serve
 from sandbox.stack import Stack
 from tests.harness.catalogs import shipped_catalog, shipped_policy
 from tests.harness.patience import PATIENT
+from tests.harness.trial_key import TRIAL_KEY
 from worker.composition import purchases, webhook_delivery
 
 PATH = "/webhooks/stripe"
@@ -63,12 +64,13 @@ async def an_api(stack: Stack, looked_up: Provider, client: Client) -> AsyncIter
         catalog=shipped_catalog(),
         policy=shipped_policy(),
         events=StripeEvents(["whsec_old", "whsec_new"]),
-        deliver=webhook_delivery(client, stack.engine, looked_up).deliver,
+        deliver=webhook_delivery(client, stack.engine, looked_up, TRIAL_KEY).deliver,
         wallets=looked_up.wallets,
         contacts=looked_up.contacts,
-        purchases=purchases(client, stack.engine, looked_up),
+        purchases=purchases(client, stack.engine, looked_up, TRIAL_KEY),
         public_url="http://127.0.0.1",
         secret_key="s" * 32,
+        trial_key=TRIAL_KEY,
         brand=Brand("Northwind", "http://127.0.0.1"),
     )
     async with (

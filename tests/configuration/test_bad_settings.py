@@ -56,6 +56,14 @@ WEAK: dict[str, tuple[dict[str, str], str]] = {
         {"TENURE_SECRET_KEY": "changeme-changeme-changeme-changeme"},
         "TENURE_SECRET_KEY is still a placeholder: generate one with `openssl rand -base64 48`",
     ),
+    "a short trial key": (
+        {"TENURE_TRIAL_KEY": "q3xUu1kV8mB0sLr7ZtYw2NfKe5cHj9P"},
+        "TENURE_TRIAL_KEY has 31 characters, but needs 32: generate one with `openssl rand -base64 48`",
+    ),
+    "a placeholder for a trial key": (
+        {"TENURE_TRIAL_KEY": "changeme-changeme-changeme-changeme"},
+        "TENURE_TRIAL_KEY is still a placeholder: generate one with `openssl rand -base64 48`",
+    ),
     "a secret key of one letter": (
         {"TENURE_SECRET_KEY": "x" * 64},
         "TENURE_SECRET_KEY is easy to guess: generate one with `openssl rand -base64 48`",

@@ -34,7 +34,8 @@ LEFT_AT_DEFAULTS = {
 }
 """Settings whose defaults fit the servers of the compose file and the port that it publishes."""
 FILLED_IN = {"POSTGRES_PASSWORD": "k7Qx2mVb", "TEMPORAL_POSTGRES_PASSWORD": "Zr4tWn8s"} | {
-    name: GOOD[name] for name in ("TENURE_SECRET_KEY", "TENURE_STRIPE_API_KEY", "TENURE_STRIPE_WEBHOOK_SECRETS")
+    name: GOOD[name]
+    for name in ("TENURE_SECRET_KEY", "TENURE_TRIAL_KEY", "TENURE_STRIPE_API_KEY", "TENURE_STRIPE_WEBHOOK_SECRETS")
 }
 _TAKEN = re.compile(r"(?<!\$)\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")
 

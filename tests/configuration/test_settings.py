@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("bare_environment")
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 NEEDS: dict[Process, set[str]] = {
-    Process.MIGRATE: {"TENURE_DATABASE_URL", "TENURE_TEMPORAL_ADDRESS"},
+    Process.MIGRATE: {"TENURE_DATABASE_URL", "TENURE_TEMPORAL_ADDRESS", "TENURE_TRIAL_KEY"},
     Process.API: set(GOOD) - {"TENURE_SMTP_URL", "TENURE_MAIL_FROM"},
     Process.WORKER: set(GOOD) - {"TENURE_STRIPE_WEBHOOK_SECRETS", "TENURE_CATALOG", "TENURE_POLICY"},
     Process.KEYS: {"TENURE_DATABASE_URL"},
@@ -26,11 +26,17 @@ NEEDS: dict[Process, set[str]] = {
     Process.IMPORT: {
         "TENURE_DATABASE_URL",
         "TENURE_TEMPORAL_ADDRESS",
+        "TENURE_TRIAL_KEY",
         "TENURE_STRIPE_API_KEY",
         "TENURE_CATALOG",
         "TENURE_POLICY",
     },
-    Process.WEBHOOKS: {"TENURE_DATABASE_URL", "TENURE_TEMPORAL_ADDRESS", "TENURE_STRIPE_API_KEY"},
+    Process.WEBHOOKS: {
+        "TENURE_DATABASE_URL",
+        "TENURE_TEMPORAL_ADDRESS",
+        "TENURE_TRIAL_KEY",
+        "TENURE_STRIPE_API_KEY",
+    },
     Process.WEBHOOK_LIST: {"TENURE_DATABASE_URL"},
     Process.RECONCILE: {"TENURE_DATABASE_URL", "TENURE_TEMPORAL_ADDRESS"},
     Process.USAGE_ROLLUP: {"TENURE_TEMPORAL_ADDRESS"},
@@ -81,7 +87,7 @@ def test_settings_are_parsed_to_their_types() -> None:
 @pytest.mark.usefixtures("environment")
 def test_no_secret_shows_when_settings_are_printed() -> None:
     printed = f"{load_settings(Process.DOCTOR, NO_FILE)!r}"
-    secrets = ("hunter2", GOOD["TENURE_SECRET_KEY"], GOOD["TENURE_STRIPE_API_KEY"], "whsec_")
+    secrets = ("hunter2", GOOD["TENURE_SECRET_KEY"], GOOD["TENURE_TRIAL_KEY"], GOOD["TENURE_STRIPE_API_KEY"], "whsec_")
     assert [secret for secret in secrets if secret in printed] == []
 
 
@@ -137,7 +143,7 @@ def test_the_example_explains_every_setting_and_no_other() -> None:
 def test_the_example_lacks_nothing_but_the_secrets_and_the_mail_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(EXAMPLE.parent)
     missing = {problem.split()[0] for problem in refused(Process.DOCTOR, EXAMPLE).problems}
-    secrets = {"TENURE_SECRET_KEY", "TENURE_STRIPE_API_KEY", "TENURE_STRIPE_WEBHOOK_SECRETS"}
+    secrets = {"TENURE_SECRET_KEY", "TENURE_TRIAL_KEY", "TENURE_STRIPE_API_KEY", "TENURE_STRIPE_WEBHOOK_SECRETS"}
     assert missing == secrets | {"TENURE_SMTP_URL"}
 
 

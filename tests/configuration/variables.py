@@ -12,6 +12,7 @@ GOOD = {
     "TENURE_TEMPORAL_ADDRESS": "temporal.internal:7233",
     "TENURE_PUBLIC_URL": "https://billing.acme.com/",
     "TENURE_SECRET_KEY": "q3xUu1kV8mB0sLr7ZtYw2NfKe5cHj9PaDgQi6oXv",
+    "TENURE_TRIAL_KEY": "mN4vRt8yWq2zXc6bLk9jHg3fDs7aPo5iUeT1rYw0",
     "TENURE_STRIPE_API_KEY": "sk_test_51HxT0pAbCdEfGhIjKlMn",
     "TENURE_STRIPE_WEBHOOK_SECRETS": "whsec_aaaabbbbccccddddeeee, whsec_ffffgggghhhhiiiijjjj",
     "TENURE_SMTP_URL": "smtp+starttls://acme:hunter2@mail.internal:587",

@@ -31,6 +31,7 @@ from tenure.cli.take_over import Offer, TakeOver, Verdict, subscription_id_of
 from tests.harness.catalogs import shipped_catalog, shipped_policy
 from tests.harness.lives import Life
 from tests.harness.patience import PATIENT
+from tests.harness.trial_key import TRIAL_KEY
 from workflows.subscription.messages import SubscriptionInput as TakenOver
 
 _WAITING = text("select count(*) from webhook_inbox where customer_ref = :customer and handled_at is null")
@@ -153,7 +154,7 @@ class Elsewhere:
         """The trial is written down as taken over, and that is the last that its workflow did."""
         cause = Cause(CauseKind.COMMAND, f"import/{trial.agreement_ref}")
         step = adopted(trial, trial.agreement_ref, datetime.now(UTC), cause)
-        await SubscriptionRecords(self._engine).save(step)
+        await SubscriptionRecords(self._engine, TRIAL_KEY).save(step)
 
     async def _sweep(self, agreement: str) -> None:
         """Have what Stripe told of the customer before be dealt with."""

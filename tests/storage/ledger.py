@@ -18,6 +18,7 @@ from domain.subscription.state import Subscription
 from storage.subscriptions.customers import Customers
 from storage.subscriptions.write_model import SubscriptionRecords
 from tests.builders import CAUSE, NOW, TRIAL_END, a_trial
+from tests.harness.trial_key import TRIAL_KEY
 
 TABLES = (
     "customers",
@@ -50,6 +51,7 @@ TABLES = (
     "mrr_movers",
     "mrr_roll_up",
     "purchases",
+    "installation",
 )
 
 
@@ -83,7 +85,7 @@ class Ledger:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self.customers = Customers(engine)
-        self.records = SubscriptionRecords(engine)
+        self.records = SubscriptionRecords(engine, TRIAL_KEY)
 
     async def customer(self, external_id: str = "ada", tenant: str = DEFAULT_TENANT, name: str | None = None) -> str:
         return await self.customers.upsert(

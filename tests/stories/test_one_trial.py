@@ -1,10 +1,13 @@
 """One trial per card, told end to end; by other marks it is told in tests/api."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
-from sandbox.product import RefusedError
+from api.app import create_app
+from sandbox.product import Product, RefusedError
+from sandbox.serving import serve
 from sandbox.stack import Stack
 from tests.harness.callers import workflows_of, written
 from tests.harness.lives import Life
@@ -34,3 +37,18 @@ async def test_a_card_that_had_a_trial_gets_no_other_whoever_gives_it(begin: Beg
     assert made["status"] == "trialing"
     assert await workflows_of(stack, made["id"]) == ["RUNNING"]
     assert await first.status() == ("trialing", "full")
+
+
+async def test_a_trial_is_remembered_when_the_secret_of_links_is_changed_twice(begin: Begin, stack: Stack) -> None:
+    first = await begin()
+    await first.command("cancel", at="now")
+
+    for secret in ("the second secret of the stack, long enough", "the third secret of the stack, long enough"):
+        parts = replace(stack.api_parts, secret_key=secret)
+        async with (
+            serve(create_app(parts)) as api_url,
+            Product(replace(stack.addresses, api_url=api_url)) as product,
+        ):
+            with pytest.raises(RefusedError) as refusal:
+                await product.sign_up(first.external_id)
+        assert (refusal.value.status, refusal.value.problem["code"]) == (409, "trial_used")

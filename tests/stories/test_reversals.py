@@ -17,6 +17,7 @@ from storage.subscriptions.read_model import Subscriptions
 from storage.subscriptions.write_model import SubscriptionRecords
 from tests.harness.lives import Life
 from tests.harness.patience import until
+from tests.harness.trial_key import TRIAL_KEY
 
 Begin = Callable[..., Awaitable[Life]]
 
@@ -110,7 +111,7 @@ async def test_what_is_told_of_again_after_the_end_is_written_down_once(payer: L
     await payer.product.refund(payer.external_id, 1000)
     before = await payer.mails(), await payer.past()
     charge = before[1][-1]["details"]["reversal"]
-    past, records = Subscriptions(stack.engine), SubscriptionRecords(stack.engine)
+    past, records = Subscriptions(stack.engine), SubscriptionRecords(stack.engine, TRIAL_KEY)
     afterwards = LateReversals(stack.provider.reversals, past, records, TemporalMailDispatcher(stack.client))
 
     hints = [EventHint(f"evt_again_{number}", EventKind.REFUNDED, charge) for number in range(3)]

@@ -8,6 +8,7 @@ import pytest
 
 from domain.errors import Malformed, Rejected
 from sandbox.product import Product
+from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from tenure.cli.importing import import_
 from tenure.cli.take_over import Result, subscription_id_of
@@ -29,6 +30,7 @@ async def elsewhere(terminal: Terminal, stack: Stack, stack_folder: Path) -> Asy
         terminal.settings = {
             "TENURE_DATABASE_URL": stack.addresses.database_url,
             "TENURE_TEMPORAL_ADDRESS": stack.addresses.temporal_address,
+            "TENURE_TRIAL_KEY": Secrets.of(stack_folder).trial_key,
             "TENURE_STRIPE_API_KEY": elsewhere.key,
             "TENURE_STRIPE_API_BASE": stack.addresses.stripe_url,
             "TENURE_CATALOG": str(CATALOG),

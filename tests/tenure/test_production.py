@@ -57,6 +57,7 @@ def _settings(database: str, temporal: str, stripe: str, smtp: str, public_url: 
         "TENURE_API_HOST": "127.0.0.1",
         "TENURE_API_PORT": public_url.rpartition(":")[2],
         "TENURE_SECRET_KEY": "Kq3vX9pLw2sT7yBd5nHf8mRj4cGz6aEu",
+        "TENURE_TRIAL_KEY": "Wd8rNz4bYk6tQm2xVf9gLp3sJc7hTa5e",
     }
 
 
@@ -128,6 +129,20 @@ async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compos
     for said, what in zip(not_done, ("the reconciliation", "the roll-up", "the report"), strict=True):
         assert f"tenure: no worker answers: start `tenure worker`; {what} starts as soon as" in said.err
     assert "Your Tenure receipt" in " ".join(mail["subject"] for mail in mailbox.messages("ada@example.com"))
+
+
+async def test_a_process_with_another_trial_key_stops_at_once(terminal: Terminal, mailbox: Mailbox) -> None:
+    assert (await terminal.run("migrate")).status == 0
+    terminal.settings["TENURE_SECRET_KEY"] = "another secret key: Tz4wQ8mKx1vR6nBs"
+    assert (await terminal.run("migrate")).status == 0
+    terminal.settings["TENURE_TRIAL_KEY"] = "another trial key: Pv7kHd2sYq9wLc5t"
+
+    stopped = [await terminal.run(process) for process in ("migrate", "api", "worker")]
+    ill = await terminal.run("doctor")
+
+    assert [said.status for said in stopped] == [1, 1, 1]
+    assert all("TENURE_TRIAL_KEY is not the key that this installation began with" in said.err for said in stopped)
+    assert "FIX   database     TENURE_TRIAL_KEY is not the key" in ill.out
 
 
 async def _sign_up(url: str, key: str) -> httpx.Response:

@@ -15,10 +15,12 @@ from tests.tenure.conftest import Terminal
 @pytest.fixture
 async def hand(terminal: Terminal, stack: Stack, stack_folder: Path, product: Product) -> AsyncIterator[Terminal]:
     """A terminal whose settings lead to the stack that runs."""
+    secrets = json.loads((stack_folder / "secrets.json").read_text())
     terminal.settings = {
         "TENURE_DATABASE_URL": stack.addresses.database_url,
         "TENURE_TEMPORAL_ADDRESS": stack.addresses.temporal_address,
-        "TENURE_STRIPE_API_KEY": json.loads((stack_folder / "secrets.json").read_text())["stripe_key"],
+        "TENURE_TRIAL_KEY": secrets["trial_key"],
+        "TENURE_STRIPE_API_KEY": secrets["stripe_key"],
         "TENURE_STRIPE_API_BASE": stack.addresses.stripe_url,
     }
     yield terminal

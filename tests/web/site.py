@@ -13,6 +13,7 @@ from domain.brand import Brand
 from domain.subscription.policy import DEFAULT_POLICY
 from storage.db.engine import create_engine_from_url
 from tests.harness.shop import CATALOG
+from tests.harness.trial_key import TRIAL_KEY
 
 ADDRESS = "https://billing.northwind.example"
 BRAND = Brand("Northwind & Co", "https://northwind.example", "help@northwind.example", "#0f766e")
@@ -34,6 +35,7 @@ def an_app(**parts: Any) -> FastAPI:
                 "purchases": cast("Any", None),
                 "public_url": ADDRESS,
                 "secret_key": "s" * 32,
+                "trial_key": TRIAL_KEY,
                 "brand": BRAND,
             }
             | parts

@@ -24,6 +24,7 @@ from domain.subscription.policy import DEFAULT_POLICY
 from storage.access.api_keys import ApiKey, Role
 from storage.db.engine import create_engine_from_url
 from tests.harness.shop import CATALOG
+from tests.harness.trial_key import TRIAL_KEY
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 MONTH = (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
@@ -142,6 +143,7 @@ def plain_and_described(monkeypatch: pytest.MonkeyPatch) -> tuple[Way, Way]:
         purchases=cast("Any", None),
         public_url="http://api.example",
         secret_key="s" * 32,
+        trial_key=TRIAL_KEY,
         brand=Brand("Northwind", "http://api.example"),
     )
     plain = Way(api.app.create_app(parts))

@@ -22,6 +22,7 @@ from tests.harness.callers import Caller, a_sign_up, problem_of
 from tests.harness.catalogs import shipped_catalog, shipped_policy
 from tests.harness.names import a_name
 from tests.harness.patience import PATIENT
+from tests.harness.trial_key import TRIAL_KEY
 from worker.composition import purchases, webhook_delivery
 
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -130,12 +131,13 @@ async def cut_off(stack: Stack, looked_up: Provider) -> AsyncIterator[httpx.Asyn
         catalog=shipped_catalog(),
         policy=shipped_policy(),
         events=StripeEvents(["whsec_known"]),
-        deliver=webhook_delivery(stack.client, engine, looked_up).deliver,
+        deliver=webhook_delivery(stack.client, engine, looked_up, TRIAL_KEY).deliver,
         wallets=looked_up.wallets,
         contacts=looked_up.contacts,
-        purchases=purchases(stack.client, engine, looked_up),
+        purchases=purchases(stack.client, engine, looked_up, TRIAL_KEY),
         public_url="http://127.0.0.1",
         secret_key="s" * 32,
+        trial_key=TRIAL_KEY,
         brand=Brand("Northwind", "http://127.0.0.1"),
     )
     async with (

@@ -15,7 +15,7 @@ from domain.subscription.policy import TrialMark
 from domain.subscription.state import Subscription
 from domain.subscription.trial import used
 from storage.db.codec import mail_id
-from storage.subscriptions.customers import digest, marks_of_customer
+from storage.subscriptions.trials import values_of_customer
 from tests.contracts.in_memory.sign_ups import InMemorySignUps
 from tests.contracts.in_memory.tables import Customer, StoredMail
 
@@ -97,10 +97,10 @@ class InMemoryRecords(InMemorySignUps):
         marks: dict[TrialMark, str] = {}
         is_on_trial = it.status is Status.TRIALING and it.trial_ends_at is not None
         if it.card is not None and it.card.fingerprint and is_on_trial:
-            marks[TrialMark.CARD] = digest(it.tenant, TrialMark.CARD, it.card.fingerprint)
+            marks[TrialMark.CARD] = it.card.fingerprint
         if step.trial is not None:
             contact = self.known(it.customer).contact
-            marks |= marks_of_customer(it.tenant, contact.external_id, contact.email)
+            marks |= values_of_customer(contact.external_id, contact.email)
         taken = {mark for mark, value in marks.items() if (it.tenant, mark.value, value) in self.trials}
         refused = next((mark for mark in step.trial.one_per if mark in taken), None) if step.trial else None
         if refused is not None:

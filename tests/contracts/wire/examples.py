@@ -32,7 +32,7 @@ from domain.subscription.ports import Records
 from gateways.stripe.catalog_prices import offers
 from storage.access import api_keys
 from storage.db.codec import mail_id
-from storage.subscriptions.customers import digest
+from storage.subscriptions.trials import TrialKey
 from tenure.cli.take_over import subscription_id_of
 from tests.builders import a_trial
 from tests.contracts.provider import CATALOG, contact
@@ -57,7 +57,7 @@ def found() -> dict[str, Any]:
         "command": hashed("my key"),
         "request": fingerprint("POST", "/v1/subscriptions", b'{"plan": "pro", "a": 1}'),
         "API key": api_keys._hash("tenure_x"),
-        "trial": {mark.value: digest("default", mark, "ada@example.com") for mark in TrialMark},
+        "trial": {mark.value: TrialKey(SECRET).digest("default", mark, "ada@example.com") for mark in TrialMark},
         "report of use": report_key("default", "upload-1"),
         "wallet": asyncio.run(_wallet_key()),
         "try after two refusals": key_after_refusals("s/charge/1", 2),

@@ -20,8 +20,9 @@ from sandbox.processes import free_port
 from storage.db.engine import create_engine_from_url
 from storage.db.migrations import Patience, current, downgrade, head, upgrade
 from storage.schema.metadata import METADATA
-from storage.subscriptions.customers import Trials
+from storage.subscriptions.trials import Trials
 from tests.harness.postgres import until_one_waits, waiting
+from tests.harness.trial_key import TRIAL_KEY
 
 ROOT = Path(__file__).parents[3]
 NOBODYS = "20000000-0000-4000-8000-000000000000"
@@ -330,7 +331,7 @@ async def test_who_had_a_trial_before_trials_were_counted_is_known_by_the_first(
         )
         rows = [tuple(row) for row in found]
     assert rows == [("customer", "1", "01-01"), ("customer", "4", "02-01"), ("email", "1", "01-01")]
-    trials = Trials(engine)
+    trials = Trials(engine, TRIAL_KEY)
     marks = {
         (external_id, email): await trials.used(
             tenant="default", external_id=external_id, email=email, one_per=tuple(TrialMark), besides=NOBODYS
@@ -380,7 +381,7 @@ async def test_addresses_get_the_domain_that_mail_servers_know_and_trials_a_mark
         "jürgen@example.com",
     ]
     assert rows == [("1", 2, 1), ("3", 1, 1), ("4", 1, 1), ("5", 1, 1)], "old marks stay, one is new"
-    trials, one_per = Trials(engine), (TrialMark.EMAIL,)
+    trials, one_per = Trials(engine, TRIAL_KEY), (TrialMark.EMAIL,)
     for email, mark in {
         "ada@xn--strae-oqa.example": TrialMark.EMAIL,
         "ada@strasse.example": None,

@@ -12,10 +12,11 @@ from domain.subscription.journal import Cause, CauseKind, TrialClaim
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import TrialMark
 from domain.subscription.sign_up import SignUpContact
-from storage.subscriptions.customer_changes import CustomerChanges
-from storage.subscriptions.customers import Trials
+from storage.subscriptions.customer_changes import CustomerChanges, problems
 from storage.subscriptions.sign_ups import SignUps
+from storage.subscriptions.trials import Trials
 from tests.builders import CAUSE, a_trial
+from tests.harness.trial_key import TRIAL_KEY
 from tests.storage.ledger import Ledger, a_step, later
 
 HEARD = Cause(CauseKind.WEBHOOK, "evt_1")
@@ -23,7 +24,7 @@ HEARD = Cause(CauseKind.WEBHOOK, "evt_1")
 
 @pytest.fixture
 def changes(engine: AsyncEngine) -> CustomerChanges:
-    return CustomerChanges(engine)
+    return CustomerChanges(engine, TRIAL_KEY)
 
 
 async def change(changes: CustomerChanges, external_id: str = "ada", **given: Any) -> bool:
@@ -195,11 +196,13 @@ async def test_a_refusal_by_the_provider_is_listed_and_retried_in_an_hour(
     await changes.mark_refused(notification.id, "email_invalid")
 
     assert await changes.pending() == []
-    assert await changes.problems() == [CustomerProblem(live.customer, "default", live.id, "cus_1", "email_invalid")]
+    assert await problems(ledger.engine) == [
+        CustomerProblem(live.customer, "default", live.id, "cus_1", "email_invalid")
+    ]
     await ledger.run("update customer_changes set tried_at = now() - interval '61 minutes'")
     assert await changes.pending() == [live.customer]
     await changes.mark_synced(live.customer, notification.id)
-    assert await changes.problems() == []
+    assert await problems(ledger.engine) == []
 
 
 async def test_an_unusable_address_from_the_provider_is_listed_until_it_changes(
@@ -210,14 +213,14 @@ async def test_an_unusable_address_from_the_provider_is_listed_until_it_changes(
     assert was is not None
     for _ in range(2):
         await changes.adopt(ada, was, was, HEARD, UNUSABLE_ADDRESS)
-    assert [one.code for one in await changes.problems()] == [UNUSABLE_ADDRESS]
+    assert [one.code for one in await problems(ledger.engine)] == [UNUSABLE_ADDRESS]
     assert not was.is_changing
 
     await change(changes, timezone="Asia/Tokyo")
-    assert len(await changes.problems()) == 1
+    assert len(await problems(ledger.engine)) == 1
     await change(changes, email="ada@new.example")
 
-    assert await changes.problems() == []
+    assert await problems(ledger.engine) == []
 
 
 async def test_another_address_does_not_buy_another_trial(
@@ -229,7 +232,7 @@ async def test_another_address_does_not_buy_another_trial(
 
     await change(changes, email="ada@new.example")
 
-    used = Trials(engine).used
+    used = Trials(engine, TRIAL_KEY).used
     for email in ("ada@example.com", "Ada+2@new.example"):
         mark = await used(tenant="default", external_id="another", email=email, one_per=(TrialMark.EMAIL,))
         assert mark is TrialMark.EMAIL

@@ -12,8 +12,9 @@ from domain.subscription.journal import Step, TrialClaim
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import TrialMark
 from domain.subscription.state import Subscription
-from storage.subscriptions.customers import Trials
+from storage.subscriptions.trials import Trials
 from tests.builders import NOW, VISA, a_trial
+from tests.harness.trial_key import TRIAL_KEY
 from tests.storage.ledger import Ledger, a_mail, a_step, later
 
 ALL = tuple(TrialMark)
@@ -189,7 +190,7 @@ async def test_nothing_that_is_kept_of_a_trial_names_anybody(ledger: Ledger) -> 
 
 async def test_a_preview_finds_a_trial_of_another_subscription_only(ledger: Ledger) -> None:
     first = await begun(ledger, "ada", created_at=NOW + timedelta(hours=1))
-    trials = Trials(ledger.engine)
+    trials = Trials(ledger.engine, TRIAL_KEY)
 
     async def used(external_id: str, email: str, one_per: tuple[TrialMark, ...] = ALL, **more: str) -> TrialMark | None:
         asked = {"tenant": "default", "besides": str(uuid4())} | more
