@@ -95,4 +95,5 @@ async def _next(connection: AsyncConnection, last: UUID | None) -> Sequence[Row[
     wanted: Select[Any] = select(*columns).where(~trials.c.keyed).order_by(trials.c.subscription).limit(BATCH_SIZE)
     # A subscription's marks may be spread over two batches; those of the first are keyed by then.
     wanted = wanted if last is None else wanted.where(trials.c.subscription >= last)
-    return (await connection.execute(wanted)).all()
+    rows: Sequence[Row[Any]] = (await connection.execute(wanted)).all()
+    return rows
