@@ -82,7 +82,7 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with (
             repositories.webhook_dispatcher.running(),
-            repositories.catalog_publisher.running(),
+            repositories.offer_publisher.running(),
             repositories.usage_notice_dispatcher.running(),
         ):
             yield

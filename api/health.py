@@ -59,7 +59,7 @@ async def readiness(dependencies: WithDependencies, repositories: WithRepositori
     checks = {
         "database": database,
         "temporal": temporal,
-        "catalog": repositories.catalog_publisher.reason_unpublished or "ok",
+        "catalog": repositories.offer_publisher.reason_unpublished or "ok",
     }
     missing = {name for name, found in checks.items() if found != "ok"}
     status = "ready" if not missing else "degraded" if missing == {"temporal"} else "not ready"

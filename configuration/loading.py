@@ -51,6 +51,7 @@ class Process(StrEnum):
     KEYS = "tenure keys"
     CATALOG = "tenure catalog push"
     CATALOG_DIFF = "tenure catalog diff"
+    POLICY_PUSH = "tenure policy push"
     POLICY = "tenure policy migrate"
     RECONCILE = "tenure reconcile"
     USAGE_ROLLUP = "tenure usage rollup"
@@ -70,6 +71,7 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.KEYS: DatabaseSettings,
     Process.CATALOG: PushSettings,
     Process.CATALOG_DIFF: DatabaseSettings,
+    Process.POLICY_PUSH: DatabaseSettings,
     Process.POLICY: OperatorSettings,
     Process.RECONCILE: OperatorSettings,
     Process.USAGE_ROLLUP: TemporalSettings,

@@ -40,6 +40,9 @@ from sandbox.temporal import TemporalDevServer
 from sandbox.travel import Traveller, Watch, nobody_watches
 from storage.access.api_keys import ApiKeys, Role
 from storage.catalog.catalogs import Catalogs
+from storage.catalog.current import put_in_force
+from storage.catalog.offer import Offer
+from storage.catalog.policies import Policies
 from storage.db.engine import create_engine_from_url
 from storage.db.migrations import upgrade
 from storage.db.pooling import Pooling
@@ -109,6 +112,7 @@ class Stack:
         if catalog is not None:
             parts = replace(parts, catalog=catalog, presentation=None)
         await Catalogs(self.engine).publish(parts.catalog, in_place=True)
+        parts = replace(parts, publish_offer=Offer(self.engine, parts.catalog).publish)
         async with serve(create_app(parts)) as api_url:
             yield replace(self.addresses, api_url=api_url)
 
@@ -193,7 +197,10 @@ async def _build_on(
     stripe = await exits.enter_async_context(connected(secrets.stripe_key, ground.simulator.base_url))
     others = tuple(sorted(await Catalogs(ground.engine).products() - {catalog.product}))
     await push(stripe, catalog)
+    # The files are changed as one tries things out, and what is sold here now is in force.
     await Catalogs(ground.engine).publish(catalog, in_place=True)
+    await Policies(ground.engine).publish(policy, in_place=True)
+    await put_in_force(ground.engine, catalog.name, again=True)
     await open_portal(stripe)
     await register_endpoint(stripe, f"{api_url}{WEBHOOKS}")
     # Stopped in reverse order: first the API, then the workers, then the Stripe simulator.
@@ -246,6 +253,7 @@ def _app_dependencies(
         engine=engine,
         catalog=catalog,
         policy=policy,
+        publish_offer=Offer(engine, catalog, policy).publish,
         events=composition.event_reader([secrets.webhook_secret], secrets.stripe_key),
         deliver=composition.webhook_delivery(client, engine, provider, trial_key).deliver,
         wallets=provider.wallets,
@@ -280,7 +288,7 @@ def _worker_activities(
         policy,
         TrialKey(secrets.trial_key),
         # Nothing is in flight for long here.
-        composition.WorkerOptions(second_look_delay=0.2),
+        composition.WorkerOptions(second_look_delay=0.2, left_to_dispatcher=timedelta()),
         # A subscription that is restored has a clock of its own, like all others.
         restart_client=restart_client,
     )

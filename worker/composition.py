@@ -6,6 +6,7 @@ No other module chooses a gateway. Callers read the settings and pass them as ar
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -129,8 +130,15 @@ def purchases(client: Client, engine: AsyncEngine, provider: Provider, trial_key
 # Webhooks
 
 
-def webhook_delivery(client: Client, engine: AsyncEngine, provider: Provider, trial_key: TrialKey) -> Delivery:
-    """Return the delivery of stored provider events to subscriptions."""
+LEFT_TO_DISPATCHER = timedelta(seconds=30)
+"""An event that arrived within this time may still be with the API process that stored it, which delivers it at once
+and tries again for some seconds. A sweep that took it too would have its subscription ask the provider twice."""
+
+
+def webhook_delivery(
+    client: Client, engine: AsyncEngine, provider: Provider, trial_key: TrialKey, *, waits: timedelta = timedelta()
+) -> Delivery:
+    """Return the delivery of stored provider events to subscriptions; a sweep takes those that have waited so long."""
     late_reversals = LateReversals(
         provider.reversals,
         Subscriptions(engine),
@@ -138,7 +146,7 @@ def webhook_delivery(client: Client, engine: AsyncEngine, provider: Provider, tr
         TemporalMailDispatcher(client),
     )
     bought = PurchaseEvents(purchases(client, engine, provider, trial_key))
-    return Delivery(client, Inbox(engine), RoutingIndex(engine), provider.owners, late_reversals, bought)
+    return Delivery(client, Inbox(engine, waits=waits), RoutingIndex(engine), provider.owners, late_reversals, bought)
 
 
 def webhook_backfill(client: Client, engine: AsyncEngine, provider: Provider, trial_key: TrialKey) -> Backfill:
@@ -159,6 +167,8 @@ class WorkerOptions:
     """Seconds between the two looks of reconciliation, in which what is in flight arrives."""
     timezone: str = "UTC"
     """Whose days revenue is summed up by."""
+    left_to_dispatcher: timedelta = LEFT_TO_DISPATCHER
+    """How long a webhook is left to the API process that stored it before the sweep takes it."""
 
 
 def worker_activities(
@@ -202,7 +212,8 @@ def worker_activities(
         metering=MeteringActivities(UsageReports(engine), provider.metering, at_once=options.reports_at_once),
         inbox=InboxActivities(
             Sweeps(
-                webhook_delivery(client, engine, provider, trial_key), purchases(client, engine, provider, trial_key)
+                webhook_delivery(client, engine, provider, trial_key, waits=options.left_to_dispatcher),
+                purchases(client, engine, provider, trial_key),
             ),
             webhook_backfill(client, engine, provider, trial_key),
         ),

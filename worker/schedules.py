@@ -1,7 +1,9 @@
 """The Temporal Schedules: webhook sweep, usage reports, reconciliation, and usage roll-up."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
+from temporalio.api.common.v1 import Payload
 from temporalio.client import (
     Client,
     Schedule,
@@ -33,32 +35,54 @@ REPORT_USAGE_EVERY = timedelta(minutes=5)
 """Well within the hour for which the provider keeps the invoice of an ended period open."""
 RECONCILE_EVERY = timedelta(hours=1)
 ROLL_UP_EVERY = timedelta(hours=6)
+REVISION = 1
+"""Raise it with every change to a schedule: a worker leaves schedules alone that a later revision has written."""
+REVISION_MEMO = "schedule_revision"
 MAX_AUTOMATIC_RESTORES = 20
 """How many lost workflows the hourly run restarts; if more are lost, an operator must find out why."""
 
 
 async def ensure_schedules(client: Client) -> None:
-    """Create the schedules, or bring them up to date; safe to call at every start."""
-    wanted = {
-        sweep_schedule_id(): _sweep(),
-        report_usage_schedule_id(): _report_usage(),
-        reconcile_schedule_id(): _reconcile(),
-        roll_up_schedule_id(): _roll_up(),
-    }
-    for schedule_id, schedule in wanted.items():
+    """Create the schedules, or bring them up to date; safe to call at every start.
+
+    A worker of an earlier release, which may start again during a rollout, does not take a schedule back.
+    """
+    for schedule_id, schedule in definitions().items():
         try:
             await client.create_schedule(schedule_id, schedule)
         except ScheduleAlreadyRunningError:
             await _update(client, schedule_id, schedule)
 
 
+def definitions() -> Mapping[str, Schedule]:
+    """The schedules of this release, by id."""
+    return {
+        sweep_schedule_id(): _sweep(),
+        report_usage_schedule_id(): _report_usage(),
+        reconcile_schedule_id(): _reconcile(),
+        roll_up_schedule_id(): _roll_up(),
+    }
+
+
 async def _update(client: Client, schedule_id: str, wanted: Schedule) -> None:
-    def updated(known: ScheduleUpdateInput) -> ScheduleUpdate:
-        """The wanted schedule, still paused if an operator has paused it."""
+    async def updated(known: ScheduleUpdateInput) -> ScheduleUpdate | None:
+        """The wanted schedule, still paused if an operator has paused it; None to leave it as it is."""
+        if await _revision(client, known.description.schedule) > REVISION:
+            return None
         wanted.state = known.description.schedule.state
         return ScheduleUpdate(wanted)
 
     await client.get_schedule_handle(schedule_id).update(updated)
+
+
+async def _revision(client: Client, schedule: Schedule) -> int:
+    """The revision of the definition that a schedule follows; 0 if it is older than revisions."""
+    action = schedule.action
+    memo = action.memo if isinstance(action, ScheduleActionStartWorkflow) else None
+    written = (memo or {}).get(REVISION_MEMO)
+    if isinstance(written, Payload):
+        [written] = await client.data_converter.decode([written])
+    return written if isinstance(written, int) else 0
 
 
 def _sweep() -> Schedule:
@@ -127,6 +151,7 @@ def _schedule(
     action: ScheduleActionStartWorkflow, *, every: timedelta, note: str, offset: timedelta | None = None
 ) -> Schedule:
     """One run at a time; after an outage, only runs missed within the last interval are made up for."""
+    action.memo = {REVISION_MEMO: REVISION}
     return Schedule(
         action=action,
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every, offset=offset)]),

@@ -37,7 +37,7 @@ class EntitlementLookup:
             GatewayUnavailable: no catalog is published yet, so no plan is known.
         """
         if standing.plan is not None and standing.revision is None:
-            raise GatewayUnavailable(self.repositories.catalog_publisher.reason_unpublished, code="catalog_unpublished")
+            raise GatewayUnavailable(self.repositories.offer_publisher.reason_unpublished, code="catalog_unpublished")
         own = await self.catalog_named(standing.catalog, revision=standing.revision)
         return EntitlementSnapshot(standing, own, self.dependencies.catalog, tallies)
 

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
-from api.background.catalog_publisher import CatalogPublisher
+from api.background.offer_publisher import OfferPublisher, Publish
 from api.background.usage_notice_dispatcher import UsageNoticeDispatcher
 from api.background.webhook_dispatcher import Deliver, WebhookDispatcher
 from api.http.buckets import BillingLinkLimits, PayLinkLimits
@@ -54,6 +54,8 @@ class AppDependencies:
     engine: AsyncEngine
     catalog: Catalog
     policy: Policy
+    publish_offer: Publish
+    """Makes the catalog and the policy known to all processes; raises why it cannot."""
     events: EventReader
     deliver: Deliver
     """Delivers webhooks from the inbox to the workflows."""
@@ -106,7 +108,7 @@ class Repositories:
     trials: Trials
     records: Records
     catalogs: Catalogs
-    catalog_publisher: CatalogPublisher
+    offer_publisher: OfferPublisher
     usage: Usage
     usage_history: UsageHistory
     revenue: RevenueFigures
@@ -141,7 +143,7 @@ class Repositories:
             trials,
             SubscriptionRecords(engine, dependencies.trial_key),
             Catalogs(engine),
-            CatalogPublisher(engine, dependencies.catalog),
+            OfferPublisher(dependencies.publish_offer),
             Usage(engine),
             UsageHistory(engine),
             RevenueFigures(engine, dependencies.timezone),

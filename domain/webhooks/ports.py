@@ -49,7 +49,7 @@ class PendingEvents(Protocol):
     """The stored provider events that are still to be delivered."""
 
     async def waiting(self, *, limit: int, after: KeptEvent | None) -> Sequence[KeptEvent]:
-        """The oldest pending events after *after*."""
+        """The oldest pending events after *after*, without those that are still left to who stored them."""
         ...
 
     async def mark_handled(self, verdicts: Mapping[str, Routing], *, redelivered: bool = False) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete, func, select, true
+from sqlalchemy import case, delete, func, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -79,16 +79,23 @@ class Catalogs:
         return True
 
     async def get(self, name: str, *, revision: int | None = None) -> Catalog | None:
-        """The catalog with this name, at this revision or a later one; None if it was not published."""
+        """The catalog with this name, at this revision or a later one; None if it was not published.
+
+        Without *revision*, as it is now: another process may have changed it in place.
+        """
         known = self._known.get(name)
-        if known is not None and (revision is None or known[0] >= revision):
+        if known is not None and revision is not None and known[0] >= revision:
             return known[1]
         table = catalog_versions
-        wanted = select(table.c.revision, table.c.content).where(table.c.name == name)
+        # A catalog that is known already is not read again.
+        unknown = case((table.c.revision != (known[0] if known is not None else 0), table.c.content))
+        wanted = select(table.c.revision, unknown.label("content")).where(table.c.name == name)
         async with transaction(self._engine) as connection:
             found = (await connection.execute(wanted)).one_or_none()
         if found is None:
             return None
+        if found.content is None and known is not None:
+            return known[1]
         catalog = catalog_from_json(found.content)
         self._known[name] = (found.revision, catalog)
         return catalog

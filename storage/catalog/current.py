@@ -1,4 +1,4 @@
-"""The API's current catalog, for processes without a catalog file."""
+"""The catalog in force, for processes without a catalog file, and whichever API process answers."""
 
 from sqlalchemy import Integer, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -9,11 +9,17 @@ from storage.db.engine import transaction
 from storage.schema.usage_tables import catalog_versions
 
 
-async def put_in_force(engine: AsyncEngine, name: str) -> None:
-    """Records that an API now uses a published catalog."""
-    it = catalog_versions
+async def put_in_force(engine: AsyncEngine, name: str, *, again: bool = False) -> None:
+    """Records that an API uses a published catalog; the first time that one does puts it in force.
+
+    A process of the previous release that starts again during a rollout changes nothing. *again* puts a catalog back in
+    force after a later one: after a release was taken back.
+    """
+    it, since = catalog_versions, catalog_versions.c.in_force_since
+    now = func.clock_timestamp()
+    changed = it.update().where(it.c.name == name).values(in_force_since=now if again else func.coalesce(since, now))
     async with transaction(engine) as connection:
-        await connection.execute(it.update().where(it.c.name == name).values(in_force_since=func.clock_timestamp()))
+        await connection.execute(changed)
 
 
 class CatalogInForce:
@@ -37,7 +43,7 @@ class CatalogInForce:
 
 
 async def in_force(connection: AsyncConnection) -> Catalog | None:
-    """The catalog with which an API has started last; None if none is published.
+    """The catalog that was put in force last; None if none is published.
 
     The time of publication says nothing: a catalog can be published before an API starts with it, or only for old
     subscriptions. Before the first API starts, it is the newest version.

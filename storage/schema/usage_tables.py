@@ -1,4 +1,4 @@
-"""The tables of published catalogs, which belong to the whole installation, and of usage."""
+"""The tables of published catalogs and policies, which belong to the whole installation, and of usage."""
 
 from sqlalchemy import ARRAY, BigInteger, Boolean, CheckConstraint, Column, Date, DateTime, Index, Integer, Table, Text
 from sqlalchemy import text as sql
@@ -25,7 +25,15 @@ catalog_versions = Table(
     Column("revision", BigInteger, nullable=False, server_default="1", doc="grows when it is changed in place"),
     Column("content", JSON, nullable=False, doc="not binary: plans and features stay in the order of the file"),
     _now("published_at"),
-    Column("in_force_since", _MOMENT, doc="when an API began to live by it last"),
+    Column("in_force_since", _MOMENT, doc="when it was put in force: by the first API that used it, or again by hand"),
+)
+
+policy_versions = Table(
+    "policy_versions",
+    METADATA,
+    *_key("version"),
+    Column("content", JSONB, nullable=False),
+    _now("published_at"),
 )
 
 plan_limits = Table(

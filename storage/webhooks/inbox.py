@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, literal, select, tuple_, union_all, update
@@ -52,14 +52,23 @@ class Chosen:
     type: str | None = None
     set_aside: bool = False
     waiting: bool = False
+    older_than: timedelta = timedelta()
+    """Only those that arrived that long ago, by the database's clock."""
 
 
 class Inbox:
-    """Stores the payment provider's events. Handling one twice is harmless, so no row is locked."""
+    """Stores the payment provider's events. Handling one twice is harmless, so no row is locked.
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    Args:
+        engine: the database.
+        waits: how long an event is left to the process that stored it.
+
+    """
+
+    def __init__(self, engine: AsyncEngine, *, waits: timedelta = timedelta()) -> None:
         self._engine = engine
         self._at_once = single(engine)
+        self._waits = waits
 
     async def receive(self, event: ProviderEvent, body: bytes, *, tenant: str) -> bool:
         """Stores an event, as handled if it carries no news. Returns False if it was stored already. One round trip."""
@@ -96,8 +105,8 @@ class Inbox:
             await connection.execute(wanted)
 
     async def waiting(self, *, limit: int = 500, after: KeptEvent | None = None) -> list[KeptEvent]:
-        """Unhandled events after *after*, oldest first."""
-        return await self.kept(Chosen(waiting=True), limit=limit, after=after)
+        """Unhandled events after *after* that have waited for as long as this inbox *waits*, oldest first."""
+        return await self.kept(Chosen(waiting=True, older_than=self._waits), limit=limit, after=after)
 
     async def kept(self, chosen: Chosen, *, limit: int, after: KeptEvent | None = None) -> list[KeptEvent]:
         """The selected events after *after*, handled or not, oldest first."""
@@ -154,6 +163,8 @@ def _conditions(chosen: Chosen) -> list[ColumnElement[bool]]:
         conditions.append(it.disposition == Disposition.SET_ASIDE.value)
     if chosen.waiting:
         conditions.append(it.handled_at.is_(None))
+    if chosen.older_than:
+        conditions.append(it.received_at < func.now() - chosen.older_than)
     return conditions
 
 

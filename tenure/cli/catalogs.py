@@ -19,6 +19,7 @@ from domain.errors import Rejected
 from gateways.stripe.catalog_push import push as push_to_stripe
 from gateways.stripe.http_client import connected
 from storage.catalog.catalogs import Catalogs
+from storage.catalog.current import put_in_force
 from storage.db.engine import create_engine_from_url
 from tenure.cli.catalog_impact import Outlook, Step, outlook, refuse_in_place
 from tenure.cli.connections import database
@@ -64,6 +65,7 @@ def push(
     file: Path,
     *,
     in_place: Annotated[bool, Parameter(negative="")] = False,
+    in_force: Annotated[bool, Parameter(negative="")] = False,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Create a catalog's products and prices at Stripe, and publish it; safe to repeat.
@@ -78,16 +80,20 @@ def push(
         The catalog.
     in_place
         Change what the plans of a published version include, for all of its subscriptions.
+    in_force
+        Put the catalog in force now, though a later one is: after a release was taken back. Customers without a
+        subscription have the free plan of the catalog in force. Otherwise the first API that starts with a catalog
+        puts it in force, and none that starts later with an earlier catalog changes that.
     dry_run
         Only show what would be done, and whom it would affect.
     """
-    asyncio.run(_push(load_catalog(file), in_place=in_place, dry_run=dry_run))
+    asyncio.run(_push(load_catalog(file), in_place=in_place, in_force=in_force, dry_run=dry_run))
 
 
-async def _push(catalog: Catalog, *, in_place: bool, dry_run: bool) -> None:
+async def _push(catalog: Catalog, *, in_place: bool, in_force: bool, dry_run: bool) -> None:
     settings = load_settings(Process.CATALOG)
     if settings.database_url is None:
-        if in_place:
+        if in_place or in_force:
             raise Rejected("published catalogs are in the database: set TENURE_DATABASE_URL", code="no_database")
         await _to_stripe(settings, catalog, dry_run=dry_run)
         print(f"TENURE_DATABASE_URL is not set: `tenure api` publishes {catalog.name} when it starts with this file.")
@@ -103,6 +109,8 @@ async def _push(catalog: Catalog, *, in_place: bool, dry_run: bool) -> None:
         else:
             await _to_stripe(settings, catalog, dry_run=dry_run)
         await _publish(engine, ahead, dry_run=dry_run)
+        if in_force:
+            await _put_in_force(engine, catalog, dry_run=dry_run)
     finally:
         await engine.dispose()
 
@@ -142,3 +150,9 @@ async def _publish(engine: AsyncEngine, ahead: Outlook, *, dry_run: bool) -> Non
         await Catalogs(engine).publish(ahead.catalog, in_place=in_place)
     would = "would be " if dry_run else ""
     print(f"{would}{'changed in place' if in_place else 'published'}: {ahead.catalog.name}")
+
+
+async def _put_in_force(engine: AsyncEngine, catalog: Catalog, *, dry_run: bool) -> None:
+    if not dry_run:
+        await put_in_force(engine, catalog.name, again=True)
+    print(f"{'would be put' if dry_run else 'put'} in force: {catalog.name}")

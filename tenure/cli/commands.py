@@ -16,7 +16,7 @@ class Command(NamedTuple):
 
 GROUPS: Final[dict[str, str]] = {
     "catalog": "Check, compare and publish plan catalogs.",
-    "policy": "Check a policy, or move running subscriptions to it.",
+    "policy": "Check and publish a policy, or move running subscriptions to it.",
     "mails": "Preview the mails.",
     "keys": "Create API keys.",
     "webhooks": "List webhooks from the payment provider, and deliver them again.",
@@ -38,6 +38,9 @@ COMMANDS: Final[dict[str, Command]] = {
     ),
     "policy check": Command(
         "files", "check_one_policy", "Check a policy and print what it does, or every error with its line."
+    ),
+    "policy push": Command(
+        "policies", "push", "Publish a policy, so that no process offers another one under its version; safe to repeat."
     ),
     "policy migrate": Command(
         "policies",

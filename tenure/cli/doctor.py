@@ -27,6 +27,7 @@ from gateways.mail.mailer import SmtpMailer
 from gateways.stripe.catalog_push import push
 from gateways.stripe.http_client import connected
 from storage.catalog.catalogs import Catalogs
+from storage.catalog.policies import Policies
 from storage.catalog.unpublished import followers
 from storage.db.health import check
 from storage.subscriptions.trial_key import check_trial_key
@@ -90,6 +91,9 @@ async def _catalog(settings: EverySetting) -> str:
 
 async def _policy(settings: EverySetting) -> str:
     policy = load_policy(settings.policy)
+    async with database(settings) as engine:
+        if await check(engine) is None:  # otherwise the database has a finding of its own
+            await Policies(engine).check(policy)
     return f"{policy.version}: {policy.trial.days} days of trial, {len(policy.recovery)} recovery steps"
 
 

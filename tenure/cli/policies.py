@@ -1,4 +1,4 @@
-"""`tenure policy migrate`: moves running subscriptions to another policy."""
+"""`tenure policy push` publishes a policy; `migrate` moves running subscriptions to another one."""
 
 import asyncio
 import hashlib
@@ -20,6 +20,7 @@ from domain.errors import GatewayUnavailable, Rejected, TenureError
 from domain.names import subscription_workflow_id
 from domain.subscription.policy import Policy
 from services.subscription_client import NotRunning, SubscriptionBusy, send_command
+from storage.catalog.policies import Policies
 from storage.subscriptions.read_model import LiveSubscription, Subscriptions
 from tenure.cli.connections import database, temporal
 from workflows.subscription.messages import AdoptPolicy
@@ -31,6 +32,28 @@ ANSWER_TIMEOUT = timedelta(seconds=10)
 PAGE = 100
 AT_ONCE = 10
 """Subscriptions that are moved concurrently."""
+
+
+def push(file: Path, *, in_place: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """Publish a policy, so that no process offers another one under its version; safe to repeat.
+
+    `tenure api` publishes its policy when it starts, too, and does not start with one that differs from what is
+    published under the same version. Running subscriptions keep the policy that they have: see `tenure policy migrate`.
+
+    Parameters
+    ----------
+    file
+        The policy.
+    in_place
+        Replace what is published under this version. Then restart every API and worker with this file.
+    """
+    asyncio.run(_push(load_policy(file), in_place=in_place))
+
+
+async def _push(policy: Policy, *, in_place: bool) -> None:
+    async with database(load_settings(Process.POLICY_PUSH)) as engine:
+        is_new = await Policies(engine).publish(policy, in_place=in_place)
+    print(f"{'published' if is_new else 'published already'}: policy {policy.version}")
 
 
 def migrate(

@@ -15,7 +15,8 @@ from configuration.settings import ApiSettings, TrialSettings, WorkerSettings
 from domain.brand import Brand
 from domain.errors import GatewayUnavailable
 from domain.notifications.ports import Mailer
-from storage.catalog.catalogs import Catalogs
+from storage.catalog.offer import Offer
+from storage.catalog.policies import Policies
 from storage.subscriptions.trial_key import check_trial_key
 from storage.subscriptions.trials import TrialKey
 from tenure.cli.connections import payment_provider
@@ -37,21 +38,23 @@ async def api_dependencies(
 
     Raises:
         ConfigurationError: the catalog or the policy is invalid.
-        Rejected: code `catalog_differs`; the catalog was published with different content. Code `trial_key_differs`;
-            the installation has another trial key.
+        Rejected: code `catalog_differs` or `policy_differs`; one was published with different content. Code
+            `trial_key_differs`; the installation has another trial key.
     """
-    catalog, trial_key = load_catalog(settings.catalog), trial_key_of(settings)
-    # What differs from the database is reported at once. A database that is not there yet, or not
-    # migrated, is no error: the API publishes when it is.
+    catalog, policy, trial_key = load_catalog(settings.catalog), load_policy(settings.policy), trial_key_of(settings)
+    publish = Offer(engine, catalog, policy).publish
+    # What differs from the database is reported at once. A database that is not there yet, or not migrated, is no
+    # error: the API publishes when it is.
     with suppress(GatewayUnavailable, DBAPIError):
         await check_trial_key(engine, trial_key)
-        await Catalogs(engine).publish(catalog)
+        await publish()
     async with payment_provider(settings) as provider:
         yield AppDependencies(
             client=client,
             engine=engine,
             catalog=catalog,
-            policy=load_policy(settings.policy),
+            policy=policy,
+            publish_offer=publish,
             events=composition.event_reader(
                 [secret.get_secret_value() for secret in settings.stripe_webhook_secrets],
                 settings.stripe_api_key.get_secret_value(),
@@ -81,8 +84,11 @@ async def worker_activities(
 
     Raises:
         ConfigurationError: the policy is invalid.
+        Rejected: code `policy_differs`; the policy was published with different content.
     """
     policy = None if settings.policy is None else load_policy(settings.policy)
+    if policy is not None:
+        await Policies(engine).check(policy)
     async with payment_provider(settings) as provider:
         yield composition.worker_activities(
             client,

@@ -20,6 +20,7 @@ from domain.provider.ports import Provider
 from gateways.stripe.webhooks import StripeEvents
 from sandbox.serving import serve
 from sandbox.stack import Stack
+from storage.catalog.offer import Offer
 from tests.harness.catalogs import shipped_catalog, shipped_policy
 from tests.harness.patience import PATIENT
 from tests.harness.trial_key import TRIAL_KEY
@@ -63,6 +64,7 @@ async def an_api(stack: Stack, looked_up: Provider, client: Client) -> AsyncIter
         engine=stack.engine,
         catalog=shipped_catalog(),
         policy=shipped_policy(),
+        publish_offer=Offer(stack.engine, shipped_catalog()).publish,
         events=StripeEvents(["whsec_old", "whsec_new"]),
         deliver=webhook_delivery(client, stack.engine, looked_up, TRIAL_KEY).deliver,
         wallets=looked_up.wallets,

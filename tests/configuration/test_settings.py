@@ -22,6 +22,7 @@ NEEDS: dict[Process, set[str]] = {
     Process.KEYS: {"TENURE_DATABASE_URL"},
     Process.CATALOG: {"TENURE_STRIPE_API_KEY"},
     Process.CATALOG_DIFF: {"TENURE_DATABASE_URL"},
+    Process.POLICY_PUSH: {"TENURE_DATABASE_URL"},
     Process.POLICY: {"TENURE_DATABASE_URL", "TENURE_TEMPORAL_ADDRESS"},
     Process.IMPORT: {
         "TENURE_DATABASE_URL",

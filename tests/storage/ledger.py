@@ -38,6 +38,7 @@ TABLES = (
     "web_sessions",
     "idempotency_keys",
     "catalog_versions",
+    "policy_versions",
     "plan_limits",
     "usage",
     "usage_events",

@@ -38,11 +38,13 @@ async def mailbox(terminal: Terminal) -> AsyncIterator[Mailbox]:
         simulator.webhook_url = f"{public_url}/webhooks/stripe"
         await simulator.start()
         exits.push_async_callback(simulator.stop)
-        terminal.settings = _settings(postgres.url, temporal.address, simulator.base_url, mailbox.smtp_url, public_url)
+        terminal.settings = production_settings(
+            postgres.url, temporal.address, simulator.base_url, mailbox.smtp_url, public_url
+        )
         yield mailbox
 
 
-def _settings(database: str, temporal: str, stripe: str, smtp: str, public_url: str) -> dict[str, str]:
+def production_settings(database: str, temporal: str, stripe: str, smtp: str, public_url: str) -> dict[str, str]:
     return {
         "TENURE_DATABASE_URL": database,
         "TENURE_TEMPORAL_ADDRESS": temporal,

@@ -28,6 +28,7 @@ def an_app(**parts: Any) -> FastAPI:
                 "engine": create_engine_from_url("postgresql://nobody@127.0.0.1:1/none"),
                 "catalog": CATALOG,
                 "policy": DEFAULT_POLICY,
+                "publish_offer": cast("Any", None),
                 "events": cast("Any", None),
                 "deliver": cast("Any", None),
                 "wallets": cast("Any", None),

@@ -136,6 +136,7 @@ def plain_and_described(monkeypatch: pytest.MonkeyPatch) -> tuple[Way, Way]:
         engine=create_engine_from_url("postgresql://nobody@127.0.0.1:1/none"),
         catalog=CATALOG,
         policy=DEFAULT_POLICY,
+        publish_offer=cast("Any", None),
         events=cast("Any", None),
         deliver=cast("Any", None),
         wallets=cast("Any", None),

@@ -16,6 +16,7 @@ from gateways.stripe.webhooks import StripeEvents
 from sandbox.processes import free_port
 from sandbox.serving import serve
 from sandbox.stack import Stack
+from storage.catalog.offer import Offer
 from storage.db.engine import create_engine_from_url
 from tests.api.messages import an_event, signed
 from tests.harness.callers import Caller, a_sign_up, problem_of
@@ -130,6 +131,7 @@ async def cut_off(stack: Stack, looked_up: Provider) -> AsyncIterator[httpx.Asyn
         engine=engine,
         catalog=shipped_catalog(),
         policy=shipped_policy(),
+        publish_offer=Offer(engine, shipped_catalog()).publish,
         events=StripeEvents(["whsec_known"]),
         deliver=webhook_delivery(stack.client, engine, looked_up, TRIAL_KEY).deliver,
         wallets=looked_up.wallets,

@@ -81,6 +81,18 @@ async def test_a_change_in_place_is_found_by_its_revision(catalogs: Catalogs, le
     ]
 
 
+async def test_without_a_revision_a_catalog_is_found_as_another_process_has_changed_it(
+    catalogs: Catalogs, ledger: Ledger
+) -> None:
+    await catalogs.publish(SHOP)
+    assert await catalogs.get(SHOP.name) == SHOP
+    changed = with_posts(SHOP, 5)
+    await Catalogs(ledger.engine).publish(changed, in_place=True)
+
+    assert await catalogs.get(SHOP.name) == changed
+    assert await catalogs.get(SHOP.name) == changed
+
+
 async def test_what_an_earlier_release_has_published_is_the_same_although_it_says_less(
     catalogs: Catalogs, ledger: Ledger
 ) -> None:

@@ -1,6 +1,7 @@
 """Every event of the payment provider is stored once, and waits until it is handled."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
@@ -73,6 +74,15 @@ async def test_those_wait_that_came_and_were_not_handled_oldest_first(
     waiting = [found.event.id for found in await inbox.waiting(limit=limit)]
 
     assert waiting == [f"evt_{number}" for number in dict.fromkeys(coming) if number not in handled][:limit]
+
+
+async def test_an_event_is_left_for_a_while_to_the_process_that_stored_it(ledger: Ledger) -> None:
+    inbox = Inbox(ledger.engine, waits=timedelta(seconds=30))
+    for number in range(2):
+        await inbox.receive(an_event(f"evt_{number}"), b"{}", tenant="default")
+    await ledger.run("update webhook_inbox set received_at = now() - interval '31 seconds' where event_id = 'evt_1'")
+
+    assert [found.event.id for found in await inbox.waiting()] == ["evt_1"]
 
 
 async def test_the_first_outcome_stays_when_an_event_is_handled_twice(ledger: Ledger, inbox: Inbox) -> None:

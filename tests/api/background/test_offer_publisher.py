@@ -6,10 +6,11 @@ import pytest
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api.background import catalog_publisher
-from api.background.catalog_publisher import CatalogPublisher
+from api.background import offer_publisher
+from api.background.offer_publisher import OfferPublisher
 from domain.catalog.plans import Catalog
 from storage.catalog.catalogs import Catalogs
+from storage.catalog.offer import Offer
 from tests.harness.patience import until
 from tests.harness.shop import CATALOG
 from tests.storage.conftest import database_url, databases, engine
@@ -23,7 +24,7 @@ OTHER = replace(OURS, add_ons={})
 async def test_a_conflicting_catalog_is_retried_until_it_is_pushed_in_place(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalog_publisher, "RETRY_AFTER", 0.01)
+    monkeypatch.setattr(offer_publisher, "RETRY_AFTER", 0.01)
     await Catalogs(engine).publish(OTHER, in_place=True)
     tries = 0
     publish = Catalogs.publish
@@ -34,7 +35,7 @@ async def test_a_conflicting_catalog_is_retried_until_it_is_pushed_in_place(
         return await publish(self, catalog, in_place=in_place)
 
     monkeypatch.setattr(Catalogs, "publish", counted)
-    publisher = CatalogPublisher(engine, OURS)
+    publisher = OfferPublisher(Offer(engine, OURS).publish)
 
     with structlog.testing.capture_logs() as lines:
         async with publisher.running():
@@ -44,4 +45,4 @@ async def test_a_conflicting_catalog_is_retried_until_it_is_pushed_in_place(
             await Catalogs(engine).publish(OURS, in_place=True)
             await until(lambda: not publisher.reason_unpublished)
 
-    assert [line["event"] for line in lines] == ["catalog refused"]
+    assert [line["event"] for line in lines] == ["offer refused"]
