@@ -108,7 +108,9 @@ def load_settings(
 ) -> OperatorSettings: ...
 @overload
 def load_settings(
-    process: Literal[Process.KEYS, Process.WEBHOOK_LIST, Process.CATALOG_DIFF, Process.USAGE_STATS],
+    process: Literal[
+        Process.KEYS, Process.POLICY_PUSH, Process.WEBHOOK_LIST, Process.CATALOG_DIFF, Process.USAGE_STATS
+    ],
     env_file: Path = ...,
 ) -> DatabaseSettings: ...
 @overload

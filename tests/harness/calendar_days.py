@@ -1,7 +1,7 @@
 """Days on which a calendar is unkind."""
 
 from calendar import monthrange
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sandbox.product import Product
@@ -16,6 +16,12 @@ def days_to_a_31st(today: date) -> int:
     while day.day != 31 or monthrange(day.year, day.month % 12 + 1)[1] == 31:
         day += timedelta(days=1)
     return (day - today).days
+
+
+def noon_zone() -> str:
+    """A zone where it is about noon: nothing that is due now has to wait for a decent hour."""
+    ahead = 12 - datetime.now(UTC).hour
+    return f"Etc/GMT{-ahead:+d}"  # Such names count westwards.
 
 
 def days_until_clocks_change(zone: ZoneInfo, now: datetime) -> int:

@@ -64,5 +64,5 @@ async def test_of_two_processes_that_start_at_once_with_different_policies_one_i
         *(Policies(ledger.engine).publish(policy) for policy in (DEFAULT_POLICY, LONGER)), return_exceptions=True
     )
 
-    assert sorted(type(each) for each in told if isinstance(each, Rejected)) == [Rejected]
+    assert [type(each) for each in told if isinstance(each, BaseException)] == [Rejected]
     assert told.count(True) == 1

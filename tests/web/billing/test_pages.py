@@ -8,6 +8,7 @@ import pytest
 
 from sandbox.product import Product
 from sandbox.stack import Stack
+from tests.harness.calendar_days import noon_zone
 from tests.harness.callers import Caller
 from tests.web.billing.visitor import Visitor, forms_of, said, title
 from tests.web.markup import Markup
@@ -30,7 +31,7 @@ async def test_the_page_of_a_trial_says_when_it_ends_what_it_costs_and_that_ther
 
 
 async def test_a_trial_becomes_pressing_as_it_goes_by(stack: Stack, admin: Caller, begin: Callable[..., Any]) -> None:
-    life = await begin()
+    life = await begin(customer={"timezone": noon_zone()})
     tones = []
 
     async with Visitor.entered(stack, admin, life.external_id) as ada:
