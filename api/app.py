@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from starlette.routing import Route
 
 from api import health
+from api.api_keys import routes as api_keys_routes
 from api.billing_pages import mail_links as billing_mail_links
 from api.billing_pages import routes as billing_routes
 from api.billing_pages import sessions as billing_session_routes
@@ -56,6 +57,7 @@ ROUTERS = (
     usage_routes.router,
     history.router,
     metrics_routes.router,
+    api_keys_routes.router,
     webhooks_routes.router,
     pay_link.router,
     billing_mail_links.router,
@@ -81,6 +83,7 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with (
+            repositories.keys.running(),
             repositories.webhook_dispatcher.running(),
             repositories.offer_publisher.running(),
             repositories.usage_notice_dispatcher.running(),

@@ -16,6 +16,7 @@ from configuration.settings import (
     DatabaseSettings,
     EverySetting,
     ImportSettings,
+    KeySettings,
     MetricsSettings,
     MigrateSettings,
     OperatorSettings,
@@ -49,6 +50,7 @@ class Process(StrEnum):
     WORKER = "tenure worker"
     MIGRATE = "tenure migrate"
     KEYS = "tenure keys"
+    OPERATORS = "tenure operators"
     CATALOG = "tenure catalog push"
     CATALOG_DIFF = "tenure catalog diff"
     POLICY_PUSH = "tenure policy push"
@@ -68,7 +70,8 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.API: ApiSettings,
     Process.WORKER: WorkerSettings,
     Process.MIGRATE: MigrateSettings,
-    Process.KEYS: DatabaseSettings,
+    Process.KEYS: KeySettings,
+    Process.OPERATORS: DatabaseSettings,
     Process.CATALOG: PushSettings,
     Process.CATALOG_DIFF: DatabaseSettings,
     Process.POLICY_PUSH: DatabaseSettings,
@@ -109,10 +112,12 @@ def load_settings(
 @overload
 def load_settings(
     process: Literal[
-        Process.KEYS, Process.POLICY_PUSH, Process.WEBHOOK_LIST, Process.CATALOG_DIFF, Process.USAGE_STATS
+        Process.OPERATORS, Process.POLICY_PUSH, Process.WEBHOOK_LIST, Process.CATALOG_DIFF, Process.USAGE_STATS
     ],
     env_file: Path = ...,
 ) -> DatabaseSettings: ...
+@overload
+def load_settings(process: Literal[Process.KEYS], env_file: Path = ...) -> KeySettings: ...
 @overload
 def load_settings(process: Literal[Process.METRICS_CHECK], env_file: Path = ...) -> MetricsSettings: ...
 @overload

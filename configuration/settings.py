@@ -159,6 +159,13 @@ class MigrateSettings(TrialSettings, DatabaseSettings, TemporalSettings):
     """Seconds that a migration waits for a lock before it is retried."""
 
 
+class KeySettings(DatabaseSettings):
+    """Settings of `tenure keys`."""
+
+    stripe_api_key: StripeKey | None = None
+    """None: keys are for an installation that takes real money."""
+
+
 class OfferSettings(Settings):
     """The catalog and the policy."""
 

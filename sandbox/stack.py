@@ -263,6 +263,7 @@ def _app_dependencies(
         secret_key=secrets.secret_key,
         trial_key=trial_key,
         brand=_brand(api_url),
+        key_mode=composition.key_mode(secrets.stripe_key),
     )
 
 

@@ -24,6 +24,7 @@ from activities.records import RecordActivities
 from activities.rolling_up import RollUpActivities
 from activities.wallets import WalletActivities
 from configuration.mail_addresses import mail_address
+from domain.api_keys import KeyMode
 from domain.brand import Brand
 from domain.notifications.links_of_mails import links_of_mails
 from domain.notifications.ports import Mailer
@@ -34,6 +35,7 @@ from gateways.mail.mailer import MailDelivery, SmtpMailer
 from gateways.mail.renderer import MailRenderer
 from gateways.stripe import rate_limits
 from gateways.stripe.http_client import connected
+from gateways.stripe.keys import is_live
 from gateways.stripe.provider import stripe_provider
 from gateways.stripe.webhooks import Recipient, StripeEvents
 from services.customer_dispatcher import CustomerDispatcher
@@ -95,6 +97,11 @@ class ProviderLimits:
     @classmethod
     def of(cls, api_key: str) -> "ProviderLimits":
         return cls(rate_limits.steps_a_second(api_key), rate_limits.reports_at_once(api_key))
+
+
+def key_mode(api_key: str | None) -> KeyMode:
+    """Return the mode of the API keys made here: that of our own key at the provider, live if that is not known."""
+    return KeyMode.LIVE if api_key is None or is_live(api_key) else KeyMode.TEST
 
 
 # Mails

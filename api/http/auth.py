@@ -1,22 +1,49 @@
 """Authentication by API key, and what each role may do."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Final
 
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
 
-from api.http.dependencies import repositories_of
+from api.http.dependencies import dependencies_of, repositories_of
+from domain.api_keys import KeyMode, mode_of_key
 from domain.errors import Rejected
 from storage.access.api_keys import Role
+
+READER_ROLES: Final = (Role.READ_ONLY, Role.SERVICE, Role.OPERATOR, Role.ADMIN)
+ANALYST_ROLES: Final = (Role.READ_ONLY, Role.OPERATOR, Role.ADMIN)
+SERVICE_ROLES: Final = (Role.SERVICE, Role.OPERATOR, Role.ADMIN)
+OPERATOR_ROLES: Final = (Role.OPERATOR, Role.ADMIN)
+ADMIN_ROLES: Final = (Role.ADMIN,)
+"""Each begins with the role that OpenAPI and docs/api-roles.md name."""
+
+LIVE_ONLY: Final = (
+    "this is a test key, tn_test_..., and this installation takes real money: create a key here,"
+    " with `tenure keys create` or POST /v1/api-keys"
+)
+
+
+class CallerKind(StrEnum):
+    """Who calls."""
+
+    KEY = "key"
+    OPERATOR = "operator"
+    """A person who has signed in."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """The holder of the API key sent with a request."""
+    """Who sent a request: the holder of an API key, or an operator."""
 
     key_id: str
+    """Our id of the key, or of the operator."""
     tenant: str
     role: Role
+    name: str = ""
+    kind: CallerKind = CallerKind.KEY
 
     @property
     def actor(self) -> str:
@@ -33,13 +60,19 @@ async def authenticate(request: Request) -> Caller:
     known = getattr(request.state, "caller", None)
     if isinstance(known, Caller):
         return known
-    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not secret.strip():
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    plaintext = text.strip()
+    if scheme.lower() != "bearer" or not plaintext:
         raise Rejected("an API key is required: send it as 'Authorization: Bearer <key>'", code="unauthorized")
-    key = await repositories_of(request).keys.verify(secret.strip())
+    if dependencies_of(request).key_mode is KeyMode.LIVE and mode_of_key(plaintext) is KeyMode.TEST:
+        raise Rejected(LIVE_ONLY, code="unauthorized")
+    key = await repositories_of(request).keys.verify(plaintext)
     if key is None:
-        raise Rejected("this API key is unknown or has been revoked", code="unauthorized")
-    caller = Caller(key.id, key.tenant, key.role)
+        raise Rejected(
+            "this API key is unknown, or has expired or been revoked: `tenure keys list` shows those that are valid",
+            code="unauthorized",
+        )
+    caller = Caller(key.id, key.tenant, key.role, key.name)
     request.state.caller, request.state.caller_id = caller, caller.key_id
     return caller
 
@@ -51,13 +84,22 @@ def require_role(caller: Caller, *roles: Role, what: str = "do this") -> None:
         Rejected: code `forbidden`.
     """
     if caller.role not in roles:
+        only = ": it is for webhook endpoints and deliveries alone" if caller.role is Role.WEBHOOKS else ""
         raise Rejected(
-            f"a key with role {caller.role} may not {what}; this requires {' or '.join(roles)}", code="forbidden"
+            f"a key with role {caller.role} may not {what}{only}; this requires {_either(roles)}", code="forbidden"
         )
 
 
-class _RoleRequirement:
-    """A FastAPI dependency that requires a role; `roles` is read before the request is handled."""
+def _either(roles: Sequence[Role]) -> str:
+    *others, last = roles
+    return f"{', '.join(others)} or {last}" if others else f"{last}"
+
+
+class RoleRequirement:
+    """A FastAPI dependency that requires one of its roles, which begin with the least.
+
+    It alone says who may call an endpoint: the check of repeated requests, OpenAPI and docs/api-roles.md read it.
+    """
 
     def __init__(self, *roles: Role) -> None:
         self.roles = roles
@@ -68,12 +110,21 @@ class _RoleRequirement:
         return caller
 
 
-OPERATOR_ROLES = (Role.ADMIN, Role.OPERATOR)
-SERVICE_ROLES = (*OPERATOR_ROLES, Role.SERVICE)
+def roles_of(dependant: Dependant) -> tuple[Role, ...]:
+    """Return the roles that may call an endpoint, the least first; empty: it asks for no key."""
+    for one in dependant.dependencies:
+        if roles := one.call.roles if isinstance(one.call, RoleRequirement) else roles_of(one):
+            return roles
+    return ()
 
-Reader = Annotated[Caller, Depends(_RoleRequirement(*Role))]
-"""May read everything."""
-Service = Annotated[Caller, Depends(_RoleRequirement(*SERVICE_ROLES))]
+
+Reader = Annotated[Caller, Depends(RoleRequirement(*READER_ROLES))]
+"""May look at everything that belongs to customers, previews included: nothing that it calls changes anything."""
+Analyst = Annotated[Caller, Depends(RoleRequirement(*ANALYST_ROLES))]
+"""May look at the figures of the business, which a product's back end has no use for."""
+Service = Annotated[Caller, Depends(RoleRequirement(*SERVICE_ROLES))]
 """May create and control subscriptions: a product's back end."""
-Operator = Annotated[Caller, Depends(_RoleRequirement(*OPERATOR_ROLES))]
+Operator = Annotated[Caller, Depends(RoleRequirement(*OPERATOR_ROLES))]
 """May override: suspend, reactivate, extend trials."""
+Admin = Annotated[Caller, Depends(RoleRequirement(*ADMIN_ROLES))]
+"""May decide who else gets in."""

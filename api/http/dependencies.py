@@ -12,6 +12,7 @@ from api.background.offer_publisher import OfferPublisher, Publish
 from api.background.usage_notice_dispatcher import UsageNoticeDispatcher
 from api.background.webhook_dispatcher import Deliver, WebhookDispatcher
 from api.http.buckets import BillingLinkLimits, PayLinkLimits
+from domain.api_keys import KeyMode
 from domain.brand import Brand
 from domain.catalog.plans import Catalog
 from domain.catalog.presentation import Presentation
@@ -23,7 +24,8 @@ from services.mail_dispatcher import TemporalMailDispatcher
 from services.purchases import PurchaseService
 from services.sign_up import SignUpService
 from services.usage_notifier import UsageNotifier
-from storage.access.api_keys import ApiKeyCache, ApiKeys
+from storage.access.api_key_cache import ApiKeyCache
+from storage.access.api_keys import ApiKeys
 from storage.access.idempotency import IdempotencyKeys
 from storage.access.web_sessions import WebSessions
 from storage.catalog.catalogs import Catalogs
@@ -80,6 +82,8 @@ class AppDependencies:
     """Sites that may show the pricing and the billing pages in a frame."""
     timezone: str = "UTC"
     """Whose days and months figures are of."""
+    key_mode: KeyMode = KeyMode.LIVE
+    """The mode of keys that are created here. Where real money is taken, test keys are refused."""
 
     @property
     def entitlement_rules(self) -> EntitlementRules:
@@ -103,6 +107,7 @@ class Repositories:
     timeline: Timeline
     inbox: Inbox
     keys: ApiKeyCache
+    api_keys: ApiKeys
     idempotency: IdempotencyKeys
     webhook_dispatcher: WebhookDispatcher
     trials: Trials
@@ -138,6 +143,7 @@ class Repositories:
             Timeline(engine),
             Inbox(engine),
             ApiKeyCache(ApiKeys(engine)),
+            ApiKeys(engine),
             IdempotencyKeys(engine),
             WebhookDispatcher(dependencies.deliver),
             trials,

@@ -45,6 +45,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "quota_used_up": 402,
     "stale_signature": 400,
     "unauthorized": 401,
+    "unknown_api_key": 404,
     "unknown_customer": 404,
     "unknown_feature": 404,
     "unknown_plan": 404,

@@ -2,16 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, ClassVar, Final
 from uuid import uuid4
 
 from fastapi import Request, Response
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from api.http import auth
-from api.http.auth import Caller, authenticate, require_role
+from api.http.auth import Caller, authenticate, require_role, roles_of
 from api.http.bodies import parsed_body
 from api.http.dependencies import repositories_of
 from api.http.errors import CONTENT_TYPE, response_to
@@ -45,10 +44,12 @@ class IdempotentRoute(APIRoute):
     """Handles a POST once per tenant and key, and returns the same response to repeats."""
 
     stores_responses: ClassVar[bool] = True
+    shown_once: ClassVar[frozenset[str]] = frozenset()
+    """Fields of the response that are not stored: they are null in the response to a repeat."""
 
     def get_route_handler(self) -> Handler:
-        handle, roles = super().get_route_handler(), list(roles_of(self.dependant))
-        operation, stores = self.operation_id, self.stores_responses
+        handle, roles = super().get_route_handler(), roles_of(self.dependant)
+        operation, stores, shown_once = self.operation_id, self.stores_responses, self.shown_once
 
         async def handle_once(request: Request) -> Response:
             if request.method != "POST":
@@ -59,7 +60,9 @@ class IdempotentRoute(APIRoute):
             effective_key = str(uuid4()) if key is None else key
             request.state.command_key = effective_key if key is None else hashed(effective_key)
             request.state.sign_up_key = sign_up_key(effective_key)
-            return await handle(request) if key is None else await _once(request, caller, key, handle, stores=stores)
+            if key is None:
+                return await handle(request)
+            return await _once(request, caller, key, handle, stores=stores, shown_once=shown_once)
 
         return handle_once
 
@@ -73,14 +76,19 @@ class SecretRoute(IdempotentRoute):
     stores_responses = False
 
 
-def _check_role(request: Request, caller: Caller, roles: Sequence[Sequence[Role]], operation: str | None) -> None:
+class ShownOnceRoute(IdempotentRoute):
+    """As its base, for responses with an API key: a repeat gets the same response without it."""
+
+    shown_once = frozenset({"key"})
+
+
+def _check_role(request: Request, caller: Caller, roles: Sequence[Role], operation: str | None) -> None:
     """Check the role first, so that nobody sees a stored response that their own role does not allow.
 
     Raises:
         Rejected: code `forbidden`.
     """
-    for allowed in roles:
-        require_role(caller, *allowed)
+    require_role(caller, *roles)
     field, what = OPERATOR_FIELDS.get(str(operation), ("", ""))
     body = parsed_body(request)
     if isinstance(body, dict) and body.get(field) is True:
@@ -104,15 +112,6 @@ def sign_up_key(key: str) -> str:
     return key if len(key) <= PLAIN_LENGTH else hashed(key)
 
 
-def roles_of(dependant: Dependant) -> Iterator[Sequence[Role]]:
-    """Yield the roles that an endpoint's dependencies require."""
-    for one in dependant.dependencies:
-        roles = getattr(one.call, "roles", None)
-        if roles is not None:
-            yield roles
-        yield from roles_of(one)
-
-
 def fingerprint(method: str, path: str, body: bytes) -> str:
     """Identify a request, regardless of the order of fields and of whitespace."""
     try:
@@ -122,7 +121,9 @@ def fingerprint(method: str, path: str, body: bytes) -> str:
     return hashlib.sha256(b"\n".join((method.encode(), path.encode(), content))).hexdigest()
 
 
-async def _once(request: Request, caller: Caller, key: str, handle: Handler, *, stores: bool) -> Response:
+async def _once(
+    request: Request, caller: Caller, key: str, handle: Handler, *, stores: bool, shown_once: frozenset[str]
+) -> Response:
     keys = repositories_of(request).idempotency
     request_hash = fingerprint(request.method, request.url.path, await request.body())
     match await keys.begin(caller.tenant, key, request_hash):
@@ -140,11 +141,17 @@ async def _once(request: Request, caller: Caller, key: str, handle: Handler, *, 
         raise
     if response.status_code in STORED and not _is_transient(response):
         location = response.headers.get("Location")
-        body = bytes(response.body) if stores else b""
+        body = _without(shown_once, bytes(response.body)) if stores else b""
         await keys.complete(caller.tenant, key, response.status_code, body, location)
     else:
         await keys.abandon(caller.tenant, key)
     return response
+
+
+def _without(fields: frozenset[str], body: bytes) -> bytes:
+    if not fields:
+        return body
+    return json.dumps({name: None if name in fields else value for name, value in json.loads(body).items()}).encode()
 
 
 def _is_transient(response: Response) -> bool:

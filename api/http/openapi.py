@@ -5,16 +5,21 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
+from api.http.auth import roles_of
 from api.http.errors import CONTENT_TYPE, Problem
 
 DESCRIPTION: Final = """
 Manages the lifecycle of every subscription: sign-up, trial, conversion, renewals, recovery of failed payments, end.
 
-- **API keys**: `Authorization: Bearer <key>`. The key's role determines what it may do.
+- **API keys**: `Authorization: Bearer <key>`. The key's role determines what it may do: `x-tenure-role` names the least
+  one for each operation, `x-tenure-roles` all of them. A 403 names the roles that a key lacks.
 - **Idempotency**: send an `Idempotency-Key` with every POST. Repeating the same request under the same key returns the
-  first response, marked `Idempotency-Replayed: true`, and changes nothing. The exception is a payment that needs
-  confirmation (402 `authentication_required`): repeating it returns the current state.
+  first response, marked `Idempotency-Replayed: true`, and changes nothing. There are two exceptions: a payment that
+  needs confirmation (402 `authentication_required`), as repeating it returns the current state; and the text of a new
+  API key, which is shown once and null in the response to a repeat.
 - **Errors** are problem details (RFC 9457) with a stable `code`. 409 means that the current state does not allow the
   command. 422 means that the request is malformed, and names the field. Neither changes anything. After a 503 it is
   safe to retry under the same key.
@@ -32,6 +37,7 @@ TAGS: Final = [
     {"name": "Usage", "description": "Record usage, and read it over time."},
     {"name": "Metrics", "description": "Recurring revenue, and what moves it."},
     {"name": "Invoices", "description": "Invoices of the payment provider."},
+    {"name": "API keys", "description": "Who may call this API."},
     {"name": "Webhooks", "description": "Events from the payment provider."},
     {"name": "Operations", "description": "Health and metrics."},
 ]
@@ -50,6 +56,9 @@ _PROBLEM_DESCRIPTIONS: Final = {
 }
 
 _SUFFIX: Final = "View"
+
+ROLE: Final = "x-tenure-role"
+ROLES: Final = "x-tenure-roles"
 
 Responses = dict[int | str, dict[str, object]]
 
@@ -71,7 +80,7 @@ SCHEME: Final = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "Tenure API key",
-        "description": "An API key, created by `tenure keys create --role ROLE`.",
+        "description": "An API key, created by `tenure keys create --role ROLE` or `POST /v1/api-keys`.",
     }
 }
 """Described here and not by a FastAPI dependency: `api.http.auth` reads the header once per request."""
@@ -84,6 +93,15 @@ def _require_api_key(schema: dict[str, Any]) -> None:
         if path.startswith("/v1/"):
             for operation in operations.values():
                 operation["security"] = [{name: [] for name in SCHEME}]
+
+
+def _name_roles(schema: dict[str, Any], routes: Sequence[BaseRoute]) -> None:
+    """Name the roles that may call each operation; those that ask for no key have none."""
+    for route in routes:
+        if isinstance(route, APIRoute) and route.include_in_schema and (roles := roles_of(route.dependant)):
+            for method in route.methods or ():
+                operation = schema["paths"][route.path_format][method.lower()]
+                operation |= {ROLE: roles[0].value, ROLES: [role.value for role in roles]}
 
 
 def _without_view_suffix(value: Any) -> Any:
@@ -130,6 +148,7 @@ def add_description(app: FastAPI, *kinds: type[Problem]) -> None:
                 schemas.update(described.pop("$defs"))
                 schemas[kind.__name__] = described
             _require_api_key(schema)
+            _name_roles(schema, app.routes)
             app.openapi_schema = _rename_schemas(schema)
         return app.openapi_schema
 

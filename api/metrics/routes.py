@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api.http.auth import Reader
+from api.http.auth import Analyst
 from api.http.csv import CONTENT_TYPE, csv_answer, wants_csv
 from api.http.dependencies import WithDependencies, WithRepositories
 from api.http.openapi import READING
@@ -64,7 +64,7 @@ class _Report:
 
 
 async def _report(
-    asked: WithRange, caller: Reader, dependencies: WithDependencies, repositories: WithRepositories
+    asked: WithRange, caller: Analyst, dependencies: WithDependencies, repositories: WithRepositories
 ) -> _Report:
     figures = repositories.revenue
     extent = await figures.extent(caller.tenant)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 from temporalio.workflow import UpdateMethodMultiParam
 
-from api.http.auth import Caller, Operator, Service
+from api.http.auth import Caller, Operator, Reader, Service
 from api.http.dependencies import AppDependencies, Repositories, WithDependencies, WithRepositories
 from api.subscriptions.views import SubscriptionView
 from domain.errors import Rejected
@@ -95,6 +95,12 @@ def _context(
     return CommandContext(dependencies, repositories, caller, request.state.command_key, request.state.sign_up_key)
 
 
+def preview_context(
+    request: Request, dependencies: WithDependencies, repositories: WithRepositories, caller: Reader
+) -> CommandContext:
+    return _context(request, dependencies, repositories, caller)
+
+
 def service_context(
     request: Request, dependencies: WithDependencies, repositories: WithRepositories, caller: Service
 ) -> CommandContext:
@@ -107,5 +113,7 @@ def operator_context(
     return _context(request, dependencies, repositories, caller)
 
 
+PreviewContext = Annotated[CommandContext, Depends(preview_context)]
+"""For what is sent like a command and changes nothing."""
 ServiceContext = Annotated[CommandContext, Depends(service_context)]
 OperatorContext = Annotated[CommandContext, Depends(operator_context)]

@@ -6,7 +6,7 @@ from api.http.auth import OPERATOR_ROLES
 from api.http.fields import SubscriptionId
 from api.http.idempotency import IdempotentRoute
 from api.http.openapi import COMMANDING
-from api.subscriptions.command_context import OperatorContext, ServiceContext
+from api.subscriptions.command_context import OperatorContext, PreviewContext, ServiceContext
 from api.subscriptions.confirmations import CONFIRMING
 from api.subscriptions.flush_overage import report_overage_first
 from api.subscriptions.requests import (
@@ -93,7 +93,7 @@ async def cancel(
 
 @router.post("/preview-cancel", operation_id="previewCancel", summary="Preview a cancellation")
 async def preview_cancel(
-    subscription_id: SubscriptionId, context: ServiceContext, body: PreviewCancelRequest | None = None
+    subscription_id: SubscriptionId, context: PreviewContext, body: PreviewCancelRequest | None = None
 ) -> CancellationPreviewView:
     """Nothing is changed. A subscription that is past due, suspended or on the free plan always ends at once."""
     command = PreviewCancel(context.key, context.caller.actor, (body or PreviewCancelRequest()).at)

@@ -2,10 +2,11 @@
 
 from fastapi import APIRouter
 
+from api.http.auth import SERVICE_ROLES
 from api.http.fields import SubscriptionId
 from api.http.idempotency import IdempotentRoute
 from api.http.openapi import COMMANDING, problems
-from api.subscriptions.command_context import CommandContext, ServiceContext
+from api.subscriptions.command_context import CommandContext, PreviewContext, ServiceContext
 from api.subscriptions.confirmations import CONFIRMING
 from api.subscriptions.downgrade_guard import (
     LimitConflictProblem,
@@ -68,10 +69,11 @@ async def change_plan(
 
 @router.post("/preview-change", operation_id="previewChange", summary="Preview a plan change")
 async def preview_change(
-    subscription_id: SubscriptionId, context: ServiceContext, body: ChangePlanRequest
+    subscription_id: SubscriptionId, context: PreviewContext, body: ChangePlanRequest
 ) -> PlanChangePreviewView:
     command = await priced_change(context, subscription_id, body)
-    await report_overage_first(context, subscription_id)
+    if context.caller.role in SERVICE_ROLES:  # others change nothing, at the provider neither
+        await report_overage_first(context, subscription_id)
     preview = await context.send(subscription_id, SubscriptionWorkflow.preview_change, command)
     found = await unfit(context, subscription_id, preview.to, at_once=preview.at is ChangeAt.NOW)
     shown = ChangeQuoteView.of(preview)

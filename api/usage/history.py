@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from api.entitlements.lookup import WithEntitlements, feature_named
 from api.entitlements.routes import CustomerId, FeatureCode
 from api.entitlements.views import PlanRef
-from api.http.auth import Operator, Reader
+from api.http.auth import Analyst, Reader
 from api.http.dependencies import WithRepositories
 from api.http.openapi import READING
 from domain.access import Basis
@@ -126,9 +126,9 @@ async def usage_history(
 @router.get(
     "/v1/usage/statistics",
     operation_id="getUsageStatistics",
-    summary="Get usage statistics by plan and feature (operators)",
+    summary="Get usage statistics by plan and feature",
 )
-async def usage_statistics(caller: Operator, repositories: WithRepositories) -> UsageStatistics:
+async def usage_statistics(caller: Analyst, repositories: WithRepositories) -> UsageStatistics:
     rows = await repositories.usage_history.statistics(tenant=caller.tenant)
     return UsageStatistics(
         taken_at=rows[0].taken_at if rows else None, statistics=[UsageStatisticView.of(row) for row in rows]

@@ -1,26 +1,28 @@
-"""API keys: shown once, stored as a hash, and remembered for some seconds once verified."""
+"""API keys: shown once, stored as a hash."""
 
-import asyncio
 import hashlib
-import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
-from time import monotonic
+from typing import Any, Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Row, Select, extract, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from domain.api_keys import KeyMode, hint, mode_of_hint, mode_of_key, new_key
+from domain.errors import Rejected
 from domain.names import DEFAULT_TENANT
+from storage.db import cursors
 from storage.db.engine import transaction
-from storage.schema.tables import api_keys
+from storage.schema.access_tables import api_keys
 
-CACHE_SECONDS = 3.0
-"""Seconds that a process may keep accepting a revoked key that it has just verified."""
-MAX_ENTRIES = 10_000
-"""The most keys remembered; a product has only a few."""
+DEFAULT_OVERLAP: Final = timedelta(hours=24)
+LONGEST_OVERLAP: Final = timedelta(days=30)
+"""How long a rotated key may stay valid beside the new one."""
+LONGEST_LIFE: Final = timedelta(days=3650)
 
 
 class Role(StrEnum):
@@ -30,86 +32,292 @@ class Role(StrEnum):
     OPERATOR = "operator"
     SERVICE = "service"
     READ_ONLY = "read_only"
+    WEBHOOKS = "webhooks"
+
+
+class KeyStatus(StrEnum):
+    """Whether a key is accepted, and why not."""
+
+    ACTIVE = "active"
+    ROTATED = "rotated"
+    """Another has taken its place, and it is accepted until it expires."""
+    EXPIRED = "expired"
+    REVOKED = "revoked"
 
 
 @dataclass(frozen=True)
 class ApiKey:
+    """A verified key."""
+
     id: str
     tenant: str
     role: Role
     name: str
+    expires_in: float | None = field(default=None, compare=False)
+    """Seconds that it is still valid; None: it does not expire."""
 
 
-def _hash(plaintext: str) -> str:
+@dataclass(frozen=True)
+class KeyRecord:
+    """All that is stored of a key, but for its hash."""
+
+    id: str
+    tenant: str
+    name: str
+    role: Role
+    hint: str
+    status: KeyStatus
+    created_at: datetime
+    created_by: str
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    replaced_by: str | None
+
+
+@dataclass(frozen=True)
+class IssuedKey:
+    """A new key."""
+
+    record: KeyRecord
+    plaintext: str | None
+    """None: it was shown when the key was made."""
+
+
+@dataclass(frozen=True)
+class KeyPage:
+    rows: Sequence[KeyRecord]
+    next_cursor: str | None
+
+
+def key_hash(plaintext: str) -> str:
+    """Returns what is stored of a key."""
     # Plain SHA-256: the keys are long and random, so they cannot be guessed.
     return hashlib.sha256(plaintext.encode(errors="surrogatepass")).hexdigest()
 
 
 class ApiKeys:
-    """Creates, verifies and revokes API keys."""
+    """Creates, verifies, rotates and revokes API keys."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def create(self, role: Role, name: str, *, tenant: str = DEFAULT_TENANT) -> str:
+    async def create(
+        self,
+        role: Role,
+        name: str,
+        *,
+        tenant: str = DEFAULT_TENANT,
+        mode: KeyMode = KeyMode.LIVE,
+        expires_in: timedelta | None = None,
+        created_by: str = "",
+    ) -> str:
         """Returns a new key in plain text, which is not stored."""
-        plaintext = f"tn_live_{secrets.token_urlsafe(32)}"
-        await self.ensure(plaintext, role, name, tenant=tenant)
+        plaintext = new_key(mode)
+        values = {"id": uuid4(), "created_by": created_by, "expires_at": _after(expires_in)}
+        async with transaction(self._engine) as connection:
+            await _insert(connection, plaintext, role, name, tenant, values)
         return plaintext
+
+    async def issue(
+        self,
+        key_id: UUID,
+        role: Role,
+        name: str,
+        *,
+        tenant: str,
+        mode: KeyMode,
+        expires_in: timedelta | None = None,
+        created_by: str = "",
+    ) -> IssuedKey:
+        """Makes the key with this id, once: who asks again gets it without its plain text."""
+        plaintext = new_key(mode)
+        values = {"id": key_id, "created_by": created_by, "expires_at": _after(expires_in)}
+        async with transaction(self._engine) as connection:
+            is_new = await _insert(connection, plaintext, role, name, tenant, values)
+            row = (await connection.execute(_records(tenant).where(api_keys.c.id == key_id))).one()
+        return IssuedKey(_record(row), plaintext if is_new else None)
 
     async def ensure(self, plaintext: str, role: Role, name: str, *, tenant: str = DEFAULT_TENANT) -> None:
         """Makes sure that a key is stored."""
-        values = {"id": uuid4(), "tenant": tenant, "name": name, "role": role.value, "key_hash": _hash(plaintext)}
+        keys = api_keys.c
+        hinted = update(api_keys).where(keys.key_hash == key_hash(plaintext), keys.hint == "")
         async with transaction(self._engine) as connection:
-            await connection.execute(insert(api_keys).values(values).on_conflict_do_nothing())
+            if not await _insert(connection, plaintext, role, name, tenant, {"id": uuid4()}):
+                await connection.execute(hinted.values(hint=hint(plaintext)))
+
+    async def mode_of_newest(self) -> KeyMode | None:
+        """Returns the mode of the newest key of any tenant; None if it is not known."""
+        keys = api_keys.c
+        wanted = select(keys.hint).where(keys.hint != "").order_by(keys.created_at.desc()).limit(1)
+        async with transaction(self._engine) as connection:
+            found = (await connection.execute(wanted)).scalar_one_or_none()
+        return None if found is None else mode_of_hint(found)
 
     async def verify(self, plaintext: str) -> ApiKey | None:
-        """The key with this plain text; None if it is unknown or revoked."""
-        wanted = select(api_keys).where(api_keys.c.key_hash == _hash(plaintext), api_keys.c.revoked_at.is_(None))
+        """The key with this plain text; None if it is unknown, revoked or expired.
+
+        What nobody can have made is not looked up. Whose tenant's a key is turns out here: it sees all of them.
+        """
+        if mode_of_key(plaintext) is None:
+            return None
+        keys = api_keys.c
+        wanted = select(
+            keys.id, keys.tenant, keys.role, keys.name, extract("epoch", keys.expires_at - func.now()).label("lives")
+        ).where(keys.key_hash == key_hash(plaintext), _is_accepted())
         async with transaction(self._engine) as connection:
             row = (await connection.execute(wanted)).one_or_none()
-        return None if row is None else ApiKey(str(row.id), row.tenant, Role(row.role), row.name)
+        if row is None:
+            return None
+        lives = None if row.lives is None else float(row.lives)
+        return ApiKey(str(row.id), row.tenant, Role(row.role), row.name, lives)
 
-    async def revoke(self, key_id: str) -> None:
+    async def note_use(self, key_id: str) -> None:
+        """Notes that a key has just been used."""
+        used = update(api_keys).where(api_keys.c.id == UUID(key_id)).values(last_used_at=func.now())
         async with transaction(self._engine) as connection:
-            await connection.execute(
-                update(api_keys).where(api_keys.c.id == UUID(key_id)).values(revoked_at=func.now())
-            )
+            await connection.execute(used)
 
+    async def find(self, tenant: str, *, cursor: str | None = None, limit: int = 100) -> KeyPage:
+        """One page of a tenant's keys, newest first, with those that are accepted no more.
 
-class ApiKeyCache:
-    """Verifies keys and caches them briefly; unknown and revoked ones never, so a new key works at once."""
+        Raises:
+            Malformed: field `cursor`; it is not a valid cursor.
+        """
+        keys = api_keys.c
+        wanted = _records(tenant).order_by(keys.created_at.desc(), keys.id.desc()).limit(limit + 1)
+        if cursor is not None:
+            wanted = wanted.where(tuple_(keys.created_at, keys.id) < tuple_(*cursors.read(cursor)))
+        async with transaction(self._engine) as connection:
+            found = [_record(row) for row in await connection.execute(wanted)]
+        shown, more = found[:limit], len(found) > limit
+        return KeyPage(shown, cursors.after(shown[-1].created_at, shown[-1].id) if more else None)
 
-    def __init__(self, keys: ApiKeys, *, most: int = MAX_ENTRIES, clock: Callable[[], float] = monotonic) -> None:
-        self._keys = keys
-        self._most = most
-        self._clock = clock
-        self._known: dict[bytes, tuple[float, ApiKey]] = {}
-        self._lookups: dict[bytes, asyncio.Task[ApiKey | None]] = {}
+    async def get(self, key_id: str, *, tenant: str) -> KeyRecord:
+        """Returns a key.
 
-    async def verify(self, plaintext: str) -> ApiKey | None:
-        """The key with this plain text; None if it is unknown, or was revoked some seconds ago."""
-        # By a digest: the key itself is not kept in memory longer than a request takes.
-        digest = hashlib.sha256(plaintext.encode(errors="surrogatepass")).digest()
-        known = self._known.get(digest)
-        if known is not None and self._clock() < known[0]:
-            return known[1]
-        lookup = self._lookups.get(digest)
-        if lookup is None:
-            # One look-up for all concurrent requests, even if some of them are cancelled.
-            lookup = self._lookups[digest] = asyncio.create_task(self._look_up(plaintext, digest))
-        return await asyncio.shield(lookup)
+        Raises:
+            Rejected: code `unknown_api_key`.
+        """
+        async with transaction(self._engine) as connection:
+            return await self._get(connection, tenant, key_id)
 
-    async def _look_up(self, plaintext: str, digest: bytes) -> ApiKey | None:
-        # Counted from before the look-up, so that a key revoked during it does not live longer.
-        until = self._clock() + CACHE_SECONDS
+    async def rotate(
+        self,
+        key_id: str,
+        new_id: UUID,
+        *,
+        tenant: str,
+        mode: KeyMode,
+        overlap: timedelta = DEFAULT_OVERLAP,
+        expires_in: timedelta | None = None,
+        created_by: str = "",
+    ) -> IssuedKey:
+        """Makes a new key of the same name and role, *new_id*; the old one is accepted for *overlap* from now.
+
+        The new one expires after *expires_in*, or else after as long as the old one was meant to live.
+
+        Raises:
+            Rejected: code `unknown_api_key`, `api_key_revoked`, `api_key_expired` or `api_key_rotated`.
+        """
+        plaintext, keys = new_key(mode), api_keys.c
+        async with transaction(self._engine) as connection:
+            old = await self._get(connection, tenant, key_id, lock=True)
+            if old.replaced_by != str(new_id):
+                _check_rotates(old)
+                life = expires_in or (old.expires_at - old.created_at if old.expires_at is not None else None)
+                values = {"id": new_id, "created_by": created_by, "expires_at": _after(life)}
+                await _insert(connection, plaintext, old.role, old.name, tenant, values)
+                ends = func.least(keys.expires_at, func.now() + literal(overlap))  # null is none of them
+                await connection.execute(
+                    update(api_keys).where(keys.id == UUID(old.id)).values(expires_at=ends, replaced_by=new_id)
+                )
+            row = (await connection.execute(_records(tenant).where(keys.id == new_id))).one()
+        return IssuedKey(_record(row), None if old.replaced_by == str(new_id) else plaintext)
+
+    async def revoke(self, key_id: str, *, tenant: str = DEFAULT_TENANT) -> KeyRecord:
+        """Ends a key at once and returns it; one that is revoked already stays as it is.
+
+        Raises:
+            Rejected: code `unknown_api_key`.
+        """
+        async with transaction(self._engine) as connection:
+            found = await self._get(connection, tenant, key_id, lock=True)
+            if found.revoked_at is None:
+                ended = update(api_keys).where(api_keys.c.id == UUID(found.id)).values(revoked_at=func.now())
+                await connection.execute(ended)
+            return await self._get(connection, tenant, key_id)
+
+    async def _get(self, connection: AsyncConnection, tenant: str, key_id: str, *, lock: bool = False) -> KeyRecord:
         try:
-            key = await self._keys.verify(plaintext)
-        finally:
-            del self._lookups[digest]
-        self._known.pop(digest, None)
-        if key is not None:
-            if len(self._known) >= self._most:
-                del self._known[next(iter(self._known))]
-            self._known[digest] = (until, key)
-        return key
+            wanted = _records(tenant).where(api_keys.c.id == UUID(key_id))
+        except ValueError:
+            row = None
+        else:
+            row = (await connection.execute(wanted.with_for_update() if lock else wanted)).one_or_none()
+        if row is None:
+            raise Rejected(f"there is no API key {key_id[:64]!r}: lists show their ids", code="unknown_api_key")
+        return _record(row)
+
+
+async def _insert(
+    connection: AsyncConnection, plaintext: str, role: Role, name: str, tenant: str, more: dict[str, Any]
+) -> bool:
+    """Stores a key; False if it, or one with its id, is stored already."""
+    about = {
+        "tenant": tenant,
+        "name": name,
+        "role": role.value,
+        "key_hash": key_hash(plaintext),
+        "hint": hint(plaintext),
+    }
+    stored = insert(api_keys).values(about | more).on_conflict_do_nothing().returning(api_keys.c.id)
+    return (await connection.execute(stored)).first() is not None
+
+
+def _after(life: timedelta | None) -> Any:
+    return None if life is None else func.now() + literal(life)
+
+
+def _is_accepted() -> Any:
+    keys = api_keys.c
+    return keys.revoked_at.is_(None) & (keys.expires_at.is_(None) | (keys.expires_at > func.now()))
+
+
+def _records(tenant: str) -> Select[Any]:
+    return select(api_keys, func.now().label("now")).where(api_keys.c.tenant == tenant)
+
+
+def _record(row: Row[Any]) -> KeyRecord:
+    return KeyRecord(
+        str(row.id),
+        row.tenant,
+        row.name,
+        Role(row.role),
+        row.hint,
+        _status(row),
+        row.created_at,
+        row.created_by,
+        row.expires_at,
+        row.last_used_at,
+        row.revoked_at,
+        None if row.replaced_by is None else str(row.replaced_by),
+    )
+
+
+def _status(row: Row[Any]) -> KeyStatus:
+    if row.revoked_at is not None:
+        return KeyStatus.REVOKED
+    if row.expires_at is not None and row.expires_at <= row.now:
+        return KeyStatus.EXPIRED
+    return KeyStatus.ACTIVE if row.replaced_by is None else KeyStatus.ROTATED
+
+
+def _check_rotates(old: KeyRecord) -> None:
+    match old.status:
+        case KeyStatus.REVOKED:
+            raise Rejected("this API key is revoked: create another", code="api_key_revoked")
+        case KeyStatus.EXPIRED:
+            raise Rejected("this API key has expired: create another", code="api_key_expired")
+        case KeyStatus.ROTATED:
+            raise Rejected(f"this API key was rotated already, to {old.replaced_by}", code="api_key_rotated")

@@ -350,18 +350,6 @@ installation = Table(
     Column("value", Text, nullable=False, doc="of the whole installation, whatever the tenant"),
 )
 
-api_keys = Table(
-    "api_keys",
-    METADATA,
-    Column("id", Uuid, primary_key=True),
-    _tenant(),
-    Column("name", Text, nullable=False),
-    Column("role", Text, nullable=False),
-    Column("key_hash", Text, nullable=False, unique=True),
-    _made_at(),
-    Column("revoked_at", _MOMENT),
-)
-
 web_links = Table(
     "web_links",
     METADATA,

@@ -18,7 +18,8 @@ GROUPS: Final[dict[str, str]] = {
     "catalog": "Check, compare and publish plan catalogs.",
     "policy": "Check and publish a policy, or move running subscriptions to it.",
     "mails": "Preview the mails.",
-    "keys": "Create API keys.",
+    "keys": "Create, list, rotate and revoke API keys.",
+    "operators": "Add, list and disable operators: the people who may sign in to the console.",
     "webhooks": "List webhooks from the payment provider, and deliver them again.",
     "usage": "Roll up and show usage, and report overage.",
     "metrics": "Check the figures of revenue.",
@@ -72,6 +73,18 @@ COMMANDS: Final[dict[str, Command]] = {
         "Check settings and every connection, and say what to fix; status 1 if there is anything.",
     ),
     "keys create": Command("keys", "create", "Create an API key and print it; it cannot be shown again."),
+    "keys list": Command("keys", "list_", "List the API keys of a tenant, newest first, with when each was last used."),
+    "keys rotate": Command(
+        "keys", "rotate", "Create a key of the same name and role and print it; the old one stays valid for a while."
+    ),
+    "keys revoke": Command("keys", "revoke", "End an API key within seconds; it cannot be brought back."),
+    "operators add": Command(
+        "operators", "add", "Add an operator, or change the role of one; one who was disabled may sign in again."
+    ),
+    "operators list": Command("operators", "list_", "List the operators of a tenant."),
+    "operators disable": Command(
+        "operators", "disable", "End an operator's access and sessions; the last admin stays."
+    ),
     "reconcile": Command(
         "reconcile",
         "reconcile",

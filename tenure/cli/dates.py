@@ -1,4 +1,4 @@
-"""Points in time on the command line."""
+"""Points in time and lengths of time on the command line."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from domain.errors import Malformed
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_LENGTHS = {"s": "seconds", **UNITS, "w": "weeks"}
+_LENGTH = re.compile(r"(\d{1,6})([smhdw])")
 _AGO = re.compile(r"(\d{1,6})([mhd])")
 
 
@@ -28,3 +30,22 @@ def moment(text: str, *, field: str, now: datetime | None = None) -> datetime:
             field=field,
         )
     return found.astimezone(UTC)
+
+
+def length(text: str, *, field: str, least: timedelta, most: timedelta) -> timedelta:
+    """Parse a length of time such as `30m`, `24h` or `90d`; `0` needs no unit.
+
+    Raises:
+        Malformed: it is none, or not between *least* and *most*.
+    """
+    found = _LENGTH.fullmatch("0s" if text == "0" else text)
+    if found is None:
+        raise Malformed(f"{text!r} is not a length of time: write 30m, 24h or 90d", field=field)
+    long = timedelta(**{_LENGTHS[found[2]]: int(found[1])})
+    if not least <= long <= most:
+        raise Malformed(f"{text} is not between {_shown(least)} and {_shown(most)}", field=field)
+    return long
+
+
+def _shown(long: timedelta) -> str:
+    return f"{long.days}d" if long.days else f"{long.seconds}s"

@@ -73,6 +73,7 @@ async def api_dependencies(
             timezone=settings.timezone,
             sign_up_url=settings.sign_up_url or "",
             embed_origins=settings.embed_origins,
+            key_mode=composition.key_mode(settings.stripe_api_key.get_secret_value()),
         )
 
 

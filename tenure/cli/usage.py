@@ -5,9 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated
 
-from cyclopts import Parameter
 from temporalio.client import Client
 
 from configuration.loading import Process, load_settings
@@ -15,26 +13,36 @@ from domain.formatting import moment
 from domain.names import roll_up_workflow_id
 from storage.usage.history import Statistic, UsageHistory
 from tenure.cli.connections import database, temporal
+from tenure.cli.options import AsJson
 from tenure.cli.tables import aligned
 from tenure.cli.workflow_runs import outcome, started
 from workflows.usage_roll_up import RolledUp, RollUpUsageWorkflow
 
 HEADS = ("PLAN", "FEATURE", "CUSTOMERS", "USED", "HIGHEST", "NEAR LIMIT", "AT LIMIT")
 
-AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of text.")]
-
 
 def rollup(*, as_json: AsJson = False) -> None:
     """Roll usage up now: send late notices, sample gauges, take statistics, delete old data.
 
     Safe to repeat; a run in progress is joined.
+
+    Parameters
+    ----------
+    as_json
+        Print JSON instead of text.
     """
     done = asyncio.run(_rollup())
     print(json.dumps(asdict(done), indent=2) if as_json else done.in_words())
 
 
 def stats(*, as_json: AsJson = False) -> None:
-    """Show the latest statistics: usage by plan and feature, and how many customers are near their limit."""
+    """Show the latest statistics: usage by plan and feature, and how many customers are near their limit.
+
+    Parameters
+    ----------
+    as_json
+        Print JSON instead of text.
+    """
     rows = asyncio.run(_stats())
     if as_json:
         print(json.dumps([asdict(row) | {"taken_at": moment(row.taken_at)} for row in rows], indent=2))

@@ -8,6 +8,7 @@
 `AsyncTenure` is the async variant; `tenure.client.fastapi` has gates for FastAPI. Depends on httpx only.
 """
 
+from tenure.client.api_keys import ApiKey, ApiKeyPage, NewApiKey
 from tenure.client.catalog import AddOn, Comparison, Feature, Limits, Plan, PlanEntitlement, Plans, Price, Suggested
 from tenure.client.clients import AsyncTenure, Tenure
 from tenure.client.core import Options
@@ -84,9 +85,11 @@ from tenure.client.values import (
     ConvertAt,
     EndKind,
     Interval,
+    KeyStatus,
     Level,
     PeriodLength,
     ReasonCode,
+    Role,
     Status,
 )
 
@@ -94,6 +97,8 @@ __all__ = [
     "Access",
     "AccessLimited",
     "AddOn",
+    "ApiKey",
+    "ApiKeyPage",
     "AsyncTenure",
     "Banner",
     "Batch",
@@ -122,6 +127,7 @@ __all__ = [
     "History",
     "Interval",
     "Invoice",
+    "KeyStatus",
     "Level",
     "LimitReached",
     "Limits",
@@ -134,6 +140,7 @@ __all__ = [
     "Mrr",
     "MrrNow",
     "MrrPeriod",
+    "NewApiKey",
     "NoPlan",
     "NotFound",
     "OfCustomer",
@@ -156,6 +163,7 @@ __all__ = [
     "Released",
     "ReportLinks",
     "RetryPolicy",
+    "Role",
     "Standing",
     "Status",
     "Subscription",

@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 import httpx
 
 from tenure.client import (
+    api_key_operations,
     customer_operations,
     gating,
     metrics_operations,
@@ -87,6 +88,12 @@ class AsyncTenure(BaseClient):
     reactivate = awaited(operator_operations.reactivate)
     renew_links = awaited(operator_operations.renew_links)
     usage_statistics = awaited(operator_operations.usage_statistics)
+
+    list_api_keys = awaited(api_key_operations.list_api_keys)
+    create_api_key = awaited(api_key_operations.create_api_key)
+    rotate_api_key = awaited(api_key_operations.rotate_api_key)
+    revoke_api_key = awaited(api_key_operations.revoke_api_key)
+    api_keys = async_iterator(api_key_operations.api_keys)
 
     mrr = awaited(metrics_operations.mrr)
     movements = awaited(metrics_operations.movements)
@@ -212,6 +219,12 @@ class Tenure(BaseClient):
     reactivate = blocking(operator_operations.reactivate)
     renew_links = blocking(operator_operations.renew_links)
     usage_statistics = blocking(operator_operations.usage_statistics)
+
+    list_api_keys = blocking(api_key_operations.list_api_keys)
+    create_api_key = blocking(api_key_operations.create_api_key)
+    rotate_api_key = blocking(api_key_operations.rotate_api_key)
+    revoke_api_key = blocking(api_key_operations.revoke_api_key)
+    api_keys = iterator(api_key_operations.api_keys)
 
     mrr = blocking(metrics_operations.mrr)
     movements = blocking(metrics_operations.movements)

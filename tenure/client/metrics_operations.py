@@ -1,4 +1,4 @@
-"""Figures of recurring revenue; any API key may read them.
+"""Figures of recurring revenue; it requires an API key of role `read_only`, `operator` or `admin`.
 
 Each operation is defined once here; `Tenure` and `AsyncTenure` have it as a method of the same name, without `core`.
 """

@@ -34,5 +34,9 @@ ReasonCode = Literal[
     "other",
 ]
 """Why a customer leaves, as they say."""
+Role = Literal["admin", "operator", "service", "read_only", "webhooks"]
+"""What the holder of an API key may do."""
+KeyStatus = Literal["active", "rotated", "expired", "revoked"]
+"""Whether an API key is accepted: rotated ones are, until they expire."""
 EventAction = Literal["record", "release", "set"]
 EventOutcome = Literal["counted", "repeated", "refused"]

@@ -15,6 +15,7 @@ from temporalio.client import Client
 
 from api.app import create_app
 from api.http.dependencies import AppDependencies
+from domain.api_keys import KeyMode
 from domain.brand import Brand
 from domain.provider.ports import Provider
 from gateways.stripe.webhooks import StripeEvents
@@ -74,6 +75,7 @@ async def an_api(stack: Stack, looked_up: Provider, client: Client) -> AsyncIter
         secret_key="s" * 32,
         trial_key=TRIAL_KEY,
         brand=Brand("Northwind", "http://127.0.0.1"),
+        key_mode=KeyMode.TEST,
     )
     async with (
         serve(create_app(parts)) as address,

@@ -9,6 +9,8 @@ from pydantic import BaseModel
 
 import domain.access
 import domain.catalog.plans
+import storage.access.api_keys
+from api.api_keys import routes as api_keys_routes
 from api.catalog import suggest
 from api.catalog import views as catalog_views
 from api.customers import banner, routes
@@ -20,7 +22,7 @@ from api.usage import history, ingest
 from domain.entitlements.usage import UsageLevel
 from domain.revenue import figures
 from domain.subscription import commands, ends, lifecycle, policy
-from tenure.client import catalog, entitlements, metrics, reports, subscriptions
+from tenure.client import api_keys, catalog, entitlements, metrics, reports, subscriptions
 from tenure.client.values import (
     Access,
     CancelAt,
@@ -29,13 +31,18 @@ from tenure.client.values import (
     EndKind,
     EventAction,
     Interval,
+    KeyStatus,
     Level,
     PeriodLength,
     ReasonCode,
+    Role,
     Status,
 )
 
 PAIRS: list[tuple[type[BaseModel], type[Any]]] = [
+    (api_keys_routes.ApiKeyView, api_keys.ApiKey),
+    (api_keys_routes.NewApiKeyView, api_keys.NewApiKey),
+    (api_keys_routes.ApiKeyList, api_keys.ApiKeyPage),
     (entitlements_views.EntitlementCheckResult, entitlements.Entitlement),
     (entitlements_views.EntitlementsView, entitlements.Entitlements),
     (entitlements_views.UpgradeSuggestionView, entitlements.Suggestion),
@@ -133,7 +140,9 @@ def test_listed_values_of_an_answer_are_those_of_the_api(view: type[BaseModel], 
         (Interval, domain.catalog.plans.Interval),
         (Level, UsageLevel),
         (PeriodLength, figures.PeriodLength),
+        (KeyStatus, storage.access.api_keys.KeyStatus),
         (ReasonCode, ends.ReasonCode),
+        (Role, storage.access.api_keys.Role),
         (Status, lifecycle.Status),
     ],
 )

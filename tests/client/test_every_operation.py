@@ -13,6 +13,7 @@ from tenure.client import (
     Event,
     Person,
     Tenure,
+    api_key_operations,
     customer_operations,
     metrics_operations,
     operator_operations,
@@ -75,6 +76,10 @@ CALLS: Mapping[str, tuple[str, Callable[[Core], Steps[Any]]]] = {
     "getUsageHistory": ("usage_history", lambda core: usage.usage_history(core, "ada", "images")),
     "getMrr": ("mrr", lambda core: metrics_operations.mrr(core, plan="pro", first="2026-01")),
     "getMovements": ("movements", lambda core: metrics_operations.movements(core, last="2026-12")),
+    "listApiKeys": ("api_keys", lambda core: api_key_operations.api_keys(core)(None)),
+    "createApiKey": ("create_api_key", lambda core: api_key_operations.create_api_key(core, "service", "the shop")),
+    "rotateApiKey": ("rotate_api_key", lambda core: api_key_operations.rotate_api_key(core, "k1")),
+    "revokeApiKey": ("revoke_api_key", lambda core: api_key_operations.revoke_api_key(core, "k1")),
     "getUsageStatistics": ("usage_statistics", operator_operations.usage_statistics),
 }
 ROUTES = [

@@ -18,6 +18,7 @@ import tenure.client
 from tenure.client import (
     AsyncTenure,
     Tenure,
+    api_key_operations,
     customer_operations,
     gating,
     metrics_operations,
@@ -33,8 +34,9 @@ TREE, CLIENT = HOUSE.parents[1], "packages/tenure-client"
 OPERATIONS = (
     *(usage_operations, gating, customer_operations),
     *(subscription_operations, operator_operations, plan_operations, metrics_operations),
+    api_key_operations,
 )
-LISTS = {"customers", "subscriptions"}
+LISTS = {"api_keys", "customers", "subscriptions"}
 """Iterated over, page by page."""
 SHARED = ("version", "authors", "license", "license-files", "requires-python")
 

@@ -1,5 +1,7 @@
 """Lists, timelines, invoices and operators' commands with a real Tenure that sells catalogs/social.yaml."""
 
+from datetime import timedelta
+
 import pytest
 
 from tenure.client import AsyncTenure, Conflict, NotFound, OfCustomer, Person
@@ -62,7 +64,7 @@ async def test_operators_extend_suspend_and_reactivate(tenure: AsyncTenure, name
     assert isinstance((await tenure.usage_statistics()).statistics, tuple)
 
 
-async def test_figures_of_revenue_are_there_for_whoever_has_a_key(tenure: AsyncTenure) -> None:
+async def test_figures_of_revenue_are_there(tenure: AsyncTenure) -> None:
     movements = await tenure.movements(first="2026-01", last="2026-03")
     mrr = await tenure.mrr(interval="year", group="plan")
 
@@ -92,3 +94,18 @@ async def test_what_is_known_of_a_customer_is_changed(tenure: AsyncTenure, name:
 
     assert (changed.name, changed.timezone, changed.metadata) == ("Ada King", "Asia/Tokyo", {"team": "7"})
     assert changed.email == f"{name}@example.com"
+
+
+async def test_admins_create_rotate_and_revoke_keys(tenure: AsyncTenure, name: str) -> None:
+    made = await tenure.create_api_key("read_only", name, expires_in=timedelta(days=90), key=name)
+    again = await tenure.create_api_key("read_only", name, expires_in=timedelta(days=90), key=name)
+    new = await tenure.rotate_api_key(made.id, overlap=timedelta(hours=1))
+    ended = await tenure.revoke_api_key(new.id)
+
+    assert made.key is not None
+    assert made.key not in repr(made)
+    assert (again.id, again.key) == (made.id, None)
+    assert (new.name, new.role, new.status) == (name, "read_only", "active")
+    assert ended.status == "revoked"
+    found = {one.id: one.status async for one in tenure.api_keys() if one.name == name}
+    assert found == {made.id: "rotated", new.id: "revoked"}

@@ -1,8 +1,10 @@
 """A database for every test, and what the tests do with it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
+import pytest
 import pytest_asyncio
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from storage.db.engine import create_engine_from_url
@@ -23,3 +25,16 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
 @pytest_asyncio.fixture
 async def ledger(engine: AsyncEngine) -> Ledger:
     return Ledger(engine)
+
+
+@pytest.fixture
+def asked(engine: AsyncEngine) -> Iterator[list[str]]:
+    """The statements sent to the database."""
+    found: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        found.append(statement)
+
+    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    yield found
+    event.remove(engine.sync_engine, "before_cursor_execute", note)

@@ -34,6 +34,7 @@ TABLES = (
     "webhook_inbox",
     "discrepancies",
     "api_keys",
+    "operators",
     "web_links",
     "web_sessions",
     "idempotency_keys",

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from api.app import create_app
 from api.http.dependencies import AppDependencies
+from domain.api_keys import KeyMode, new_key
 from domain.brand import Brand
 from domain.provider.ports import Provider
 from gateways.stripe.webhooks import StripeEvents
@@ -141,6 +142,7 @@ async def cut_off(stack: Stack, looked_up: Provider) -> AsyncIterator[httpx.Asyn
         secret_key="s" * 32,
         trial_key=TRIAL_KEY,
         brand=Brand("Northwind", "http://127.0.0.1"),
+        key_mode=KeyMode.TEST,
     )
     async with (
         serve(create_app(parts)) as address,
@@ -173,7 +175,7 @@ async def test_without_its_database_the_api_is_alive_but_not_ready(cut_off: http
 async def test_without_its_database_callers_are_told_to_retry(
     cut_off: httpx.AsyncClient, method: str, path: str
 ) -> None:
-    headers = {"Authorization": "Bearer tn_live_any", "Idempotency-Key": "k"}
+    headers = {"Authorization": f"Bearer {new_key(KeyMode.TEST)}", "Idempotency-Key": "k"}
     answer = await cut_off.request(
         method, path, headers=headers, json=a_sign_up(a_name("cut-off")) if method == "POST" else None
     )

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from api.app import ROUTERS
-from api.http.idempotency import IdempotentRoute, roles_of
+from api.http.auth import roles_of
+from api.http.idempotency import IdempotentRoute
 from domain.names import DEFAULT_TENANT
 from sandbox.stack import Stack
 from storage.access.api_keys import Role
@@ -322,4 +323,4 @@ def test_every_idempotent_endpoint_declares_its_roles() -> None:
     commands = [one for one in routes if "POST" in (one.methods or ())]
 
     assert len(commands) > 10
-    assert [one.path for one in commands if not list(roles_of(one.dependant))] == []
+    assert [one.path for one in commands if not roles_of(one.dependant)] == []

@@ -19,6 +19,7 @@ from domain.subscription.lifecycle import Status
 from domain.subscription.policy import TrialMark
 from domain.subscription.state import Subscription
 from storage.access.api_keys import Role
+from storage.access.operators import OperatorRole
 from storage.db.codec import due_to_json
 from storage.schema.metadata import METADATA
 from tests.builders import NOW
@@ -31,6 +32,7 @@ WORDS: dict[str, Any] = {
     "discrepancies.outcome": Outcome,
     "journal.cause_kind": CauseKind,
     "mails.occasion": Occasion,
+    "operators.role": OperatorRole,
     "plan_limits.per": UsageWindow,
     "reversals.kind": ReversalKind,
     "reversals.status": DisputeStatus,

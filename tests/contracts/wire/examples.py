@@ -56,7 +56,7 @@ def found() -> dict[str, Any]:
         "pay page": card_pages._digest("cus_1", "https://shop.example/done", "https://shop.example/back"),
         "command": hashed("my key"),
         "request": fingerprint("POST", "/v1/subscriptions", b'{"plan": "pro", "a": 1}'),
-        "API key": api_keys._hash("tenure_x"),
+        "API key": api_keys.key_hash("tenure_x"),
         "trial": {mark.value: TrialKey(SECRET).digest("default", mark, "ada@example.com") for mark in TrialMark},
         "report of use": report_key("default", "upload-1"),
         "wallet": asyncio.run(_wallet_key()),
