@@ -21,10 +21,11 @@ _SCHEMA: Final = WithJsonSchema(
 
 
 def _length(given: object) -> object:
+    seconds = given
     if isinstance(given, str) and (found := _LENGTH.fullmatch(given)):
-        return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
-    if isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= LONGEST_LIFE.total_seconds():
-        return timedelta(seconds=given)
+        seconds = int(found[1]) * _UNITS[found[2]]
+    if isinstance(seconds, int) and not isinstance(seconds, bool) and 0 <= seconds <= LONGEST_LIFE.total_seconds():
+        return timedelta(seconds=seconds)
     raise ValueError(f"give seconds, or a text such as '24h' or '90d', up to {LONGEST_LIFE.days}d")
 
 

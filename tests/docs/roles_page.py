@@ -75,8 +75,7 @@ def endpoints() -> list[APIRoute]:
 
 
 def method_of(route: APIRoute) -> str:
-    [method] = route.methods
-    return method
+    return next(iter(route.methods or ()))
 
 
 def shown_path(route: APIRoute) -> str:

@@ -52,7 +52,7 @@ async def test_a_key_is_created_printed_alone_and_listed_without_its_text(hand: 
 async def test_roles_have_one_spelling(hand: Terminal) -> None:
     said = await hand.run("keys", "create", "--role", "read-only")
 
-    assert said.status == 1
+    assert said.status > 0
     assert '"read_only"' in said.err + said.out
 
 

@@ -82,5 +82,5 @@ async def test_an_address_that_cannot_be_mailed_to_is_refused(hand: Terminal, ad
 async def test_people_have_the_roles_for_people(hand: Terminal, role: str) -> None:
     said = await hand.run("operators", "add", "ada@example.com", "--role", role)
 
-    assert said.status == 1
+    assert said.status > 0
     assert "--role" in said.err + said.out
