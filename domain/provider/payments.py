@@ -175,6 +175,8 @@ class Charge:
     """Until when the customer can confirm the payment on the invoice page; None: nothing awaits confirmation."""
     is_of_change: bool = field(default=False, compare=False)
     """Its invoice is for a change within a period: it renews nothing, and nothing is owed if it fails."""
+    paid_with: str = field(default="", compare=False)
+    """The payment method that has paid; empty: none has, or not reported, as it is optional for providers."""
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def card_replaced(
     whichever is processed first.
     """
     since = given_at if given_at is not None else now - CLOCKS_DIFFER
-    changes: dict[str, Any] = {"customer_ref": customer_ref, "card": card, "card_since": since}
+    changes: dict[str, Any] = {"customer_ref": customer_ref, "card": card, "card_since": since, "paying_card": ""}
     known, recovery = subscription.card, subscription.recovery
     if known is not None and known.ref == card.ref and known != card:
         changes["barred_card"] = ""

@@ -174,6 +174,8 @@ class Subscription:
     card: Card | None = None
     card_since: datetime | None = None
     """Since when the card is on file; one from an earlier checkout does not replace it."""
+    paying_card: str = ""
+    """The payment method that has paid instead of the card on file, and is to come on file; empty: there is none."""
     barred_card: str = ""
     """The card with the last hard decline outside a recovery."""
     period_start: datetime | None = None

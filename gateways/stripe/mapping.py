@@ -164,7 +164,14 @@ def charge_of(subscription: dict[str, Any], invoice: dict[str, Any] | None) -> C
         end,
         anchor=anchor(subscription),
         is_of_change=_is_of_change(invoice),
+        paid_with=_paid_with(invoice),
     )
+
+
+def _paid_with(invoice: dict[str, Any]) -> str:
+    """The payment method that has paid; empty if none has, as when it was paid outside Stripe, or none was read."""
+    intent = _latest_intent(invoice)
+    return id_of(intent.get("payment_method")) if intent.get("status") == "succeeded" else ""
 
 
 def _is_of_change(invoice: Mapping[str, Any]) -> bool:

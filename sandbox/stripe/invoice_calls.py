@@ -56,10 +56,14 @@ def list_all(world: World, _ids: Params, params: Params) -> Object:
 
 
 def pay(world: World, ids: Params, params: Params) -> Object:
-    return pay_invoice(world, retrieve(world, ids, params), params.get("payment_method"))
+    invoice = retrieve(world, ids, params)
+    _refuse_unpayable(invoice)
+    given = params.get("payment_method")
+    method = owned(world, given, invoice["customer"], "payment_method") if given else None
+    return pay_invoice(world, invoice, method)
 
 
-def pay_invoice(world: World, invoice: Object, payment_method: str | None = None, *, present: bool = False) -> Object:
+def pay_invoice(world: World, invoice: Object, method: Object | None = None, *, present: bool = False) -> Object:
     """Collect an invoice now, with this card or the one on file; customers who are *present* authenticate.
 
     Raises:
@@ -69,11 +73,7 @@ def pay_invoice(world: World, invoice: Object, payment_method: str | None = None
     _refuse_unpayable(invoice)
     subscription = world.store.get(invoice["_subscription"], "subscription")
     customer = world.named("customer", invoice["customer"])
-    method = (
-        owned(world, payment_method, customer["id"], "payment_method")
-        if payment_method
-        else default_of(world, customer, subscription)
-    )
+    method = method or default_of(world, customer, subscription)
     if method is None and invoice["amount_remaining"]:
         raise invalid(invoices.NO_CARD, code="resource_missing")
     if invoice["status"] == "draft":

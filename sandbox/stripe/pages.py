@@ -11,7 +11,7 @@ from sandbox.stripe.checkout_completion import asks_to_authenticate, complete, r
 from sandbox.stripe.errors import StripeFailure
 from sandbox.stripe.invoice_calls import pay_invoice
 from sandbox.stripe.page_parts import back, form, money, page
-from sandbox.stripe.payment_methods import attach_to
+from sandbox.stripe.payment_methods import entered, keep
 from sandbox.stripe.pdf import pdf
 from sandbox.stripe.world import World
 
@@ -68,9 +68,14 @@ class Pages:
 
     def _pay(self, reference: str, given: str | None) -> None:
         invoice = self._world.named("invoice", reference)
-        if given:
-            given = attach_to(self._world, given, invoice["customer"], set_up=True)["id"]
-        pay_invoice(self._world, invoice, given, present=True)
+        if not given:
+            pay_invoice(self._world, invoice, present=True)
+            return
+        method = entered(self._world, given, invoice["customer"], set_up=True)
+        pay_invoice(self._world, invoice, method, present=True)
+        # Its payment is set up for future ones (`setup_future_usage`), so that the card is kept once it has paid. What
+        # is charged by default stays: subscriptions have `save_default_payment_method` off.
+        keep(self._world, method, invoice["customer"])
 
     async def invoice_pdf(self, request: Request) -> Response:
         invoice = self._world.store.get(request.path_params["invoice"], "invoice")

@@ -31,13 +31,28 @@ def attach_to(world: World, reference: str, customer: str, *, in_path: bool = Fa
     method = world.store.get(reference, "payment_method")
     if method is not None:
         return _attach_again(method, customer)
+    return keep(world, entered(world, reference, customer, in_path=in_path, set_up=set_up), customer)
+
+
+def entered(world: World, reference: str, customer: str, *, in_path: bool = False, set_up: bool = False) -> Object:
+    """A new payment method of a test card, which a customer has entered; it is not attached to them yet.
+
+    Raises:
+        StripeFailure: there is no such test card, or its bank declines it.
+
+    """
     card = TEST_CARDS.get(reference)
     if card is None:
         raise missing_resource("PaymentMethod", reference, param="payment_method", status=404 if in_path else 400)
     if card.on_attach != OK:
         raise StripeFailure(402, "card_error", ran=True, **Decline(card.on_attach).as_error())
     owner = "everybody" if card.everybodys else world.clocks.name(customer)
-    method = _new_method(card, _fingerprint(reference, owner), customer, world.now(customer), set_up)
+    return world.store.save(_new_method(card, _fingerprint(reference, owner), world.now(customer), set_up))
+
+
+def keep(world: World, method: Object, customer: str) -> Object:
+    """Attach a new payment method to its customer."""
+    method["customer"] = customer
     world.store.save(method)
     world.events.emit("payment_method.attached", method, customer=customer)
     return method
@@ -59,7 +74,7 @@ def _fingerprint(name: str, owner: str) -> str:
     return hashlib.sha256(f"{name} of {owner}".encode()).hexdigest()[:16]
 
 
-def _new_method(card: TestCard, fingerprint: str, customer: str, now: int, set_up: bool) -> Object:
+def _new_method(card: TestCard, fingerprint: str, now: int, set_up: bool) -> Object:
     return {
         "id": new_id("pm"),
         "object": "payment_method",
@@ -86,7 +101,7 @@ def _new_method(card: TestCard, fingerprint: str, customer: str, now: int, set_u
             "wallet": None,
         },
         "created": now,
-        "customer": customer,
+        "customer": None,
         "livemode": False,
         "metadata": {},
         "type": "card",

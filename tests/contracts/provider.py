@@ -113,8 +113,8 @@ class ProviderWorld(Protocol):
         """Somebody deletes a customer at the provider, for good."""
         ...
 
-    async def pay_by_hand(self, invoice_ref: str) -> None:
-        """Have the customer pay an open bill on its own page."""
+    async def pay_by_hand(self, invoice_ref: str, card: str = "") -> None:
+        """Have the customer pay an open bill on its own page, with the card on file or with another one."""
         ...
 
     async def refund(self, name: str, amount: int | None = None) -> str:

@@ -68,9 +68,9 @@ class StripeWorld:
     async def delete_customer(self, customer_ref: str) -> None:
         await self._rig.client.v1.customers.delete_async(customer_ref)
 
-    async def pay_by_hand(self, invoice_ref: str) -> None:
+    async def pay_by_hand(self, invoice_ref: str, card: str = "") -> None:
         bill = await self._rig.client.v1.invoices.retrieve_async(invoice_ref)
-        await self._submit(str(bill.hosted_invoice_url), "")
+        await self._submit(str(bill.hosted_invoice_url), card)
 
     async def _submit(self, url: str, card: str) -> None:
         async with httpx.AsyncClient(trust_env=False, follow_redirects=True, timeout=PATIENT) as browser:

@@ -8,7 +8,7 @@ from domain.catalog.plans import Item
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.provider.payments import NO_CARD, AgreementStatus, ChargeOutcome
 from tests.contracts.provider import PRO, STARTER, USERS
-from tests.contracts.shop import SOON, Shop, bill_of
+from tests.contracts.shop import SOON, Sale, Shop, bill_of
 
 REFUSALS = [
     pytest.param("insufficient_funds", ChargeOutcome.DECLINED, id="declined"),
@@ -139,6 +139,31 @@ async def test_a_bill_paid_by_hand_or_forgotten_answers_as_it_stands(shop: Shop)
     assert (await shop.provider.charges.collect(bill, key="s/charge/2")).outcome is ChargeOutcome.PAID
     assert bill_of(await shop.provider.charges.restart(sale.ref, bill, key="s/charge/3")).ref == bill
     assert await shop.world.paid(sale.customer) == [4900, 4900]
+
+
+async def test_a_bill_paid_with_another_card_says_which_and_only_once_put_on_file_is_that_card_charged_again(
+    shop: Shop,
+) -> None:
+    sale, bill = await shop.owing()
+    assert (await shop.latest(sale)).paid_with == ""
+    shop.world.bank_says("ada", "ok")
+
+    await shop.world.pay_by_hand(bill, shop.cards.another)
+
+    for charge in (await shop.latest(sale), await shop.provider.charges.collect(bill, key="s/charge/2")):
+        assert (charge.outcome, bill_of(charge).ref) == (ChargeOutcome.PAID, bill)
+        assert charge.paid_with not in ("", card_of(sale))
+    assert (await shop.provider.billing.provider_state(sale.customer, sale.ref, "")).card == sale.wallet.card
+    assert (await shop.renew(sale)).paid_with == card_of(sale)
+
+    card = await shop.provider.wallets.put_card(sale.customer, sale.ref, charge.paid_with, key="s/card/1")
+    assert card.ref == charge.paid_with
+    assert (await shop.renew(sale)).paid_with == card.ref
+
+
+def card_of(sale: Sale) -> str:
+    assert sale.wallet.card is not None
+    return sale.wallet.card.ref
 
 
 async def test_a_charge_without_any_card_is_a_decline_that_is_not_tried_again(shop: Shop) -> None:

@@ -64,6 +64,19 @@ async def recovery(product: Product) -> None:
     await life.live(timedelta(days=32))
 
 
+async def paid_with_another(product: Product) -> None:
+    """A declined renewal is paid on its page with another card, reported once and another time not."""
+    life = await Life.begun(product, "kept-paid-with-another", **PAID_START)
+    await life.live_until_declined("insufficient_funds")
+    await life.pay_at(str((await life.open_pay_link()).url), "pm_card_mastercard")
+    await life.live(timedelta(minutes=1))
+    await life.live_until_declined("insufficient_funds")
+    await product.faults(webhooks={"drop": True})
+    await life.pay_at(str((await life.open_pay_link()).url), "pm_card_visa")
+    await life.live_until("recover")
+    await product.faults()
+
+
 async def lost(product: Product) -> None:
     """A hard decline, a retry by command refused, the ladder's end."""
     life = await Life.begun(product, "kept-lost", payment_method="pm_card_visa")
@@ -352,6 +365,7 @@ OF_ANOTHER_CATALOG: tuple[PlayUnder, ...] = (left_free,)
 LIVES: tuple[Play, ...] = (
     checkout,
     recovery,
+    paid_with_another,
     lost,
     retried,
     expired,

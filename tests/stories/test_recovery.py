@@ -46,6 +46,23 @@ async def test_a_customer_who_confirms_the_payment_on_the_banks_page_is_recovere
     assert recovered["cause"]["kind"] == "webhook"
 
 
+async def test_the_next_renewal_is_charged_to_the_card_that_has_paid_the_open_bill(declined: Declined) -> None:
+    life = await declined("insufficient_funds")
+    page = await life.open_pay_link()
+
+    await life.pay_at(str(page.url), "pm_card_mastercard")
+    await life.live(timedelta(minutes=1))
+
+    assert await life.status() == ("active", "full")
+    # The card that was on file is still declined.
+    await life.live_until("renew")
+    await life.live(timedelta(hours=2))
+    assert await life.status() == ("active", "full")
+    assert await life.bills() == Counter(paid=3)
+    replaced = [entry["summary"] for entry in await life.past() if entry["kind"] == "card_replaced"]
+    assert replaced == ["Card on file: mastercard ending in 4444"]
+
+
 async def test_the_ladder_ends_in_cancellation_after_forty_four_days(declined: Declined) -> None:
     life = await declined("insufficient_funds")
 

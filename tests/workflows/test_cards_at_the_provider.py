@@ -1,9 +1,12 @@
 """Cards that customers choose or remove at the provider reach their subscription, reported or not."""
 
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 
+from domain.errors import GatewayRefused
+from domain.provider.payments import Card
 from tests.workflows.conftest import Begin
 from tests.workflows.world.life import CONVERTED, TRIAL, Life
 from tests.workflows.world.world import World
@@ -13,6 +16,17 @@ from tests.workflows.world.world import World
 async def payer(begin: Begin) -> Life:
     """A customer who has just paid for a month."""
     return await begin(trial_days=0, payment_method="visa")
+
+
+def open_bill(life: Life) -> str:
+    [bill] = [invoice.ref for invoice in life.invoices if invoice.status == "open"]
+    return bill
+
+
+def charged_card(life: Life, world: World) -> Card | None:
+    """The card that the provider charges for the agreement."""
+    [deal] = world.provider.outside.agreements_of(life.external_id)
+    return world.provider.payments.person(deal.customer).charged(deal.card)
 
 
 def brand(life: Life) -> str:
@@ -44,6 +58,91 @@ async def test_a_card_chosen_in_the_portal_is_found_before_the_next_retry_withou
     assert payer.status == ("active", "full")
     assert payer.bills == Counter(paid=2)
     assert payer.kinds["retry_failed"] == 0
+
+
+@pytest.mark.parametrize("answer", ["insufficient_funds", "authentication_required"])
+async def test_renewals_are_charged_to_the_card_that_has_paid_on_the_page_of_an_invoice(
+    payer: Life, world: World, answer: str
+) -> None:
+    await payer.live_until_declined(answer)
+
+    await payer.pays(open_bill(payer), "mastercard")
+
+    assert payer.status == ("active", "full")
+    assert brand(payer) == "mastercard"
+    assert charged_card(payer, world) == payer.subscription.card
+    await payer.live_until("renew")
+    assert payer.bills == Counter(paid=3)
+    assert brand(payer) == "mastercard"
+
+
+async def test_a_card_that_has_paid_is_found_by_the_retry_that_finds_the_bill_paid(payer: Life, world: World) -> None:
+    await payer.live_until_declined("insufficient_funds")
+    world.provider.loses_messages = True
+    await payer.pays(open_bill(payer), "mastercard")
+    assert brand(payer) == "visa"
+
+    await payer.live_until("recover")
+
+    assert payer.status == ("active", "full")
+    assert charged_card(payer, world) == payer.subscription.card
+    assert brand(payer) == "mastercard"
+
+
+async def test_a_payment_that_waited_for_the_bank_and_was_made_with_another_card_brings_that_on_file(
+    payer: Life, world: World
+) -> None:
+    payer.card_answers("authentication_required")
+    bill = await payer.to_be_confirmed("change-plan", plan="professional", when="now")
+
+    await payer.pays(bill, "mastercard")
+
+    assert payer.subscription.plan == "professional"
+    assert charged_card(payer, world) == payer.subscription.card
+    assert brand(payer) == "mastercard"
+
+
+async def test_a_card_that_the_provider_has_not_kept_leaves_the_one_on_file(payer: Life, world: World) -> None:
+    await payer.live_until_declined("insufficient_funds")
+    world.provider.calls.fail("put_card", error=GatewayRefused("it may not be used again"))
+
+    await payer.pays(open_bill(payer), "mastercard")
+
+    assert payer.status == ("active", "full")
+    assert (brand(payer), payer.subscription.blocked) == ("visa", None)
+    asked = world.provider.calls.made["put_card"]
+    await payer.command("reconcile")
+    assert world.provider.calls.made["put_card"] == asked, "nor is it tried again"
+
+
+async def test_a_card_that_has_paid_during_an_outage_comes_on_file_with_the_next_look(
+    payer: Life, world: World
+) -> None:
+    await payer.live_until_declined("insufficient_funds")
+    world.provider.calls.fail("put_card")
+
+    await payer.pays(open_bill(payer), "mastercard")
+    await payer.live(timedelta(hours=2))
+    assert brand(payer) == "visa"
+    world.provider.heal()
+    await payer.command("reconcile")
+
+    assert charged_card(payer, world) == payer.subscription.card
+    assert brand(payer) == "mastercard"
+
+
+async def test_a_card_chosen_in_the_portal_stays_when_another_has_paid_a_bill(payer: Life, world: World) -> None:
+    await payer.live_until_declined("insufficient_funds")
+    bill = open_bill(payer)
+    world.provider.loses_messages = True
+    await payer.in_portal("mastercard")
+    world.provider.loses_messages = False
+
+    await payer.pays(bill, "visa")
+
+    assert payer.status == ("active", "full")
+    assert brand(payer) == "mastercard"
+    assert charged_card(payer, world) == payer.subscription.card
 
 
 async def test_renewals_are_charged_to_the_card_chosen_in_the_portal(payer: Life, world: World) -> None:

@@ -27,6 +27,7 @@ from domain.subscription.lifecycle import Status
 from domain.subscription.state import Subscription, SuspensionKind
 from workflows.subscription import activity_calls
 from workflows.subscription.blocked_steps import BlockedSteps
+from workflows.subscription.paying_cards import PayingCards
 from workflows.subscription.recorder import StepRecorder
 
 UNHEARD = "unheard"
@@ -54,6 +55,7 @@ class Charges:
     """Charges what is owed, each attempt under a number and an idempotency key of its own."""
 
     _recorder: StepRecorder
+    _paying_cards: PayingCards
 
     async def charge(self, *, present: bool = False) -> Charge:
         """Make one charge attempt for what is owed; the bank may want a *present* customer to confirm it."""
@@ -93,9 +95,11 @@ class Charges:
         return replace(charge, key=charge.key or key)
 
     async def record_paid(self, charge: Charge, cause: Cause) -> None:
-        """Record a charge that was paid, and what it pays for."""
+        """Record a charge that was paid, and what it pays for; the card that has paid comes on file."""
         recorder, now = self._recorder, workflow.now()
+        self._paying_cards.note(charge)
         await recorder.commit(payments_received.paid(recorder.subscription, charge, recorder.policy, now, cause))
+        await self._paying_cards.put_on_file(cause)
 
     async def begin_recovery(self, charge: Charge, cause: Cause) -> None:
         """Record that a period's charge was declined, and begin to recover it."""
@@ -126,6 +130,7 @@ class Confirmations:
     """Handles the one payment that may be waiting for a confirmation."""
 
     _recorder: StepRecorder
+    _paying_cards: PayingCards
 
     async def begin(self, charge: Charge, action: ConfirmedAction, to: Selection | None, cause: Cause) -> None:
         """Record that a payment waits for a confirmation, and which action it will complete."""
@@ -183,9 +188,11 @@ class Confirmations:
         charge = await self._with_change_applied(charge)
         recorder, now = self._recorder, workflow.now()
         if charge.outcome is ChargeOutcome.PAID:
+            self._paying_cards.note(charge)
             await recorder.commit(
                 confirmation_steps.confirmed(recorder.subscription, charge, recorder.policy, now, cause)
             )
+            await self._paying_cards.put_on_file(cause)
         elif charge.outcome is ChargeOutcome.GONE:
             await recorder.commit(confirmation_steps.undone(recorder.subscription, now, cause))
 

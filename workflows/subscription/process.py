@@ -7,6 +7,7 @@ from domain.subscription.state import Subscription
 from workflows.subscription.blocked_steps import BlockedSteps
 from workflows.subscription.due_actions import DueActions
 from workflows.subscription.ends import Ends
+from workflows.subscription.paying_cards import PayingCards
 from workflows.subscription.payments import Cards, Charges, Confirmations, FirstPayment
 from workflows.subscription.plan_changes import PlanChanges
 from workflows.subscription.provider_sync import ProviderEvents, ProviderSync
@@ -22,12 +23,15 @@ class SubscriptionProcess:
 
     def __init__(self, subscription: Subscription, policy: Policy, recent: Iterable[str] = ()) -> None:
         self.recorder = StepRecorder(subscription, policy, recent)
-        self.charges = Charges(self.recorder)
+        self.paying_cards = PayingCards(self.recorder)
+        self.charges = Charges(self.recorder, self.paying_cards)
         self.blocked = BlockedSteps(self.recorder)
-        self.confirmations = Confirmations(self.recorder)
+        self.confirmations = Confirmations(self.recorder, self.paying_cards)
         self.ends = Ends(self.recorder, self.confirmations)
         self.cards = Cards(self.recorder, self.charges, self.confirmations, self.blocked)
-        self.provider_sync = ProviderSync(self.recorder, self.charges, self.confirmations, self.ends, self.cards)
+        self.provider_sync = ProviderSync(
+            self.recorder, self.charges, self.confirmations, self.ends, self.cards, self.paying_cards
+        )
         self.plan_changes = PlanChanges(
             self.recorder, self.charges, self.confirmations, self.blocked, self.provider_sync
         )

@@ -1,6 +1,6 @@
 """Syncs with the provider: reads its state, or what an event points to, and applies what is new."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from temporalio import workflow
 
@@ -23,6 +23,7 @@ from domain.subscription.unanswered_attempts import UnansweredChange
 from workflows.priorities import interactive
 from workflows.subscription import activity_calls
 from workflows.subscription.ends import Ends
+from workflows.subscription.paying_cards import PayingCards
 from workflows.subscription.payments import Cards, Charges, Confirmations
 from workflows.subscription.recorder import StepRecorder
 
@@ -51,6 +52,7 @@ class ProviderSync:
     _confirmations: Confirmations
     _ends: Ends
     _cards: Cards
+    _paying_cards: PayingCards
 
     async def sync(self, cause: Cause) -> ProviderState:
         """Read the provider's state, apply what is new, and return it."""
@@ -65,8 +67,12 @@ class ProviderSync:
             return standing
         await self._adopt_found_agreement(standing, cause)
         await self._resolve_unanswered_change(standing, cause)
+        known = self._recorder.subscription.card
         await self._apply_latest_invoice(standing, cause)
-        await self._cards.adopt(standing, cause)
+        await self._paying_cards.put_on_file(cause)
+        if self._recorder.subscription.card == known:
+            # Otherwise the card that has paid has come on file since the state was read.
+            await self._cards.adopt(standing, cause)
         await self._apply_pause(standing, cause)
         return standing
 
@@ -198,6 +204,8 @@ class ProviderSync:
         if is_new and latest is not None and invoice is not None and not self._is_invoice_of_change(latest):
             is_gone = latest.outcome is ChargeOutcome.GONE and payments_received.is_waiver(subscription, invoice)
             if latest.outcome is ChargeOutcome.PAID or is_gone:
+                if self._has_chosen_another_card(standing):
+                    latest = replace(latest, paid_with="")
                 recorder.subscription, latest = late_answers.settled(subscription, latest, now)
                 await self._charges.settle(latest, cause)
                 return
@@ -206,6 +214,11 @@ class ProviderSync:
                 return
         if subscription.status is Status.ACTIVE and subscription.ask_at is not None and subscription.ask_at <= now:
             await self._ask_again_later(cause)
+
+    def _has_chosen_another_card(self, standing: ProviderState) -> bool:
+        """True if the customer has a card at the provider that is not known here: a choice counts, not a payment."""
+        known = self._recorder.subscription.card
+        return standing.card is not None and known is not None and standing.card.ref != known.ref
 
     def _is_invoice_of_change(self, latest: Charge) -> bool:
         """True if it is a plan change's invoice: neither a renewal nor owed, unless a recovery is for it."""

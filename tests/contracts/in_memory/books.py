@@ -39,6 +39,7 @@ class Bill:
     attempts: int = 0
     decline: Decline | None = None
     charge: str = ""
+    paid_with: str = ""
     refunded: int = 0
     is_apart: bool = False
     """Billed separately for a change; not the agreement's own."""
@@ -127,12 +128,18 @@ class Person:
     def has(self, ref: str) -> bool:
         return any(card.ref == ref for card in self.cards)
 
+    def charged(self, ref: str) -> Card | None:
+        """The card with this id, else the default."""
+        if not (self.has(ref) or self.has(self.default)):
+            return None
+        return self.card if not self.has(ref) else next(card for card in self.cards if card.ref == ref)
+
     def asked(self, ref: str, *, is_confirmed: bool = False) -> Decline | None:
         """What the bank says to a charge of this card, else of the default."""
-        if not (self.has(ref) or self.has(self.default)):
+        charged = self.charged(ref)
+        if charged is None:
             return Decline(NO_CARD)
-        charged = self.card if not self.has(ref) else next(card for card in self.cards if card.ref == ref)
-        if charged is not None and charged.brand in ANSWERS_OF_CARDS and not is_confirmed:
+        if charged.brand in ANSWERS_OF_CARDS and not is_confirmed:
             return Decline(ANSWERS_OF_CARDS[charged.brand])
         answer = self.answers.popleft() if len(self.answers) > 1 else self.answers[0]
         return None if answer == OK else Decline(answer)
@@ -218,15 +225,17 @@ class Books:
         for use in bill.uses:
             use.is_billed = True
 
-    def take(self, deal: Deal, bill: Bill, *, is_confirmed: bool = False) -> Decline | None:
-        """Ask the bank for what is due; a refusal leaves the bill open."""
+    def take(self, deal: Deal, bill: Bill, *, is_confirmed: bool = False, card: str = "") -> Decline | None:
+        """Ask the bank for what is due, of the agreement's card or of another; a refusal leaves the bill open."""
         person = self.people[deal.customer]
-        decline = person.asked(deal.card, is_confirmed=is_confirmed) if bill.due else None
+        charged = person.charged(card or deal.card)
+        decline = person.asked(card or deal.card, is_confirmed=is_confirmed) if bill.due else None
         bill.attempts += 1
         bill.decline = decline
         if decline is None:
             person.credit -= bill.total - bill.due
             bill.status, bill.charge = "paid", self.ref("charge")
+            bill.paid_with = charged.ref if charged is not None and bill.due else ""
             self.tell(EventKind.INVOICE_PAID, bill.ref, bill)
         elif bill.ref in self.bills:
             self.tell(EventKind.INVOICE_FAILED, bill.ref, bill)

@@ -85,7 +85,15 @@ class Desk:
                 outcome, decline = ChargeOutcome.ACTION_REQUIRED, Decline(decline.code, action_url=url)
         is_of_change = any(bill is each for each in deal.changes.values())
         return Charge(
-            outcome, made, decline, deal.ref, deal.start, deal.end, is_of_change=is_of_change, is_apart=bill.is_apart
+            outcome,
+            made,
+            decline,
+            deal.ref,
+            deal.start,
+            deal.end,
+            is_of_change=is_of_change,
+            is_apart=bill.is_apart,
+            paid_with=bill.paid_with,
         )
 
     def _latest(self, deal: Deal) -> Charge:

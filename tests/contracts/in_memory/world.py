@@ -122,10 +122,15 @@ class InMemoryWorld:
             if deal.customer == customer_ref:
                 deal.ended = True
 
-    async def pay_by_hand(self, invoice_ref: str) -> None:
-        bill = self._payments.books.bills[invoice_ref]
-        self._payments.books.take(self._payments.books.deals[bill.agreement], bill, is_confirmed=True)
-        self._payments.books.settle(bill)
+    async def pay_by_hand(self, invoice_ref: str, card: str = "") -> None:
+        books = self._payments.books
+        bill = books.bills[invoice_ref]
+        person = books.people[bill.customer]
+        charged_before = person.default
+        given = self._payments.attach(person, card).ref if card else ""
+        person.default = charged_before
+        books.take(books.deals[bill.agreement], bill, is_confirmed=True, card=given)
+        books.settle(bill)
 
     def _charged(self, name: str) -> Bill:
         person = self._person(name)

@@ -133,6 +133,30 @@ async def test_the_page_says_so_when_the_card_is_declined_again(shop: Shop) -> N
     assert (await shop.invoices(ada))[-1]["attempt_count"] == 1, "tries by hand are not counted"
 
 
+async def test_a_card_that_pays_on_the_page_is_kept_but_not_made_the_default(shop: Shop) -> None:
+    ada = await shop.customer()
+    subscription = await shop.subscribe(ada)
+    before = plain(await shop.client.v1.customers.retrieve_async(ada))
+    shop.simulator.set_card_answers("ada", ["insufficient_funds"])
+    await shop.renew()
+    url = (await shop.invoices(ada))[-1]["hosted_invoice_url"]
+
+    declined = await _browser(url, payment_method="pm_card_chargeCustomerFail")
+    assert declined.status_code == 402
+    assert await cards(shop, ada) == ["4242"]
+    assert (await _browser(url, payment_method="pm_card_mastercard")).status_code == 303
+
+    assert await cards(shop, ada) == ["4444", "4242"]
+    after = plain(await shop.client.v1.customers.retrieve_async(ada))
+    assert after["invoice_settings"] == before["invoice_settings"]
+    assert (await shop.subscription(subscription["id"]))["default_payment_method"] is None
+
+
+async def cards(shop: Shop, customer: str) -> list[str]:
+    listed = await shop.client.v1.customers.payment_methods.list_async(customer)
+    return [plain(each)["card"]["last4"] for each in listed.data]
+
+
 async def test_an_invoice_of_a_deleted_customer_stays_open_and_cannot_be_paid_on_its_page(shop: Shop) -> None:
     ada = await shop.customer()
     await shop.subscribe(ada)

@@ -187,10 +187,10 @@ class Life:
         """How the card on file answers the next charges: `ok` or a decline's code; the last answer stays."""
         self.world.provider.outside.bank_says(self.external_id, *answers)
 
-    async def pays(self, invoice_ref: str) -> None:
-        """The customer pays an open bill, or confirms a payment, on the provider's page."""
+    async def pays(self, invoice_ref: str, card: str = "") -> None:
+        """The customer pays an open bill, or confirms a payment, on the provider's page, also with another card."""
         self.card_answers("ok")
-        await self.world.provider.outside.pay_by_hand(invoice_ref)
+        await self.world.provider.outside.pay_by_hand(invoice_ref, card)
         await self.settle()
 
     async def checks_out(self, card: str = "visa") -> None:
