@@ -28,6 +28,7 @@ from api.http.errors_page import add_errors_page
 from api.http.middleware import BodyLimit, HeadRequests, JsonBodies, Observability, PlainRoutes
 from api.http.openapi import add_description
 from api.http.plain_routes import Endpoint, plain_route
+from api.http.rates import RateLimits
 from api.metrics import routes as metrics_routes
 from api.payment_pages import billing_sessions, checkout, invoices, pay_link, portal, purchase_return
 from api.pricing import routes as pricing_routes
@@ -103,6 +104,7 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
     )
     app.state.dependencies, app.state.repositories = dependencies, repositories
     app.state.registry = registry = CollectorRegistry()
+    app.state.rate_limits = RateLimits(dependencies.rates, described_routes())
     for router in ROUTERS:
         app.include_router(router)
     add_errors_page(app)
@@ -121,5 +123,9 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
 
 
 def _plain_routes() -> list[Route]:
-    described = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
-    return [plain_route(route) for route in described if route.endpoint in PLAIN_ENDPOINTS]
+    return [plain_route(route) for route in described_routes() if route.endpoint in PLAIN_ENDPOINTS]
+
+
+def described_routes() -> list[APIRoute]:
+    """Every endpoint that OpenAPI may describe."""
+    return [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]

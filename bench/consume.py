@@ -88,12 +88,13 @@ async def _all_measured(stack: Stack, folder: Path, catalog: Path) -> AsyncItera
     check, consume = _check(stack.addresses.admin_key), _consume(stack.addresses.admin_key)
     async with AsyncExitStack() as servers:
 
-        async def an_api(*command: str) -> Served:
-            settings = settings_of(stack, folder, catalog)
+        async def an_api(*command: str, **given: str) -> Served:
+            settings = settings_of(stack, folder, catalog) | given
             return await servers.enter_async_context(process(settings, *command, port=int(settings["TENURE_API_PORT"])))
 
         ours = await an_api(beside("tenure"), "api")
         described = await an_api(sys.executable, "-m", "bench.without", "plain_routes")
+        unlimited = await an_api(beside("tenure"), "api", TENURE_RATE_CHECKS="0")
         function = await an_api(sys.executable, "-m", "bench.without", "plain_statement")
         settings = settings_of(stack, folder, catalog)
         bare = await servers.enter_async_context(
@@ -106,6 +107,7 @@ async def _all_measured(stack: Stack, folder: Path, catalog: Path) -> AsyncItera
             "consume": _Measured(ours, consume),
             "consume, by FastAPI": _Measured(described, consume),
             "consume, by the function": _Measured(function, consume),
+            "consume, no rate limit": _Measured(unlimited, consume),
         }
 
 
@@ -160,7 +162,7 @@ async def _all_is_counted(engine: AsyncEngine, expected: int) -> None:
 
 
 def _report(measured: dict[str, Figures], crowd: Figures) -> str:
-    bare = measured["bare"]
+    bare, consumed, unlimited = measured["bare"], measured["consume"], measured["consume, no rate limit"]
     lines = [
         f"{AT_ONCE} at a time, {ROUNDS} rounds of {A_ROUND} in turns, {CUSTOMERS} customers; bare: an UPDATE",
         f"{'':<26}{'a second':>9}{'of bare':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU us: server':>16}{'database':>10}",
@@ -177,6 +179,7 @@ def _report(measured: dict[str, Figures], crowd: Figures) -> str:
                 ("plain statement", "consume", "consume, by the function"),
             )
         ),
+        f"counting it for the key's rate adds {_cost(consumed) / _cost(unlimited) - 1:+.1%} to its CPU",
         f"{CUSTOMERS} clients at once, each for a customer of its own, and all were counted:",
         f"{crowd.rate:.0f} a second, p50 {crowd.share(0.5):.0f} ms, the last after {max(crowd.seconds):.1f} s",
     ]

@@ -77,6 +77,7 @@ def settings_of(stack: Stack, folder: Path, catalog: Path) -> dict[str, str]:
         "TENURE_STRIPE_WEBHOOK_SECRETS": stack.addresses.webhook_secret,
         "TENURE_CATALOG": str(catalog),
         "TENURE_POLICY": str(POLICY),
+        **{f"TENURE_RATE_{kind}": "1000000" for kind in ("REQUESTS", "CHECKS", "LISTS")},
         "TENURE_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "TENURE_SECRET_KEY": secrets["secret_key"],
         "TENURE_TRIAL_KEY": secrets["trial_key"],

@@ -1,6 +1,7 @@
 """Types of settings, each with a message that says how to fix a bad one. No message contains a secret."""
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
@@ -10,6 +11,7 @@ from pydantic_settings import NoDecode
 
 from configuration.mail_addresses import mail_address
 from configuration.timezones import is_timezone
+from domain.request_rates import RequestRate
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SHORTEST_SECRET_KEY, FEWEST_LETTERS = 32, 10
@@ -128,7 +130,7 @@ def _file(path: Path) -> Path:
     return path
 
 
-def _origins(text: object) -> object:
+def _listed(text: object) -> object:
     return tuple(one.strip() for one in text.split(",") if one.strip()) if isinstance(text, str) else text
 
 
@@ -161,6 +163,42 @@ def _timezone(name: str) -> str:
     return name
 
 
+def _rate(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    first, *others = (one.strip() for one in text.split(","))
+    by_role = dict(one.partition("=")[::2] for one in others)
+    return RequestRate(_a_second(first), {role.strip(): _a_second(number) for role, number in by_role.items()})
+
+
+def _a_second(text: object) -> float:
+    number = str(text).strip()
+    if not re.fullmatch(r"\d{1,9}(\.\d+)?", number, re.ASCII):
+        raise ValueError(
+            f"must be requests a second, like 100, or 100, read_only=20 with rates for some roles; 0 is no limit; "
+            f"not {number!r}"
+        )
+    return float(number)
+
+
+def _replicas(text: object) -> object:
+    number = str(text).strip()
+    if not (number.isascii() and number.isdigit() and 1 <= int(number) <= 10_000):
+        raise ValueError(f"must be how many API processes run, 1 or more, not {number!r}")
+    return int(number)
+
+
+def _all_networks(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        try:
+            ip_network(text)
+        except ValueError:
+            raise ValueError(
+                f"must be addresses or networks of proxies like 10.0.0.0/8, with commas between, not {text!r}"
+            ) from None
+    return texts
+
+
 def _split(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
@@ -183,6 +221,10 @@ Address = Annotated[str, AfterValidator(_address)]
 Sender = Annotated[str, AfterValidator(_sender)]
 HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
 ExistingFile = Annotated[Path, AfterValidator(_file)]
-Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins), AfterValidator(_all_origins)]
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_all_origins)]
 Logo = Annotated[Path, AfterValidator(_file), AfterValidator(_logo)]
+RequestsASecond = Annotated[RequestRate, NoDecode, BeforeValidator(_rate)]
+AddressesASecond = Annotated[float, BeforeValidator(_a_second)]
+Replicas = Annotated[int, BeforeValidator(_replicas)]
+Networks = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_all_networks)]
 Timezone = Annotated[str, AfterValidator(_timezone)]

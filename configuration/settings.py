@@ -9,11 +9,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from configuration.mail_addresses import shown_address
 from configuration.setting_kinds import (
     Address,
+    AddressesASecond,
     DatabaseUrl,
     ExistingFile,
     HostAndPort,
     Logo,
+    Networks,
     Origins,
+    Replicas,
+    RequestsASecond,
     SecretKey,
     Sender,
     SmtpUrl,
@@ -23,6 +27,7 @@ from configuration.setting_kinds import (
     WebAddress,
     WebhookSecrets,
 )
+from domain.request_rates import RequestRate
 
 PREFIX = "TENURE_"
 
@@ -187,8 +192,31 @@ class MetricsSettings(ZoneSettings, DatabaseSettings):
     """Settings of `tenure metrics check`."""
 
 
+class RateSettings(Settings):
+    """How many requests each API key may send a second, by the kind of request; 0: without a limit."""
+
+    rate_requests: RequestsASecond = RequestRate(100)
+    rate_checks: RequestsASecond = RequestRate(1000)
+    """Checks of entitlements, consume and release."""
+    rate_lists: RequestsASecond = RequestRate(20)
+    """Lists and figures."""
+    rate_unknown_keys: AddressesASecond = 10
+    """By network address, of callers without a valid key."""
+    api_replicas: Replicas = 1
+    """API processes, which share each rate."""
+    trusted_proxies: Networks = ("127.0.0.1", "::1")
+    """Whose `X-Forwarded-For` names the caller."""
+
+
 class ApiSettings(
-    TrialSettings, ZoneSettings, SiteSettings, OfferSettings, StripeSettings, DatabaseSettings, TemporalSettings
+    RateSettings,
+    TrialSettings,
+    ZoneSettings,
+    SiteSettings,
+    OfferSettings,
+    StripeSettings,
+    DatabaseSettings,
+    TemporalSettings,
 ):
     """Settings of `tenure api`."""
 

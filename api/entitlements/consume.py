@@ -42,17 +42,7 @@ from domain.entitlements.usage import (
 )
 from domain.errors import Malformed, Rejected, TenureError
 
-COUNTED: Final = {
-    200: {
-        "headers": {
-            "RateLimit-Policy": {"description": "the limits", "schema": {"type": "string"}},
-            "RateLimit": {"description": "what is left of each, and when it resets", "schema": {"type": "string"}},
-        }
-    }
-}
-REFUSING: Final = (
-    USING | problems(402, 429, kinds=[DenialProblem]) | problems(403, kinds=[DenialProblem, Problem]) | COUNTED
-)
+REFUSING: Final = USING | problems(402, kinds=[DenialProblem]) | problems(403, 429, kinds=[DenialProblem, Problem])
 
 MAX_INTEGER = 10**15 - 1
 """The largest integer of a structured field."""

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 
 from api.http.dependencies import dependencies_of, repositories_of
+from api.http.rates import rate_limits_of
 from domain.api_keys import KeyMode, mode_of_key
 from domain.errors import Rejected
 from storage.access.api_keys import Role
@@ -52,14 +53,38 @@ class Caller:
 
 
 async def authenticate(request: Request) -> Caller:
-    """Return the caller, looked up once per request.
+    """Return the caller, looked up and counted once per request.
 
     Raises:
         Rejected: code `unauthorized`.
+        RateLimited: the key, or the address of a caller without a valid key, sends too many requests.
     """
     known = getattr(request.state, "caller", None)
-    if isinstance(known, Caller):
-        return known
+    if isinstance(known, Caller | Rejected):
+        return _known(known)
+    limits = rate_limits_of(request)
+    try:
+        try:
+            caller = await _look_up(request)
+        except Rejected:
+            limits.count_unknown(request)
+            raise
+        request.state.caller_id = caller.key_id
+        limits.count(request.scope, caller.key_id, caller.role)
+    except Rejected as refusal:
+        request.state.caller = refusal
+        raise
+    request.state.caller = caller
+    return caller
+
+
+def _known(found: "Caller | Rejected") -> Caller:
+    if isinstance(found, Rejected):
+        raise found
+    return found
+
+
+async def _look_up(request: Request) -> Caller:
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     plaintext = text.strip()
     if scheme.lower() != "bearer" or not plaintext:
@@ -72,9 +97,7 @@ async def authenticate(request: Request) -> Caller:
             "this API key is unknown, or has expired or been revoked: `tenure keys list` shows those that are valid",
             code="unauthorized",
         )
-    caller = Caller(key.id, key.tenant, key.role, key.name)
-    request.state.caller, request.state.caller_id = caller, caller.key_id
-    return caller
+    return Caller(key.id, key.tenant, key.role, key.name)
 
 
 def require_role(caller: Caller, *roles: Role, what: str = "do this") -> None:

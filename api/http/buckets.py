@@ -1,4 +1,4 @@
-"""Rate limits: a token bucket per name, kept in this process."""
+"""A token bucket per name, kept in this process: what the limits on keys, addresses and links count with."""
 
 import asyncio
 from collections import OrderedDict
@@ -35,14 +35,19 @@ class Buckets:
 
     def take(self, name: str) -> float:
         """Take a token and return 0, or return the seconds until there is one."""
+        return self.count(name)[0]
+
+    def count(self, name: str) -> tuple[float, float]:
+        """Take a token if there is one. Return the seconds until there is one, as `take` does, and the tokens left."""
         now = self._clock()
         bucket = self._buckets.pop(name, None) or _Bucket(self._size, now)
         tokens = min(self._size, bucket.tokens + (now - bucket.at) / self._refill_seconds)
         is_allowed = tokens >= 1
-        self._buckets[name] = _Bucket(tokens - is_allowed, now)
+        left = tokens - is_allowed
+        self._buckets[name] = _Bucket(left, now)
         if len(self._buckets) > self._max_entries:
             self._buckets.popitem(last=False)
-        return 0 if is_allowed else (1 - tokens) * self._refill_seconds
+        return 0 if is_allowed else (1 - tokens) * self._refill_seconds, left
 
 
 @dataclass(frozen=True)

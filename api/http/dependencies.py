@@ -1,6 +1,6 @@
 """What the application is built from, and how a request gets at it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -17,6 +17,7 @@ from domain.brand import Brand
 from domain.catalog.plans import Catalog
 from domain.catalog.presentation import Presentation
 from domain.provider.ports import CustomerContacts, EventReader, Wallets
+from domain.request_rates import RequestRates
 from domain.subscription.policy import Policy
 from domain.subscription.ports import Records
 from services.billing_details import BillingDetailsReader
@@ -84,6 +85,8 @@ class AppDependencies:
     """Whose days and months figures are of."""
     key_mode: KeyMode = KeyMode.LIVE
     """The mode of keys that are created here. Where real money is taken, test keys are refused."""
+    rates: RequestRates = field(default_factory=RequestRates)
+    """How many requests each API key may send."""
 
     @property
     def entitlement_rules(self) -> EntitlementRules:

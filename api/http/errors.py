@@ -43,6 +43,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "payment_declined": 402,
     "payment_not_confirmed": 402,
     "quota_used_up": 402,
+    "rate_limited": 429,
     "stale_signature": 400,
     "unauthorized": 401,
     "unknown_api_key": 404,
@@ -84,6 +85,17 @@ PYDANTIC_DETAILS: Final[Mapping[str, str]] = {
     "json_invalid": "the body is not valid JSON",
     "model_attributes_type": "this must be a JSON object",
 }
+
+
+class RateLimited(Rejected):
+    """The caller sends too many requests."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds until the next one is allowed."""
 
 
 class FieldProblem(BaseModel):
@@ -179,7 +191,7 @@ def _from_tenure_error(error: TenureError) -> Response:
     field = getattr(error, "field", None)
     by_part = {field: error.message} if field else error.by_part
     errors = [FieldProblem(field=part, detail=detail) for part, detail in by_part.items()]
-    wait = error.retry_after if isinstance(error, GatewayBusy | LimitReached) else 0.0
+    wait = error.retry_after if isinstance(error, GatewayBusy | LimitReached | RateLimited) else 0.0
     # Waiting does not help a customer who has to pay first.
     headers = {"Retry-After": str(ceil(wait))} if wait and status != 402 else None
     code, details = PUBLIC_CODE.get(error.code, error.code), dict(error.details)

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.http.auth import authenticate
 from api.http.bodies import NOTHING, parse_body
 from api.http.errors import problem, response_to
+from api.http.rates import add_rate_headers
 from api.http.request_context import RequestContext, begin_request
 from domain.errors import TenureError
 
@@ -80,6 +81,7 @@ class Observability:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers[REQUEST_ID] = request_id
+                add_rate_headers(scope, headers)
                 headers.setdefault("X-Content-Type-Options", "nosniff")
                 if not scope["path"].startswith(PUBLIC):
                     headers.setdefault("Cache-Control", "no-store")

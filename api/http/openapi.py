@@ -23,6 +23,9 @@ Manages the lifecycle of every subscription: sign-up, trial, conversion, renewal
 - **Errors** are problem details (RFC 9457) with a stable `code`. 409 means that the current state does not allow the
   command. 422 means that the request is malformed, and names the field. Neither changes anything. After a 503 it is
   safe to retry under the same key.
+- **Rates**: each API key may send so many requests a second, lists fewer and checks more; `RateLimit-Policy` and
+  `RateLimit` name that policy `"key"`, behind the limits of the customer's plan where there are any. Beyond it the
+  response is a 429 `rate_limited` with `Retry-After`, and nothing was done.
 - **Bodies** are JSON, with or without a `Content-Type`; any other type is a 415. `null` is the same as leaving the
   field out. Unknown fields and duplicate names in one object are rejected.
 - **Times** are RFC 3339 in UTC. **Money** is an integer in minor units with a currency.
@@ -50,7 +53,8 @@ _PROBLEM_DESCRIPTIONS: Final = {
     409: "The current state does not allow the command, or the idempotency key is in use",
     413: "The body is too large",
     415: "The body is not sent as JSON",
-    429: "A limit is reached; it resets after `Retry-After` seconds",
+    429: "Too many requests of this API key or address (`rate_limited`), or a limit of the customer's plan is reached "
+    "(`limit_reached`). `Retry-After` says when to send it again",
     422: "The request is malformed; `errors` names the fields",
     503: "A dependency is unavailable; retry under the same idempotency key after `Retry-After` seconds",
 }
@@ -86,13 +90,39 @@ SCHEME: Final = {
 """Described here and not by a FastAPI dependency: `api.http.auth` reads the header once per request."""
 
 
+_HEADERS: Final = {
+    "RateLimit-Policy": {
+        "description": 'the limits that apply: those of the customer\'s plan, then `"key"`, the rate of the API key '
+        '(or `"address"`, of callers without one), as `"name";q=quota;w=seconds`',
+        "schema": {"type": "string"},
+        "example": '"key";q=100;w=1',
+    },
+    "RateLimit": {
+        "description": 'what is left of each, and in how many seconds it resets, as `"name";r=left;t=seconds`',
+        "schema": {"type": "string"},
+        "example": '"key";r=99;t=1',
+    },
+    "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 0}},
+}
+
+
 def _require_api_key(schema: dict[str, Any]) -> None:
-    """Mark every operation below `/v1` as requiring an API key."""
+    """Mark every operation below `/v1` as requiring an API key, whose rate is limited."""
     schema["components"]["securitySchemes"] = SCHEME
+    schema["components"]["headers"] = _HEADERS
     for path, operations in schema["paths"].items():
         if path.startswith("/v1/"):
             for operation in operations.values():
                 operation["security"] = [{name: [] for name in SCHEME}]
+                _limit_rate(operation["responses"])
+
+
+def _limit_rate(responses: dict[str, dict[str, Any]]) -> None:
+    responses.setdefault("429", problems(429)[429])
+    for status, response in responses.items():
+        names = [name for name in _HEADERS if name != "Retry-After" or status in ("429", "503")]
+        headers = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+        response["headers"] = headers | response.get("headers", {})
 
 
 def _name_roles(schema: dict[str, Any], routes: Sequence[BaseRoute]) -> None:

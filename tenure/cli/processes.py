@@ -9,12 +9,15 @@ from temporalio.client import Client
 
 from api.http.dependencies import AppDependencies
 from configuration.catalog_file import load_catalog
+from configuration.loading import Process, SettingsError
 from configuration.pages_file import load_presentation
 from configuration.policy_file import load_policy
-from configuration.settings import ApiSettings, TrialSettings, WorkerSettings
+from configuration.settings import PREFIX, ApiSettings, TrialSettings, WorkerSettings
 from domain.brand import Brand
 from domain.errors import GatewayUnavailable
 from domain.notifications.ports import Mailer
+from domain.request_rates import RequestRates
+from storage.access.api_keys import Role
 from storage.catalog.offer import Offer
 from storage.catalog.policies import Policies
 from storage.subscriptions.trial_key import check_trial_key
@@ -74,7 +77,31 @@ async def api_dependencies(
             sign_up_url=settings.sign_up_url or "",
             embed_origins=settings.embed_origins,
             key_mode=composition.key_mode(settings.stripe_api_key.get_secret_value()),
+            rates=request_rates(settings),
         )
+
+
+def request_rates(settings: ApiSettings) -> RequestRates:
+    """The rates of API keys.
+
+    Raises:
+        SettingsError: a rate is for a role that does not exist.
+    """
+    problems = [
+        f"{PREFIX}{name.upper()} names the role {role!r}: roles are {', '.join(Role)}"
+        for name in ("rate_requests", "rate_checks", "rate_lists")
+        for role in getattr(settings, name).by_role
+        if role not in set(Role)
+    ]
+    if problems:
+        raise SettingsError(Process.API, problems)
+    return RequestRates(
+        settings.rate_requests,
+        settings.rate_checks,
+        settings.rate_lists,
+        settings.rate_unknown_keys,
+        settings.api_replicas,
+    )
 
 
 @asynccontextmanager

@@ -132,6 +132,8 @@ async def _serve() -> None:
             access_log=False,
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
         )
         log.info("api starting", host=settings.api_host, port=settings.api_port)
         await _until_stopped(_Server(config), _holding_to_trial_key(engine, trial_key_of(settings)))

@@ -14,6 +14,7 @@ A gate's result can be used like a `Depends`, in `dependencies=[...]` or `Annota
 """
 
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -49,6 +50,8 @@ Of = Callable[..., T | Awaitable[T]]
 NOTHING: Mapping[str, Any] = {}
 RELEASE_TIMEOUT = 5.0
 """Seconds that a failed request waits for the release of what it used."""
+_OWN_RATE = re.compile(r'(?:^|, )"key";[^,]*$')
+"""The rate of the product's own API key, which is no concern of its users."""
 FORWARDED = {"ratelimit": "RateLimit", "ratelimit-policy": "RateLimit-Policy", "retry-after": "Retry-After"}
 USER_FIELDS = frozenset(
     {"value", "quantity", "plan", "interval", "add_ons", "payment_method", "resumes_at"}
@@ -288,7 +291,8 @@ def answer_to(error: TenureError) -> Response:
 
 def forwarded(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers of an answer that are of use to a product's users, too."""
-    return {FORWARDED[name]: value for name, value in headers.items() if name in FORWARDED}
+    found = {FORWARDED[name]: _OWN_RATE.sub("", value) for name, value in headers.items() if name in FORWARDED}
+    return {name: value for name, value in found.items() if value}
 
 
 def _problem(code: str, status: int, detail: str) -> dict[str, Any]:

@@ -228,6 +228,7 @@ async def test_a_use_is_counted_and_refused_at_the_limit_with_what_helps(user: h
     assert answer.json() == {"used": 4, "repeated": False, "asked": 4}
     assert "r=1" in answer.headers["RateLimit"]
     assert answer.headers["RateLimit-Policy"]
+    assert '"key"' not in answer.headers["RateLimit"] + answer.headers["RateLimit-Policy"], "it is the product's own"
 
     refused = await user.post("/images", json={"count": 2})
 

@@ -163,6 +163,31 @@ WEAK: dict[str, tuple[dict[str, str], str]] = {
         {"TENURE_SIGN_UP_URL": "https://acme.com/sign-up?from=pricing"},
         "TENURE_SIGN_UP_URL must be a plain web address, without user, password, ? or #",
     ),
+    "a rate in words": (
+        {"TENURE_RATE_LISTS": "100, read_only=few"},
+        (
+            "TENURE_RATE_LISTS must be requests a second, like 100, or 100, read_only=20 with rates for some roles; "
+            "0 is no limit; not 'few'"
+        ),
+    ),
+    "a negative rate": (
+        {"TENURE_RATE_UNKNOWN_KEYS": "-1"},
+        (
+            "TENURE_RATE_UNKNOWN_KEYS must be requests a second, like 100, or 100, read_only=20 with rates for some "
+            "roles; 0 is no limit; not '-1'"
+        ),
+    ),
+    "no replicas": (
+        {"TENURE_API_REPLICAS": "0"},
+        "TENURE_API_REPLICAS must be how many API processes run, 1 or more, not '0'",
+    ),
+    "everybody as a proxy": (
+        {"TENURE_TRUSTED_PROXIES": "10.0.0.1, *"},
+        (
+            "TENURE_TRUSTED_PROXIES must be addresses or networks of proxies like 10.0.0.0/8, with commas between, "
+            "not '*'"
+        ),
+    ),
     "a misspelt name": (
         {"TENURE_STRIPE_WEBHOOK_SECRET": "hunter2"},
         "TENURE_STRIPE_WEBHOOK_SECRET is not a setting: did you mean TENURE_STRIPE_WEBHOOK_SECRETS?",

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from configuration.loading import Process, known_variables, load_settings
 from configuration.settings import LogFormat, LogLevel, Settings
 from domain.brand import Brand
+from domain.request_rates import RequestRate
 from gateways.mail.mailer import SmtpServer
 from tests.configuration.variables import GOOD, NO_FILE, refused
 
@@ -82,6 +83,8 @@ def test_settings_are_parsed_to_their_types() -> None:
     assert settings.catalog == Path("catalog.yaml")
     assert (settings.temporal_namespace, settings.temporal_tls, settings.stripe_api_base) == ("default", False, None)
     assert (settings.api_host, settings.api_port) == ("0.0.0.0", 8000)  # noqa: S104
+    assert settings.rate_requests == RequestRate(100)
+    assert (settings.rate_unknown_keys, settings.api_replicas) == (10, 1)
     assert (settings.log_format, settings.log_level) == (LogFormat.JSON, LogLevel.INFO)
     assert (settings.website, settings.support_address) == ("https://billing.acme.com", "billing@acme.com")
 
@@ -179,3 +182,12 @@ def test_a_logo_that_pages_cannot_show_or_would_wait_for_is_refused(
 def test_origins_are_separated_by_commas(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("TENURE_EMBED_ORIGINS", "https://Acme.com/, https://www.acme.com:8443,")
     assert load_settings(Process.API, NO_FILE).embed_origins == ("https://acme.com", "https://www.acme.com:8443")
+
+
+def test_rates_may_differ_by_role(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("TENURE_RATE_CHECKS", "1000, read_only=0.5,operator=0")
+    environment.setenv("TENURE_TRUSTED_PROXIES", "10.0.0.0/8, ::1")
+    settings = load_settings(Process.DOCTOR, NO_FILE)
+    rate = settings.rate_checks
+    assert [rate.of(role) for role in ("service", "read_only", "operator")] == [1000, 0.5, 0]
+    assert settings.trusted_proxies == ("10.0.0.0/8", "::1")

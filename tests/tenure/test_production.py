@@ -86,6 +86,13 @@ async def _until(url: str, status: int) -> httpx.Response:
             await asyncio.sleep(0.1)
 
 
+async def _asked_by(terminal: Terminal, address: str) -> int:
+    """The status that somebody without a key gets through a proxy."""
+    url = f"{terminal.settings['TENURE_PUBLIC_URL']}/v1/plans"
+    async with httpx.AsyncClient(timeout=PATIENT) as client:
+        return (await client.get(url, headers={"X-Forwarded-For": address})).status_code
+
+
 async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compose_file(
     terminal: Terminal, mailbox: Mailbox
 ) -> None:
@@ -156,12 +163,15 @@ async def _sign_up(url: str, key: str) -> httpx.Response:
 
 async def test_an_api_without_its_database_says_so_and_serves_on(terminal: Terminal, mailbox: Mailbox) -> None:
     terminal.settings["TENURE_DATABASE_URL"] = "postgresql://nobody:nothing@127.0.0.1:9/tenure"
+    terminal.settings["TENURE_RATE_UNKNOWN_KEYS"] = "0.01"
 
     async with at_work(terminal, "api"):
         told = await _until(f"{terminal.settings['TENURE_PUBLIC_URL']}/readyz", 503)
+        by_address = [await _asked_by(terminal, address) for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1")]
     worker = await terminal.run("worker")
 
     assert "database" in told.json()["checks"]
+    assert by_address == [401, 401, 429], "the proxy on this machine is trusted, and names who asks"
     assert worker.status == 1
     assert "check TENURE_DATABASE_URL" in worker.err
     assert "nothing" not in worker.err

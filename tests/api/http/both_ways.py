@@ -1,5 +1,6 @@
 """An API that answers each request by a plain route and by FastAPI alone. Its database is made up, so nothing waits."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from domain.catalog.plans import Catalog
 from domain.entitlements.grants import EntitlementBasis
 from domain.entitlements.usage import Counted, Counter, GivenBack, Outcome, Tally, UsageChange, UsageVerdict
 from domain.errors import GatewayUnavailable
+from domain.request_rates import RequestRate, RequestRates
 from domain.subscription.policy import DEFAULT_POLICY
 from storage.access.api_keys import ApiKey, Role
 from storage.db.engine import create_engine_from_url
@@ -103,6 +105,10 @@ class Answer:
     log: tuple[Mapping[str, Any], ...] = field(repr=False)
 
 
+_OWN_STATE = re.compile(r'"key";r=\d+;t=\d+')
+"""Of the key's rate, which depends on how long ago the last request was."""
+
+
 class Way:
     """An API that is asked in this process."""
 
@@ -121,7 +127,8 @@ class Way:
             async with httpx.AsyncClient(transport=transport, base_url="http://api.example") as http:
                 answer = await http.request(method, path, **request)
         lines = tuple({name: value for name, value in line.items() if name != "ms"} for line in log)
-        return Answer(answer.status_code, dict(answer.headers), answer.content, lines)
+        headers = {name: _OWN_STATE.sub('"key"', value) for name, value in answer.headers.items()}
+        return Answer(answer.status_code, headers, answer.content, lines)
 
     def measured(self) -> list[str]:
         """How many requests were measured, by method, route and status."""
@@ -131,6 +138,7 @@ class Way:
 
 def plain_and_described(monkeypatch: pytest.MonkeyPatch) -> tuple[Way, Way]:
     """An API with plain routes, and one whose endpoints are all FastAPI's."""
+    unthrottled = RequestRate(10**6)
     parts = AppDependencies(
         client=cast("Any", None),
         engine=create_engine_from_url("postgresql://nobody@127.0.0.1:1/none"),
@@ -146,6 +154,7 @@ def plain_and_described(monkeypatch: pytest.MonkeyPatch) -> tuple[Way, Way]:
         secret_key="s" * 32,
         trial_key=TRIAL_KEY,
         brand=Brand("Northwind", "http://api.example"),
+        rates=RequestRates(unthrottled, unthrottled, unthrottled, 10**6),
     )
     plain = Way(api.app.create_app(parts))
     with monkeypatch.context() as patch:
