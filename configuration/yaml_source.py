@@ -184,6 +184,9 @@ def _line(node: Node) -> int:
 
 def _scalar(node: Node) -> Tree:
     kind, text = str(node.tag).removeprefix(_TAG), str(node.value)
+    if isinstance(node, ScalarNode) and node.style == ">":
+        # The parser marks where it has folded lines, by a character that no file may contain.
+        text = text.replace("\a", "")
     match kind:
         case "null":
             return None

@@ -54,6 +54,13 @@ def test_a_byte_order_mark_is_ignored(written: Written) -> None:
     assert read(path).tree == {"product": "x"}
 
 
+def test_folded_lines_are_one_line_without_a_trace(written: Written) -> None:
+    assert read(written("a: >-\n  on one\n  line\n\n  and another\nb: c\n")).tree == {
+        "a": "on one line\nand another",
+        "b": "c",
+    }
+
+
 def test_values_are_what_yaml_1_2_says_and_numbers_keep_their_digits(written: Written) -> None:
     numbers = "price: 0.10\nfar: .inf\ncount: 1_000\nhex: 0x1F\nzeros: 012\n"
     words = 'hour: 09:00\nday: 2026-01-01\nno: no\non: false\ntext: "7"\n'
