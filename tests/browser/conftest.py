@@ -53,8 +53,9 @@ else:
     def customer(begin: Begin, language: str) -> Begin:
         """Sign up somebody who reads the story's language."""
 
-        async def customer(**more: object) -> Life:
-            return await begin(customer={"locale": language, "name": "Ada Lovelace"}, **more)
+        async def customer(*, timezone: str = "UTC", **more: object) -> Life:
+            who = {"locale": language, "name": "Ada Lovelace", "timezone": timezone}
+            return await begin(customer=who, **more)
 
         return customer
 

@@ -5,11 +5,12 @@ from datetime import timedelta
 from sandbox.stack import Stack
 from tests.browser.conftest import Arrive
 from tests.browser.customers import Begin, enters
+from tests.harness.calendar_days import noon_zone
 from tests.harness.lives import A_MOMENT
 
 
 async def test_the_end_of_a_trial_becomes_more_pressing(arrive: Arrive, customer: Begin) -> None:
-    visitor, life = await arrive(), await customer()
+    visitor, life = await arrive(), await customer(timezone=noon_zone())
     await enters(visitor, life)
     await visitor.sees("overview in a trial", "Information", "Add a card")
     await visitor.reads("14 days left in your Starter trial")
