@@ -7,10 +7,12 @@ from enum import StrEnum
 from math import ceil
 from typing import Final
 
+from domain.access import Access
 from domain.billing_flows import BillingFlow
 from domain.notifications.tones import SUSPENDED, TRIAL_EXPIRED, Tone, of_open_payment, of_reached_limit, of_trial
-from domain.subscription.agenda import Action
+from domain.subscription.agenda import Action, ladder_of, step_why
 from domain.subscription.lifecycle import Status
+from domain.subscription.policy import DEFAULT_POLICY, LadderStep, Policy
 from domain.subscription.state import Subscription, SuspensionKind
 from storage.subscriptions.billing_accounts import BillingAccount
 
@@ -53,6 +55,24 @@ LEADS_TO: Final[Mapping[BannerKind, BillingFlow]] = {
 """The page on which the customer can do something about it. An operator's suspension has none."""
 
 
+class Consequence(StrEnum):
+    """What follows if a payment stays open."""
+
+    LIMITED = "limited"
+    OFF = "off"
+    ENDS = "ends"
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What happens next while a payment is open."""
+
+    at: datetime
+    retries: bool = False
+    """The card is charged again; the consequence follows only if that fails."""
+    then: Consequence | None = None
+
+
 @dataclass(frozen=True)
 class Banner:
     """What to say, and how pressing it is."""
@@ -65,6 +85,8 @@ class Banner:
     """Days until then, begun ones too; 0: less than one."""
     names: tuple[str, ...] = ()
     """The features whose limit is reached."""
+    next_step: NextStep | None = None
+    """Of an open payment; None: not known."""
 
 
 @dataclass(frozen=True)
@@ -76,15 +98,17 @@ class ReachedLimit:
     """Until when use goes on; None: it is turned away."""
 
 
-def banner_of(account: BillingAccount, reached: tuple[ReachedLimit, ...] = ()) -> Banner | None:
-    """Return the banner; None: there is nothing to say."""
+def banner_of(
+    account: BillingAccount, reached: tuple[ReachedLimit, ...] = (), policy: Policy = DEFAULT_POLICY
+) -> Banner | None:
+    """Return the banner; None: there is nothing to say. *policy* is the one with which the API runs."""
     it = account.subscription
     if it is None or it.is_over:
         return None
-    return _of_access(it, account) or _of_limits(reached) or _of_course(it, account.now)
+    return _of_access(it, account, policy) or _of_limits(reached) or _of_course(it, account.now)
 
 
-def _of_access(it: Subscription, account: BillingAccount) -> Banner | None:
+def _of_access(it: Subscription, account: BillingAccount, policy: Policy) -> Banner | None:
     if it.suspension is not None and it.suspension.kind is SuspensionKind.OPERATOR:
         return Banner(BannerKind.SUSPENDED_BY_OPERATOR, SUSPENDED)
     if it.confirmation is not None:
@@ -100,8 +124,36 @@ def _of_access(it: Subscription, account: BillingAccount) -> Banner | None:
         next_step = _next(account, Action.RECOVER)
         if it.recovery is not None and it.recovery.decline.needs_confirmation:
             return Banner(BannerKind.CONFIRM, of_open_payment(it.access, is_near_end=next_step is None))
-        return Banner(BannerKind.PAYMENT_FAILED, of_open_payment(it.access, is_near_end=next_step is None), next_step)
+        tone = of_open_payment(it.access, is_near_end=next_step is None)
+        return Banner(BannerKind.PAYMENT_FAILED, tone, next_step, next_step=_next_step(it, account, policy))
     return None
+
+
+def _next_step(it: Subscription, account: BillingAccount, policy: Policy) -> NextStep | None:
+    """Return the first step ahead that the customer notices; None: which one it is cannot be said.
+
+    The subscription may have begun under another policy than the API's. So a step counts only if the subscription
+    itself describes it alike.
+    """
+    if it.recovery is None:
+        return None
+    described = {due["why"]: datetime.fromisoformat(due["at"]) for due in account.next_actions}
+    for step in ladder_of(it, policy)[it.recovery.step :]:
+        at = described.get(step_why(step))
+        if at is None:
+            return None
+        retries, then = step.retry and it.card is not None and not it.card_is_barred, _consequence(step, it.access)
+        if retries or then is not None:
+            return NextStep(at, retries, then)
+    return None
+
+
+def _consequence(step: LadderStep, access: Access) -> Consequence | None:
+    if step.cancel:
+        return Consequence.ENDS
+    if step.suspend or (step.access is Access.NONE and access is not Access.NONE):
+        return Consequence.OFF
+    return Consequence.LIMITED if step.access is Access.LIMITED and access is Access.FULL else None
 
 
 def _of_limits(reached: tuple[ReachedLimit, ...]) -> Banner | None:

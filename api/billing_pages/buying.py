@@ -52,7 +52,7 @@ def show_buy(
         why=why,
         problem="" if why else problem,
         options=options,
-        chosen=given.get("plan", before if before in offered else next(iter(offered), "")),
+        chosen=next((one for one in (given.get("plan", ""), before) if one in offered), next(iter(offered), "")),
         quantity=given.get("quantity", str(it.quantity if it is not None else 1)),
         add_ons=add_on_fields(visit.dependencies.catalog.add_ons, given, it.add_ons if it is not None else {}),
         errors=errors or {},
@@ -73,7 +73,7 @@ async def press_buy(visit: Visit, fields: Fields) -> Response:
         raise
     except TenureError as error:
         return show_buy(await visit.again(), fields, problem=error.code)
-    return visit.page("leaving.html", BillingFlow.BUY, url=url)
+    return visit.leaving(BillingFlow.BUY, url)
 
 
 async def _page(visit: Visit, choice: PlanChoice, fields: Fields) -> str:
@@ -82,8 +82,7 @@ async def _page(visit: Visit, choice: PlanChoice, fields: Fields) -> str:
     if limit.locked():
         raise GatewayUnavailable("too many payment pages are being opened", code="busy")
     requested = _requested(visit, choice, fields)
-    base_url = dependencies.public_url.rstrip("/")
-    urls = (f"{base_url}/billing", f"{base_url}/billing/plans")
+    urls = visit.way_back("/billing", "/billing/plans")
     async with limit:
         return (await open_purchase(dependencies, requested, visit.account.customer_ref, *urls)).page.url
 

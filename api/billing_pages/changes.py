@@ -16,7 +16,7 @@ from api.subscriptions import plan_commands
 from api.subscriptions.downgrade_guard import PlanChangePreviewView
 from api.subscriptions.requests import ChangePlanRequest
 from domain.billing_flows import BillingFlow
-from domain.catalog.plans import Catalog, Interval, Plan
+from domain.catalog.plans import Catalog, Interval, Plan, Selection
 from domain.errors import GatewayUnavailable, Rejected, TenureError
 from domain.subscription import guards
 from domain.subscription.policy import ChangeAt
@@ -24,6 +24,9 @@ from domain.subscription.state import Subscription
 
 STEP, CONFIRM = "step", "confirm"
 PLANNED: Final = "change_planned"
+"""Exactly this is planned already."""
+WITHDRAW_FIRST: Final = "withdraw_first"
+"""Another plan is planned: who stays with their own, and wants more of it, withdraws that first."""
 
 
 def check_can_change(subscription: Subscription, now: datetime) -> None:
@@ -32,8 +35,6 @@ def check_can_change(subscription: Subscription, now: datetime) -> None:
     Raises:
         Rejected: why.
     """
-    if subscription.pending_change is not None:
-        raise Rejected("a change is planned already: withdraw it first", code=PLANNED)
     another = replace(subscription.selection, quantity=subscription.quantity + 1)
     guards.check_change(subscription, another, ChangeAt.PERIOD_END, now)
 
@@ -46,14 +47,15 @@ async def show_change(
     why = _why_not(visit)
     own = await visit.repositories.catalogs.get(it.catalog) or today
     given = fields or {}
+    options = [one for one in _options(it, own, today) if _is_offered(visit, one.plan.code)]
     return visit.page(
         "change.html",
         BillingFlow.CHANGE_PLAN,
         status=422 if errors else 200,
         why=why,
         problem="" if why else problem,
-        options=[one for one in _options(it, own, today) if _is_offered(visit, one.plan.code)],
-        chosen=given.get("plan", f"{it.plan}/{it.interval}"),
+        options=options,
+        chosen=_chosen(options, given.get("plan", ""), f"{it.plan}/{it.interval}"),
         quantity=given.get("quantity", str(it.quantity)),
         add_ons=add_on_fields({**own.add_ons, **today.add_ons}, given, it.add_ons),
         errors=errors or {},
@@ -69,11 +71,7 @@ async def press_change(visit: Visit, fields: Fields) -> Response:
     except ValidationError as error:
         return await show_change(visit, fields, errors=faults(error, visit.reader.language))
     try:
-        if body.plan is not None and not _is_offered(visit, body.plan):
-            raise Rejected("customers may not change to this plan", code=NOT_OFFERED)
-        if fields.get(STEP) == CONFIRM:
-            return await _confirm(visit, body, fields)
-        return await _preview(visit, body, fields)
+        return await _go_on(visit, body, fields)
     except GatewayUnavailable:
         raise
     except TenureError as error:
@@ -82,11 +80,57 @@ async def press_change(visit: Visit, fields: Fields) -> Response:
         return await show_change(await visit.again(), fields, problem=error.code)
 
 
+async def _go_on(visit: Visit, body: ChangePlanRequest, fields: Fields) -> Response:
+    if body.plan is not None and not _is_offered(visit, body.plan):
+        raise Rejected("customers may not change to this plan", code=NOT_OFFERED)
+    if _keeps_all(visit.subscription, body):
+        return visit.back_to(BillingFlow.WITHDRAW_CHANGE)
+    _check_basis(visit.subscription, body)
+    if fields.get(STEP) == CONFIRM:
+        return await _confirm(visit, body, fields)
+    _check_not_planned(visit.subscription, body)
+    return await _preview(visit, body, fields)
+
+
 def _why_not(visit: Visit) -> str:
     """Return why nothing can be changed, whatever is chosen; empty: something can."""
     if not visit.offers.change:
         return NOT_OFFERED
     return can(lambda: check_can_change(visit.subscription, visit.account.now))
+
+
+def _keeps_all(it: Subscription, body: ChangePlanRequest) -> bool:
+    """True if a change is planned, and the customer has chosen what they have: then the change is withdrawn."""
+    had = (None, it.interval, it.quantity, dict(it.add_ons))
+    return it.pending_change is not None and (body.plan, body.interval, body.quantity, body.add_ons) == had
+
+
+def _check_basis(it: Subscription, body: ChangePlanRequest) -> None:
+    """Reject what would be about another plan: a request without one is about the plan that is planned.
+
+    Raises:
+        Rejected: code `withdraw_first`.
+    """
+    if body.plan is None and it.pending_change is not None and it.pending_change.to.plan != it.plan:
+        raise Rejected("withdraw the planned change first", code=WITHDRAW_FIRST)
+
+
+def _check_not_planned(it: Subscription, body: ChangePlanRequest) -> None:
+    """Reject what is planned already.
+
+    Raises:
+        Rejected: code `change_planned`.
+    """
+    if it.pending_change is None:
+        return
+    to, asked = it.pending_change.to, (body.plan or it.plan, body.interval, body.quantity or 1, body.add_ons or {})
+    if asked == (to.plan, to.interval, to.quantity, dict(to.add_ons)):
+        raise Rejected("exactly this is planned already", code=PLANNED)
+
+
+def _chosen(options: list[PlanOption], asked: str, current: str) -> str:
+    """Return the option to mark: what was asked for, if it is offered, else what the customer has."""
+    return asked if asked in [one.value for one in options] else current
 
 
 def _is_offered(visit: Visit, plan: str) -> bool:
@@ -128,7 +172,16 @@ async def _confirm(visit: Visit, body: ChangePlanRequest, fields: Fields) -> Res
         if error.code in ("price_changed", "usage_does_not_fit"):
             return await _preview(visit, body, fields, problem=error.code)
         raise
+    if not _is_so(await visit.again(), to):
+        # Another tab was quicker: what this one has asked for was not done under the same key.
+        return await show_change(await visit.again(), fields, problem="changed_meanwhile")
     return visit.back_to(BillingFlow.OVERVIEW)
+
+
+def _is_so(visit: Visit, to: Selection) -> bool:
+    """Whether the customer has, or will have, what was confirmed."""
+    it = visit.subscription
+    return it.selection.is_just(to) or (it.pending_change is not None and it.pending_change.to.is_just(to))
 
 
 def _body(it: Subscription, today: Catalog, fields: Fields) -> ChangePlanRequest:

@@ -57,6 +57,8 @@ def show_cancel(
         and not can(lambda: guards.check_pause(subscription, None, now)),
         can_undo=not can(lambda: guards.check_uncancel(subscription)),
         reasons=[(code.value, words.gettext(text), "") for code, text in REASONS.items()],
+        given_at=given.get("at", ""),
+        given_reason=given.get("reason_code", ""),
         comment=given.get("comment", ""),
         errors=errors or {},
     )

@@ -61,11 +61,17 @@ def _is_ours(origin: str, request: Request) -> bool:
     return bool(given.netloc) and given.netloc in (ours.netloc, request.headers.get("Host"))
 
 
+class StaleForm(Rejected):
+    """A form of our own that another session has shown."""
+
+    code = "forbidden"
+
+
 def check_csrf(fields: Mapping[str, str], expected: str) -> None:
     """Reject a form that does not carry the session's token.
 
     Raises:
-        Rejected: code `forbidden`.
+        StaleForm: it has another one, or none.
     """
     if not hmac.compare_digest(fields.get(CSRF, "").encode(), expected.encode()):
-        raise Rejected("this form does not belong to the session", code="forbidden")
+        raise StaleForm("this form does not belong to the session")

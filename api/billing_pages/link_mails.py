@@ -21,8 +21,12 @@ def in_background(address: str, dependencies: AppDependencies, repositories: Rep
 
 
 async def _send_to_address(address: str, dependencies: AppDependencies, repositories: Repositories) -> None:
-    for account in await repositories.billing_accounts.by_address(address):
-        await send_link(account, BillingFlow.OVERVIEW, dependencies, repositories)
+    try:
+        for account in await repositories.billing_accounts.by_address(address):
+            await send_link(account, BillingFlow.OVERVIEW, dependencies, repositories)
+    except GatewayUnavailable as error:
+        # The page has been answered already: who gets no mail asks again.
+        log.warning("a link that was asked for was not mailed", error=error.message)
 
 
 async def send_link(

@@ -41,7 +41,7 @@ async def show_overview(visit: Visit, *, after: str = "", looks: int = 0) -> Res
         "overview.html",
         BillingFlow.OVERVIEW,
         headers={"Refresh": f"{CONFIRMING_SECONDS}; url={again}"} if waits and not is_late else None,
-        banner=banner_of(account, reached_limits(bars)),
+        banner=banner_of(account, reached_limits(bars), visit.dependencies.policy),
         usage=bars,
         invoices=invoices,
         details=await repositories.billing_details.of(account.customer_ref),

@@ -38,14 +38,9 @@ def check_pay(subscription: Subscription) -> None:
 
 
 async def leave_to_pay(visit: Visit, flow: BillingFlow, fields: Mapping[str, str]) -> Response:
-    """Return a page that leads on to where the customer pays or gives a card.
-
-    It leads on by itself, and not by a redirect: a browser would follow that only to addresses which the page with
-    the form has named, and the provider's pages may be at an address of the product's own.
-    """
+    """Return a page that leads on to where the customer pays or gives a card."""
     check_leaving(visit.subscription)
-    url = await _url(visit, flow, fields)
-    return visit.page("leaving.html", flow, url=url)
+    return visit.leaving(flow, await _url(visit, flow, fields))
 
 
 async def _url(visit: Visit, flow: BillingFlow, fields: Mapping[str, str]) -> str:
@@ -59,7 +54,6 @@ async def _url(visit: Visit, flow: BillingFlow, fields: Mapping[str, str]) -> st
         if known is None:
             raise Rejected("there is no such subscription", code="unknown_subscription")
         return await shared_card_page(known, visit.dependencies, visit.repositories)
-    overview = visit.dependencies.public_url.rstrip("/") + "/billing"
-    urls = (f"{overview}?{AFTER}={subscription.sequence}", overview)
+    urls = visit.way_back(f"/billing?{AFTER}={subscription.sequence}", "/billing")
     key = f"{subscription.id}/card/{visit.context(flow, fields.get(SEQUENCE, '')).key}"
     return await open_card_page(subscription, urls, key, visit.dependencies, visit.repositories)

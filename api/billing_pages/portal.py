@@ -9,6 +9,9 @@ from api.billing_pages.visits import Visit
 from domain.billing_flows import BillingFlow
 from domain.errors import GatewayUnavailable
 from domain.subscription.command_keys import hashed
+from localization.languages import sentence
+
+CONTINUE = sentence("Continue to your billing details")
 
 
 async def leave_to_portal(visit: Visit) -> Response:
@@ -19,7 +22,7 @@ async def leave_to_portal(visit: Visit) -> Response:
         raise GatewayUnavailable("too many payment pages are being opened", code="busy")
     # A portal's address works for a few minutes only: each press opens another one, which changes nothing.
     wallets, key = dependencies.wallets, f"{customer}/portal/{hashed(token_hex(16))}"
-    return_url = f"{dependencies.public_url.rstrip('/')}/billing"
+    return_url, _ = visit.way_back("/billing", "/billing")
 
     async def opened(known: str, key: str) -> str:
         return await wallets.open_portal(known, return_url, key=key)
@@ -29,4 +32,4 @@ async def leave_to_portal(visit: Visit) -> Response:
         _, url = await call_with_wallet(wallets, records, customer, reference, opened, key)
     if not url:
         raise GatewayUnavailable("the payment provider returned no page; try again")
-    return visit.page("leaving.html", BillingFlow.OVERVIEW, url=url)
+    return visit.leaving(BillingFlow.OVERVIEW, url, CONTINUE)

@@ -15,8 +15,12 @@ from api.billing_pages.portal import leave_to_portal
 from api.billing_pages.sessions import BillingRoute, WithSent, WithVisit
 from api.billing_pages.visits import PATHS
 from domain.billing_flows import BillingFlow
+from localization.languages import sentence
 
 PAGE_SIZE = 20
+THE_INVOICE = sentence("Open the invoice")
+
+Chosen = Annotated[str, Query(max_length=100, description="a plan and an interval, to be chosen at first")]
 
 router = APIRouter(prefix="/billing", include_in_schema=False, route_class=BillingRoute)
 
@@ -49,8 +53,8 @@ async def pause(form: WithSent) -> Response:
 
 
 @router.get(PATHS[BillingFlow.CHANGE_PLAN])
-async def ask_to_change(visit: WithVisit) -> Response:
-    return await show_change(visit)
+async def ask_to_change(visit: WithVisit, plan: Chosen = "") -> Response:
+    return await show_change(visit, {"plan": plan} if plan else None)
 
 
 @router.post(PATHS[BillingFlow.CHANGE_PLAN])
@@ -59,8 +63,8 @@ async def change(form: WithSent) -> Response:
 
 
 @router.get(PATHS[BillingFlow.BUY])
-async def choose_plan(visit: WithVisit) -> Response:
-    return show_buy(visit)
+async def choose_plan(visit: WithVisit, plan: Chosen = "") -> Response:
+    return show_buy(visit, {"plan": plan} if plan else None)
 
 
 @router.post(PATHS[BillingFlow.BUY])
@@ -97,6 +101,8 @@ async def _to_provider(visit: WithVisit, ref: str, *, pdf: bool) -> Response:
     url = await visit.repositories.billing_accounts.invoice_page(account.tenant, account.customer_id, ref, pdf=pdf)
     if url is None:
         raise HTTPException(404)
+    if visit.embed:
+        return visit.leaving(BillingFlow.INVOICES, url, THE_INVOICE)
     return RedirectResponse(url, status_code=303, headers={"Cache-Control": "no-store"})
 
 

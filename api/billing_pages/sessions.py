@@ -10,17 +10,18 @@ from fastapi.responses import RedirectResponse, Response
 
 from api.billing_pages import link_mails
 from api.billing_pages.cookies import cookie_of, drop_cookie, set_cookie
-from api.billing_pages.forms import check_csrf, check_origin, read_form
+from api.billing_pages.forms import StaleForm, check_csrf, check_origin, read_form
 from api.billing_pages.visits import PATHS, Visit
 from api.http.dependencies import WithDependencies, WithRepositories, dependencies_of, repositories_of
 from api.web.errors import PageRoute, error_page
 from api.web.link_messages import SEND_A_LINK
-from api.web.pages import PageMessage, WithPages, pages_of
+from api.web.pages import PageMessage, Pages, WithPages, pages_of
 from api.web.readers import reader_of
 from configuration.mail_addresses import mail_address
 from domain.billing_flows import BillingFlow
 from domain.errors import Rejected
 from localization.languages import sentence
+from storage.access.web_sessions import Destination
 
 LINK_USED = PageMessage(
     sentence("This link has been used"),
@@ -35,6 +36,12 @@ LINK_EXPIRED = PageMessage(
 NOT_A_LINK = PageMessage(
     sentence("This link is not complete"), sentence("Please open it again: it must not be cut short."), 404
 )
+STALE_FORM = PageMessage(
+    sentence("This page is out of date"),
+    sentence("You have opened your billing page again since. Nothing was changed; please go on from there."),
+    403,
+)
+OPEN_BILLING_PAGE = sentence("Open your billing page")
 MESSAGES = {"link_used": LINK_USED, "link_expired": LINK_EXPIRED, "bad_link": NOT_A_LINK}
 
 
@@ -55,8 +62,10 @@ class BillingRoute(PageRoute):
                 answer: Response = await handle(request)
             except NoSession:
                 return _ask(request, over=bool(cookie_of(request)), status=401)
+            except StaleForm:
+                return _message(request, STALE_FORM, OPEN_BILLING_PAGE, "/billing")
             except Exception as error:  # noqa: BLE001 - whatever happens, people get a page
-                return error_page(request, error)
+                return error_page(request, error, embed_in=dependencies_of(request).embed_origins)
             return answer
 
         return page
@@ -125,10 +134,10 @@ async def open_link(token: str, request: Request, repositories: WithRepositories
     try:
         to = await repositories.web_sessions.check_link(token)
     except Rejected as error:
-        return _message(request, MESSAGES[error.code])
+        return await _opened_before(token, request) or _message(request, MESSAGES[error.code])
     embed_in = dependencies_of(request).embed_origins if to.embed else ()
     action = f"{pages.root}/billing/enter/{token}"
-    reader = reader_of(request, to.locale or None)
+    reader = reader_of(request, to.locale or await repositories.billing_accounts.locale_of(to.tenant, to.subject))
     return pages.page("billing/enter.html", reader, embed_in=embed_in, embedded=to.embed, action=action)
 
 
@@ -139,12 +148,22 @@ async def enter(token: str, request: Request, repositories: WithRepositories, pa
     try:
         session, to = await repositories.web_sessions.enter(token)
     except Rejected as error:
-        return _message(request, MESSAGES[error.code])
-    answer = RedirectResponse(
-        f"{pages.root}/billing{PATHS[BillingFlow(to.flow)]}", status_code=303, headers={"Cache-Control": "no-store"}
-    )
+        return await _opened_before(token, request) or _message(request, MESSAGES[error.code])
+    answer = _lead_on(pages, to)
     set_cookie(answer, session, embed=to.embed)
     return answer
+
+
+async def _opened_before(token: str, request: Request) -> Response | None:
+    """Lead a browser on that has a session of the link's own customer: its button was pressed twice, for example."""
+    session = cookie_of(request)
+    to = await repositories_of(request).web_sessions.opened_for(token, session) if session else None
+    return _lead_on(pages_of(request), to) if to is not None else None
+
+
+def _lead_on(pages: Pages, to: Destination) -> Response:
+    address = f"{pages.root}/billing{PATHS[BillingFlow(to.flow)]}"
+    return RedirectResponse(address, status_code=303, headers={"Cache-Control": "no-store"})
 
 
 @router.get("/link")
@@ -210,6 +229,10 @@ def _ask(
     )
 
 
-def _message(request: Request, message: PageMessage) -> Response:
-    pages = pages_of(request)
-    return pages.message(message, reader_of(request), action=SEND_A_LINK, action_url=f"{pages.root}/billing/link")
+def _message(
+    request: Request, message: PageMessage, action: str = SEND_A_LINK, path: str = "/billing/link"
+) -> Response:
+    """A page that says one thing. It may be in a frame, like all that it stands for."""
+    pages, embed_in = pages_of(request), dependencies_of(request).embed_origins
+    reader = reader_of(request)
+    return pages.message(message, reader, embed_in=embed_in, action=action, action_url=f"{pages.root}{path}")

@@ -101,6 +101,24 @@ class Visit:
         """Return the path of a page."""
         return self.link or f"{self.pages.root}/billing{PATHS[flow]}"
 
+    def way_back(self, done: str, left: str) -> tuple[str, str]:
+        """Return where a provider's page leads: to these paths of ours when it is completed, or left without.
+
+        From a frame the customer goes there in the whole window, which has no session: so it leads to the product.
+        """
+        base_url = self.dependencies.public_url.rstrip("/")
+        if self.embed:
+            return self.return_url or f"{base_url}/pay/done", self.return_url or f"{base_url}/pay/canceled"
+        return f"{base_url}{done}", f"{base_url}{left}"
+
+    def leaving(self, flow: BillingFlow, url: str, label: str = "") -> Response:
+        """Return a page that leads on to the provider's, by itself where it fills the window.
+
+        It leads on by itself, and not by a redirect: a browser would follow that only to addresses which the page
+        with the form has named, and the provider's pages may be at an address of the product's own.
+        """
+        return self.page("leaving.html", flow, url=url, label=label)
+
     def context(self, flow: BillingFlow, sequence: str) -> CommandContext:
         """Return the context of a command.
 

@@ -85,7 +85,7 @@ async def banner(
         raise Rejected(f"there is no customer {external_id!r}", code="unknown_customer")
     if account.subscription is None or account.subscription.is_over:
         return CustomerBanner(banner=None)
-    found = banner_of(account, reached_limits(await usage_bars(account, entitlements)))
+    found = banner_of(account, reached_limits(await usage_bars(account, entitlements)), dependencies.policy)
     if found is None:
         return CustomerBanner(banner=None)
     url = _url(account, found, dependencies) if caller.role in SERVICE_ROLES else None

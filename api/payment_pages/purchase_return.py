@@ -62,10 +62,11 @@ async def returned(
     look: Look = 1,
 ) -> Response:
     """Lead on once the subscription has begun; ask again a few times until then."""
-    reader = reader_of(request)
     purchase = await dependencies.purchases.stored.of_page(session_id)
     if purchase is None:
-        return pages.message(UNKNOWN, reader, referrer=NO_REFERRER)
+        return pages.message(UNKNOWN, reader_of(request), referrer=NO_REFERRER)
+    contact = purchase.sign_up.contact
+    reader = reader_of(request, contact.locale, contact.timezone or "UTC")
     if is_head(request.scope):
         return Response(headers=HEADERS)
     is_limited = bool(repositories.pay_link_limits.by_link.take(session_id))

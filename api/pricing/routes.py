@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
+from api.billing_pages.buying import can_buy
 from api.billing_pages.cookies import cookie_of
 from api.billing_pages.sessions import NoSession, visit_of
 from api.billing_pages.visits import Visit
@@ -25,8 +26,8 @@ from domain.billing_flows import BillingFlow
 from domain.catalog.plans import Interval
 from domain.catalog.presentation import Presentation
 from domain.errors import GatewayUnavailable
-from domain.subscription.lifecycle import Status
-from localization.languages import language_names
+from domain.subscription.policy import SelfService
+from localization.languages import is_known, language_names
 
 MAX_AGE: Final = 300
 """Seconds for which a page may be kept."""
@@ -38,6 +39,27 @@ json_router = APIRouter(tags=["Plans"])
 
 Embedded = Annotated[bool, Query(description="to be shown in a frame: without the head and foot of the page")]
 Lang = Annotated[str, Query(max_length=35, description="as `de` or `de-AT`; else as the browser prefers")]
+
+
+@dataclass(frozen=True)
+class OwnPlan:
+    """What a customer in a session has, and where they choose another plan."""
+
+    plan: str
+    """Empty: none."""
+    url: str
+    """Empty: nothing is to be chosen on the billing pages."""
+    in_frame: bool
+    """The session is a frame's own, and is not known in the whole window."""
+    interval: Interval | None = None
+    """Of the running subscription; None: there is none."""
+    offers: SelfService = field(default_factory=SelfService)
+
+    def url_of(self, plan: str, interval: Interval) -> str:
+        """Return where to choose a plan; empty: it is the customer's own, or not offered to them."""
+        is_own = plan == self.plan and interval is self.interval
+        is_barred = self.interval is not None and plan != self.plan and not self.offers.may_switch_to(plan)
+        return "" if is_own or is_barred or not self.url else f"{self.url}?plan={plan}/{interval}"
 
 
 @dataclass
@@ -69,8 +91,7 @@ class PricingPages:
                 content=self.source.content(reader),
                 chosen=interval,
                 embedded=embedded,
-                own_plan="",
-                change_url="",
+                own=None,
                 languages=language_names(),
             )
             return Asset(html.encode(), "text/html; charset=utf-8")
@@ -79,9 +100,6 @@ class PricingPages:
 
     def own_page(self, visit: Visit, interval: Interval, *, embedded: bool) -> Response:
         """Return the page for a customer in a session: it marks their plan, and leads to changes of it."""
-        it = visit.account.subscription
-        subscription = it if it is not None and it.status is not Status.CANCELED else None
-        free = self.source.catalog.free_plan
         return visit.pages.page(
             "pricing.html",
             visit.reader,
@@ -89,10 +107,17 @@ class PricingPages:
             content=self.source.content(visit.reader),
             chosen=interval,
             embedded=embedded,
-            own_plan=subscription.plan if subscription is not None else free.plan if free is not None else "",
-            change_url=visit.address(BillingFlow.CHANGE_PLAN) if subscription is not None else "",
+            own=self._own(visit),
             languages=language_names(),
         )
+
+    def _own(self, visit: Visit) -> "OwnPlan":
+        it, free = visit.account.subscription, self.source.catalog.free_plan
+        if it is None or it.is_over:
+            url = visit.address(BillingFlow.BUY) if can_buy(visit) else ""
+            return OwnPlan(free.plan if free is not None else "", url, visit.embed)
+        url = visit.address(BillingFlow.CHANGE_PLAN) if visit.offers.change else ""
+        return OwnPlan(it.plan, url, visit.embed, it.interval, visit.offers)
 
     def json(self, language: str) -> Asset:
         """Return the same as JSON."""
@@ -154,7 +179,7 @@ def _answer(request: Request, found: Asset, headers: dict[str, str]) -> Response
     """Return public content, or 304 if the browser has it."""
     # Weak, because it names the content and not one way to send it.
     tag = 'W/"' + found.digest + '"'
-    by_language = "" if LANGUAGE in request.query_params else "Accept-Language, "
+    by_language = "" if is_known(request.query_params.get(LANGUAGE, "")) else "Accept-Language, "
     headers |= {
         "Cache-Control": f"public, max-age={MAX_AGE}",
         "ETag": tag,

@@ -1,6 +1,6 @@
 """Errors on pages: people read a page in their language, not a problem in JSON."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import structlog
@@ -15,7 +15,7 @@ from api.web.pages import PageMessage, pages_of
 from api.web.readers import reader_of
 from localization.languages import sentence
 
-PAGE_ROOTS: Final = ("/billing", "/pay", "/pricing")
+PAGE_ROOTS: Final = ("/billing", "/checkout", "/pay", "/pricing")
 """Paths below which there are pages: an address there that does not exist is answered by a page too."""
 
 BY_STATUS: Final = {
@@ -42,6 +42,14 @@ BY_STATUS: Final = {
         sentence("This is our fault, and it is recorded. Please try it again in a few minutes."),
     ),
 }
+NOT_CERTAIN: Final = PageMessage(
+    sentence("One moment, please"),
+    sentence(
+        "This is not finished yet. Please open the page again in a few minutes: it shows whether it was done. If you"
+        " try once more, nothing is done or paid twice."
+    ),
+)
+"""For what a button has asked for: it may go on without the customer."""
 KEPT_HEADERS: Final = ("Retry-After", "Allow")
 
 log = structlog.get_logger("tenure.web")
@@ -63,22 +71,19 @@ class PageRoute(APIRoute):
         return page
 
 
-def error_page(request: Request, error: Exception) -> Response:
+def error_page(request: Request, error: Exception, *, embed_in: Sequence[str] = ()) -> Response:
     """Return the page for an error. One that is unexpected is logged, and its page says nothing about it."""
     expected = response_to(error)
     if expected is None:
         log.error("page failed", exc_info=error)
-        return message_for(request, 500)
-    kept = {name: expected.headers[name] for name in KEPT_HEADERS if name in expected.headers}
-    return message_for(request, expected.status_code, kept)
-
-
-def message_for(request: Request, status: int, headers: dict[str, str] | None = None) -> Response:
-    """Return the page for a status."""
+    status = expected.status_code if expected is not None else 500
     known = BY_STATUS.get(status, BY_STATUS[500 if status >= 500 else 400])
+    if status == 503 and request.method == "POST":
+        known = NOT_CERTAIN
+    kept = {name: expected.headers[name] for name in KEPT_HEADERS if name in expected.headers} if expected else {}
     message = PageMessage(known.title, known.text, status)
     reference = current_request().request_id
-    return pages_of(request).message(message, reader_of(request), headers=headers, reference=reference)
+    return pages_of(request).message(message, reader_of(request), headers=kept, embed_in=embed_in, reference=reference)
 
 
 def is_page(path: str) -> bool:

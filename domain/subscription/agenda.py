@@ -161,11 +161,16 @@ def _of_recovery(subscription: Subscription, policy: Policy) -> list[Due]:
         Due(
             rung_at(recovery, ladder, number),
             Action.CANCEL if step.cancel else Action.RECOVER,
-            f"{step.label} of the recovery: {describe(step)}",
+            step_why(step),
         )
         for number, step in enumerate(ladder)
         if number >= recovery.step
     ]
+
+
+def step_why(step: LadderStep) -> str:
+    """Returns how the agenda describes a step of the ladder."""
+    return f"{step.label} of the recovery: {describe(step)}"
 
 
 def _of_pause(subscription: Subscription) -> list[Due]:

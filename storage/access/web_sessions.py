@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -115,6 +115,17 @@ class WebSessions:
         async with transaction(self._engine) as connection:
             return await self._open_link(connection, token)
 
+    async def opened_for(self, token: str, session: str) -> Destination | None:
+        """Returns where a link leads whose subject is the session's own; None if it is another's, or is not known.
+
+        It may be used up or expired: a live session opens nothing by it that it does not open anyway.
+        """
+        same = (web_sessions.c.tenant == web_links.c.tenant) & (web_sessions.c.subject == web_links.c.subject)
+        wanted = self._link(token).join(web_sessions, same).where(*self._is_live(session))
+        async with transaction(self._engine) as connection:
+            row = (await connection.execute(wanted)).one_or_none()
+        return None if row is None else _destination(row)
+
     async def enter(self, token: str) -> tuple[str, Destination]:
         """Uses up a link and returns the token of the session that it opened, and where it leads.
 
@@ -151,12 +162,8 @@ class WebSessions:
     async def session(self, token: str) -> WebSession | None:
         """Returns a session and notes that it is in use; None if there is none, or it is over."""
         mine = web_sessions
-        wanted = select(mine, (mine.c.seen_at < func.now() - literal(SEEN_EVERY)).label("is_stale")).where(
-            mine.c.id_hash == token_hash(token),
-            mine.c.kind == self._kind.value,
-            mine.c.expires_at > func.now(),
-            mine.c.seen_at > func.now() - literal(IDLE),
-        )
+        wanted = select(mine, (mine.c.seen_at < func.now() - literal(SEEN_EVERY)).label("is_stale"))
+        wanted = wanted.where(*self._is_live(token))
         async with transaction(self._engine) as connection:
             row = (await connection.execute(wanted)).one_or_none()
             if row is not None and row.is_stale:
@@ -169,6 +176,15 @@ class WebSessions:
         """Ends a session."""
         async with transaction(self._engine) as connection:
             await connection.execute(delete(web_sessions).where(web_sessions.c.id_hash == token_hash(token)))
+
+    def _is_live(self, token: str) -> tuple[ColumnElement[bool], ...]:
+        mine = web_sessions.c
+        return (
+            mine.id_hash == token_hash(token),
+            mine.kind == self._kind.value,
+            mine.expires_at > func.now(),
+            mine.seen_at > func.now() - literal(IDLE),
+        )
 
     async def _open_link(self, connection: AsyncConnection, token: str) -> Destination:
         row = (await connection.execute(self._link(token))).one_or_none()

@@ -71,6 +71,13 @@ class BillingAccounts:
         wanted = _with_latest()
         return await self._account(wanted.where(customers.c.tenant == tenant, customers.c.id == UUID(customer)))
 
+    async def locale_of(self, tenant: str, customer: str) -> str | None:
+        """A customer's locale; None if there is no such customer."""
+        mine = (customers.c.tenant == tenant, customers.c.id == UUID(customer))
+        async with transaction(self._engine) as connection:
+            found: str | None = (await connection.execute(select(customers.c.locale).where(*mine))).scalar()
+        return found
+
     async def by_external_id(self, tenant: str, external_id: str) -> BillingAccount | None:
         """The account of a customer, by the product's own id; None if there is no such customer."""
         wanted = _with_latest().where(customers.c.tenant == tenant, customers.c.external_id == external_id)

@@ -18,7 +18,7 @@ from sandbox.stack import Stack
 from tests.browser.conftest import Arrive
 from tests.browser.customers import PAYING, Begin, link_for
 from tests.browser.visitor import Visitor
-from tests.harness.lives import Life
+from tests.harness.lives import A_MOMENT, Life
 from tests.harness.patience import until
 
 FRAME = '<!doctype html><html lang="en"><title>A product</title><iframe src="{}" title="Billing" {}></iframe>'
@@ -29,10 +29,16 @@ async def page_with_a_frame(request: Request) -> HTMLResponse:
     return HTMLResponse(FRAME.format(request.query_params["of"], STYLE))
 
 
+async def page_of_its_own(_request: Request) -> HTMLResponse:
+    return HTMLResponse('<!doctype html><html lang="en"><title>A product</title>Settings')
+
+
 @asynccontextmanager
 async def a_product() -> AsyncIterator[str]:
     """A page that shows another in a frame; for browsers it is another site than the API, which is at an address."""
-    async with serve(Starlette(routes=[Route("/", page_with_a_frame)]), host="localhost") as url:
+    async with serve(
+        Starlette(routes=[Route("/", page_with_a_frame), Route("/settings", page_of_its_own)]), host="localhost"
+    ) as url:
         yield url
 
 
@@ -71,6 +77,39 @@ async def test_pages_work_in_a_frame_on_another_site_that_is_listed(
         await visitor.presses("Pause your subscription")
         await visitor.reads("Your subscription is paused")
         assert await life.status() == ("paused", "none")
+
+
+async def test_who_pays_from_a_frame_leaves_it_for_the_whole_window_and_comes_back_to_the_product(
+    arrive: Arrive, customer: Begin, stack: Stack
+) -> None:
+    visitor, life = await arrive(), await customer()
+    async with a_product() as site, embedding_in(stack, life, site) as embedded:
+        back = f"{site}/settings"
+        link = await link_for(embedded, embed=True, flow="payment_method", return_url=back)
+        await visitor.opens(f"{site}/?of={link}")
+        visitor.shown = frame_of(visitor)
+        await visitor.presses("Open your billing page")
+        await visitor.presses("Continue to the payment page")
+        await visitor.sees_here("leaving a frame", "It goes on outside of this page, at our payment provider.")
+        visitor.shown = visitor.page
+        await frame_of(visitor).get_by_role("link", name="Continue to the payment page").click()
+        await visitor.is_taken_on()
+        await visitor.pays()
+        assert visitor.page.url == back
+        await life.live(A_MOMENT)
+        assert "convert" in await life.ahead()
+
+
+async def test_a_link_that_was_used_says_so_in_its_frame(arrive: Arrive, customer: Begin, stack: Stack) -> None:
+    visitor, other, life = await arrive(), await arrive(), await customer()
+    async with a_product() as site, embedding_in(stack, life, site) as embedded:
+        link = await link_for(embedded, embed=True)
+        for browser in (other, visitor):
+            await browser.opens(f"{site}/?of={link}")
+            browser.shown = frame_of(browser)
+            if browser is other:
+                await browser.presses("Open your billing page")
+        await visitor.reads("This link has been used")
 
 
 async def test_a_site_that_is_not_listed_shows_nothing_in_its_frame(

@@ -27,5 +27,5 @@ async def test_a_story_is_told_by_tab_and_enter_and_the_focus_is_always_in_sight
     assert await life.status() == ("active", "full")
 
     await visitor.types("Back to your subscription", role="link")
-    await visitor.types("Leave this page")
-    await visitor.reads("You have left your billing page")
+    await visitor.types("Sign out")
+    await visitor.reads("You are signed out")

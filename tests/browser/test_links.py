@@ -65,8 +65,8 @@ async def test_an_address_that_is_none_is_refused_where_it_was_written(arrive: A
 async def test_who_leaves_has_to_come_in_again(arrive: Arrive, customer: Begin) -> None:
     visitor, life = await arrive(), await customer()
     await enters(visitor, life)
-    await visitor.presses("Leave this page")
-    await visitor.sees("left", "You have left your billing page")
+    await visitor.presses("Sign out")
+    await visitor.sees("left", "You are signed out")
 
     await visitor.opens("/billing")
     await visitor.sees("no visit")
@@ -89,7 +89,7 @@ async def test_who_came_from_the_product_goes_back_to_it(arrive: Arrive, custome
     visitor, life = await arrive(), await customer()
     await enters(visitor, life, return_url=stack.addresses.mailbox_url)
     await visitor.sees("overview with a way back", "Starter")
-    await visitor.presses("Leave this page")
+    await visitor.presses("Sign out")
     await visitor.page.wait_for_url(stack.addresses.mailbox_url)
 
 

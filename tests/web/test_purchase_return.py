@@ -10,6 +10,7 @@ import pytest
 from domain.errors import GatewayUnavailable, Rejected
 from domain.provider.purchases import PurchasePage
 from domain.purchases.ports import PurchaseState
+from domain.subscription.sign_up import SignUpContact
 from tests.web.site import a_browser, an_app
 
 BACK = "/checkout/return?session_id=cs_1"
@@ -21,6 +22,8 @@ class Purchases:
 
     result: PurchaseState | Exception
     looks: int = 0
+    locale: str | None = None
+    """The language in which the product signs the customer up."""
 
     @property
     def stored(self) -> "Purchases":
@@ -31,7 +34,8 @@ class Purchases:
             return None
         page = PurchasePage("cs_1", "https://pay.example/cs_1", datetime(2031, 1, 1, tzinfo=UTC))
         target = "https://shop.example/thanks?of={CHECKOUT_SESSION_ID}"
-        return SimpleNamespace(page=page, state=PurchaseState.OPEN, success_url=target)
+        sign_up = SimpleNamespace(contact=SignUpContact("ada", "ada@shop.example", locale=self.locale))
+        return SimpleNamespace(page=page, state=PurchaseState.OPEN, success_url=target, sign_up=sign_up)
 
     async def settle(self, _page_ref: str) -> PurchaseState:
         self.looks += 1

@@ -5,11 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from api.billing_pages.banners import Banner, BannerKind, ReachedLimit, banner_of
+from api.billing_pages.banners import Banner, BannerKind, Consequence, NextStep, ReachedLimit, banner_of
 from domain.access import Access
 from domain.notifications.tones import Tone
 from domain.provider.payments import Decline
+from domain.subscription.agenda import agenda
 from domain.subscription.lifecycle import Status
+from domain.subscription.policy import DEFAULT_POLICY, Policy
 from domain.subscription.state import Pause, Recovery, Subscription, Suspension, SuspensionKind
 from storage.subscriptions.billing_accounts import BillingAccount
 from tests.builders import NOW, TRIAL_END, VISA, a_paid_subscription, a_trial
@@ -80,6 +82,55 @@ def test_a_failed_payment_says_when_it_goes_on_and_goes_before_limits(access: Ac
     ahead = ({"at": SOON.isoformat(), "action": "recover", "why": "retry"},)
 
     assert shown(it, LOCKED, next_actions=ahead) == Banner(BannerKind.PAYMENT_FAILED, tone, SOON)
+
+
+def in_recovery(step: int, *, access: Access = Access.FULL, has_card: bool = True) -> Subscription:
+    """A payment is open, and the default ladder goes on with this step."""
+    rungs = tuple(NOW + one.after for one in DEFAULT_POLICY.recovery)
+    recovery = Recovery(NOW, step, 1, Decline("insufficient_funds"), "pm_other", rungs=rungs)
+    it = replace(a_paid_subscription(), status=Status.PAST_DUE, access=access, recovery=recovery)
+    return replace(it, card=it.card if has_card else None)
+
+
+def ahead_of(it: Subscription, policy: Policy = DEFAULT_POLICY) -> tuple[dict[str, str], ...]:
+    return tuple({"at": due.at.isoformat(), "action": str(due.action), "why": due.why} for due in agenda(it, policy))
+
+
+LADDER = DEFAULT_POLICY.recovery
+RETRY = next(number for number, step in enumerate(LADDER) if step.retry and not step.harshness)
+LIMIT = next(number for number, step in enumerate(LADDER) if step.retry and step.access is Access.LIMITED)
+SUSPEND = next(number for number, step in enumerate(LADDER) if step.retry and step.suspend)
+
+
+@pytest.mark.parametrize(
+    ("it", "step", "retries", "then"),
+    [
+        (in_recovery(RETRY), RETRY, True, None),
+        (in_recovery(LIMIT), LIMIT, True, Consequence.LIMITED),
+        (in_recovery(LIMIT, access=Access.LIMITED), LIMIT, True, None),
+        (in_recovery(SUSPEND), SUSPEND, True, Consequence.OFF),
+        (in_recovery(RETRY, has_card=False), LIMIT, False, Consequence.LIMITED),
+        (in_recovery(SUSPEND, has_card=False), SUSPEND, False, Consequence.OFF),
+        (in_recovery(SUSPEND + 1), SUSPEND + 1, False, Consequence.ENDS),
+    ],
+    ids=["retry", "retry-or-limited", "limited-already", "retry-or-off", "no-card-limited", "no-card-off", "the-end"],
+)
+def test_an_open_payment_says_what_follows_it(
+    it: Subscription, step: int, retries: bool, then: Consequence | None
+) -> None:
+    banner = shown(it, next_actions=ahead_of(it))
+
+    assert banner is not None
+    assert banner.next_step == NextStep(NOW + LADDER[step].after, retries, then)
+
+
+def test_what_follows_is_not_guessed_for_a_subscription_with_another_ladder() -> None:
+    it = in_recovery(RETRY)
+    other = replace(DEFAULT_POLICY, recovery=tuple(replace(step, day=step.day + 1) for step in LADDER))
+    banner = shown(it, next_actions=ahead_of(it, other))
+
+    assert banner is not None
+    assert banner.next_step is None
 
 
 def test_a_payment_that_the_bank_wants_confirmed_says_so_and_not_that_it_failed() -> None:

@@ -137,6 +137,6 @@ async def test_the_plans_are_offered_in_german_too(stack: Stack, admin: Caller, 
     async with Visitor.entered(stack, admin, name, flow="buy", locale="de") as ada:
         overview, offered = await ada.get("/billing"), await ada.get(PAGE)
 
-    assert "Ihr Abo ist beendet Es wird nichts mehr abgebucht" in said(overview)
+    assert "Ihr Abonnement ist beendet Es wird nichts mehr abgebucht" in said(overview)
     assert "Tarif wählen" in said(overview)
     assert title(offered) == "Tarif wählen"

@@ -99,10 +99,65 @@ async def test_a_downgrade_waits_for_the_end_of_what_is_paid_for_and_can_be_with
         stands = await life.stands()
         assert (stands["plan"], stands["pending_change"]["plan"]) == ("professional", "starter")
         assert "changes to Starter" in said(await ada.get("/billing"))
-        assert forms_of((await ada.get(PAGE)).text) == [], "one change at a time"
         await ada.press("/billing/withdraw-change")
 
     assert (await life.stands())["pending_change"] is None
+
+
+async def test_a_planned_change_is_replaced_by_another_in_one_step(
+    stack: Stack, admin: Caller, begin: Callable[..., Any]
+) -> None:
+    life = await begin(plan="professional", payment_method="pm_card_visa", trial_days=0)
+
+    async with Visitor.entered(stack, admin, life.external_id) as ada:
+        await confirmed(ada, await previewed(ada, plan="starter/month"))
+        assert "A change to Starter is planned" in said(await ada.get(PAGE))
+        again = await ada.submit(PAGE, plan="starter/month")
+        assert "Exactly this is planned already." in said(again)
+        shown = await previewed(ada, plan="starter/month", quantity="2")
+        assert "Instead ofStarter on" in said(shown)
+        assert (await confirmed(ada, shown)).status_code == 303
+        pending = (await life.stands())["pending_change"]
+        assert (pending["plan"], pending["quantity"]) == ("starter", 2)
+
+        more = await ada.submit(PAGE, plan="professional/month", quantity="3")
+        assert "Please withdraw it first." in said(more)
+        kept = await ada.submit(PAGE, plan="professional/month")
+        assert kept.headers["Location"] == "/billing/withdraw-change"
+
+    stands = await life.stands()
+    assert (stands["plan"], stands["quantity"], stands["pending_change"]) == ("professional", 1, pending)
+
+
+async def test_a_form_from_before_a_change_was_planned_does_not_change_that_one(
+    stack: Stack, admin: Caller, begin: Callable[..., Any]
+) -> None:
+    life = await begin(plan="professional", payment_method="pm_card_visa", trial_days=0)
+
+    async with Visitor.entered(stack, admin, life.external_id) as ada:
+        seats = await previewed(ada, plan="professional/month", quantity="3")
+        downgrade = await previewed(ada, plan="starter/month")
+        await confirmed(ada, downgrade)
+        late = await confirmed(ada, seats)
+        assert "Please withdraw it first." in said(late)
+
+    pending = (await life.stands())["pending_change"]
+    assert (pending["plan"], pending["quantity"]) == ("starter", 1)
+
+
+async def test_of_two_tabs_that_confirm_something_else_the_later_one_is_told_that_it_was_not_done(
+    stack: Stack, admin: Caller, begin: Callable[..., Any]
+) -> None:
+    life = await begin(payment_method="pm_card_visa", trial_days=0)
+
+    async with Visitor.entered(stack, admin, life.external_id) as ada:
+        one, other = [await previewed(ada, plan=f"{plan}/month") for plan in ("professional", "enterprise")]
+        assert (await confirmed(ada, one)).status_code == 303
+        late = await confirmed(ada, other)
+        assert "This was not done" in said(late)
+
+    assert (await life.stands())["plan"] == "professional"
+    assert await life.bills() == {"paid": 2}
 
 
 async def test_a_downgrade_that_does_not_fit_says_what_to_free_and_cannot_be_confirmed(

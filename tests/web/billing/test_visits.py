@@ -74,6 +74,47 @@ async def test_an_expired_or_invented_link_opens_nothing(admin: Caller, stack: S
         assert not ada.cookie
 
 
+async def test_who_presses_the_button_of_a_link_twice_is_led_on_and_nobody_else_is(
+    admin: Caller, stack: Stack, name: str
+) -> None:
+    await admin.signed_up(name)
+    await admin.signed_up(f"{name}-other")
+    url = await link_to(admin, name)
+
+    async with Visitor.of(stack) as ada:
+        assert (await ada.post(url, {})).status_code == 303
+        cookie = ada.cookie
+        for answer in (await ada.post(url, {}), await ada.get(url)):
+            assert (answer.status_code, answer.headers["Location"]) == (303, "/billing")
+            assert "Set-Cookie" not in answer.headers
+        ada.cookie = f"{cookie}x"
+        assert (await ada.post(url, {})).status_code == 410
+    async with Visitor.entered(stack, admin, f"{name}-other") as eve:
+        assert (await eve.post(url, {})).status_code == 410
+
+
+async def test_a_link_is_opened_in_the_customers_own_language(admin: Caller, stack: Stack, name: str) -> None:
+    await admin.signed_up(name, customer={"locale": "de-AT"})
+
+    async with Visitor.of(stack) as ada:
+        shown = await ada.get(await link_to(admin, name), **{"Accept-Language": "en"})
+
+    assert title(shown) == "Ihr Abonnement"
+
+
+async def test_a_form_from_before_another_visit_says_where_to_go_on(admin: Caller, stack: Stack, name: str) -> None:
+    await admin.signed_up(name)
+
+    async with Visitor.entered(stack, admin, name) as ada:
+        [(action, fields)] = forms_of((await ada.get("/billing/cancel")).text)
+        await ada.submit(await link_to(admin, name))
+        answer = await ada.post(action, fields)
+
+    assert answer.status_code == 403
+    assert title(answer) == "This page is out of date"
+    assert 'href="/billing"' in answer.text
+
+
 @pytest.mark.parametrize("page", PAGES)
 async def test_without_a_visit_a_page_says_how_to_begin_one(stack: Stack, page: str) -> None:
     async with Visitor.of(stack) as nobody:
