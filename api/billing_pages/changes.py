@@ -85,11 +85,10 @@ async def _go_on(visit: Visit, body: ChangePlanRequest, fields: Fields) -> Respo
         raise Rejected("customers may not change to this plan", code=NOT_OFFERED)
     if _keeps_all(visit.subscription, body):
         return visit.back_to(BillingFlow.WITHDRAW_CHANGE)
-    _check_basis(visit.subscription, body)
-    if fields.get(STEP) == CONFIRM:
-        return await _confirm(visit, body, fields)
-    _check_not_planned(visit.subscription, body)
-    return await _preview(visit, body, fields)
+    is_confirmed = fields.get(STEP) == CONFIRM
+    if problem := _clashes(visit.subscription, body, is_confirmed=is_confirmed):
+        return await show_change(visit, fields, problem=problem)
+    return await (_confirm if is_confirmed else _preview)(visit, body, fields)
 
 
 def _why_not(visit: Visit) -> str:
@@ -105,27 +104,17 @@ def _keeps_all(it: Subscription, body: ChangePlanRequest) -> bool:
     return it.pending_change is not None and (body.plan, body.interval, body.quantity, body.add_ons) == had
 
 
-def _check_basis(it: Subscription, body: ChangePlanRequest) -> None:
-    """Reject what would be about another plan: a request without one is about the plan that is planned.
-
-    Raises:
-        Rejected: code `withdraw_first`.
-    """
-    if body.plan is None and it.pending_change is not None and it.pending_change.to.plan != it.plan:
-        raise Rejected("withdraw the planned change first", code=WITHDRAW_FIRST)
-
-
-def _check_not_planned(it: Subscription, body: ChangePlanRequest) -> None:
-    """Reject what is planned already.
-
-    Raises:
-        Rejected: code `change_planned`.
-    """
+def _clashes(it: Subscription, body: ChangePlanRequest, *, is_confirmed: bool) -> str:
+    """Return why a choice cannot take the place of the change that is planned; empty: it can, or none is planned."""
     if it.pending_change is None:
-        return
-    to, asked = it.pending_change.to, (body.plan or it.plan, body.interval, body.quantity or 1, body.add_ons or {})
-    if asked == (to.plan, to.interval, to.quantity, dict(to.add_ons)):
-        raise Rejected("exactly this is planned already", code=PLANNED)
+        return ""
+    to = it.pending_change.to
+    if body.plan is None and to.plan != it.plan:
+        # A request without a plan is about the one that is planned.
+        return WITHDRAW_FIRST
+    asked = (body.plan or it.plan, body.interval, body.quantity or 1, body.add_ons or {})
+    is_planned = asked == (to.plan, to.interval, to.quantity, dict(to.add_ons))
+    return PLANNED if is_planned and not is_confirmed else ""
 
 
 def _chosen(options: list[PlanOption], asked: str, current: str) -> str:
