@@ -58,17 +58,28 @@ def _web_address(url: str) -> str:
     return url.rstrip("/")
 
 
-def _secret_key(key: SecretStr) -> SecretStr:
+def _secret_key(key: SecretStr, which: str = "") -> SecretStr:
     text = key.get_secret_value()
     if _PLACEHOLDER.search(text):
-        raise ValueError("is still a placeholder: generate one with `openssl rand -base64 48`")
+        raise ValueError(f"{which}is still a placeholder: generate one with `openssl rand -base64 48`")
     if len(text) < SHORTEST_SECRET_KEY:
         raise ValueError(
-            f"has {len(text)} characters, but needs {SHORTEST_SECRET_KEY}: generate one with `openssl rand -base64 48`"
+            f"{which}has {len(text)} characters, but needs {SHORTEST_SECRET_KEY}:"
+            " generate one with `openssl rand -base64 48`"
         )
     if len(set(text)) < FEWEST_LETTERS:
-        raise ValueError("is easy to guess: generate one with `openssl rand -base64 48`")
+        raise ValueError(f"{which}is easy to guess: generate one with `openssl rand -base64 48`")
     return key
+
+
+def _all_secret_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    for number, key in enumerate(keys, start=1):
+        _secret_key(key, f"number {number} of {len(keys)} " if len(keys) > 1 else "")
+    if not keys:
+        raise ValueError("must have at least one secret: generate one with `openssl rand -base64 48`")
+    if len(set(keys)) < len(keys):
+        raise ValueError("has the same secret twice: put a new one before the old one, or leave one out")
+    return keys
 
 
 def _stripe_key(key: SecretStr) -> SecretStr:
@@ -86,7 +97,7 @@ def _stripe_account(account: str) -> str:
     return account
 
 
-def _webhook_secrets(text: object) -> object:
+def _listed_secrets(text: object) -> object:
     return [SecretStr(one.strip()) for one in text.split(",") if one.strip()] if isinstance(text, str) else text
 
 
@@ -212,10 +223,13 @@ DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 SmtpUrl = Annotated[SecretStr, AfterValidator(_mail_server)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]
+SecretKeys = Annotated[
+    tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed_secrets), AfterValidator(_all_secret_keys)
+]
 StripeAccountId = Annotated[str, AfterValidator(_stripe_account)]
 StripeKey = Annotated[SecretStr, AfterValidator(_stripe_key)]
 WebhookSecrets = Annotated[
-    tuple[SecretStr, ...], NoDecode, BeforeValidator(_webhook_secrets), AfterValidator(_all_webhook_secrets)
+    tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed_secrets), AfterValidator(_all_webhook_secrets)
 ]
 Address = Annotated[str, AfterValidator(_address)]
 Sender = Annotated[str, AfterValidator(_sender)]

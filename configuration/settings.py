@@ -19,6 +19,7 @@ from configuration.setting_kinds import (
     Replicas,
     RequestsASecond,
     SecretKey,
+    SecretKeys,
     Sender,
     SmtpUrl,
     StripeAccountId,
@@ -128,7 +129,10 @@ class SiteSettings(Settings):
     """The public address, the brand, and the secret that signs links to customers."""
 
     public_url: WebAddress = Field(description="the public address of the API, like https://billing.yourproduct.com")
-    secret_key: SecretKey = Field(description="signs links in mails; generate one with `openssl rand -base64 48`")
+    secret_key: SecretKeys = Field(
+        description="signs links in mails; generate one with `openssl rand -base64 48`; separate several with commas"
+    )
+    """The first signs, all verify."""
     brand_name: str = "Tenure"
     brand_website: WebAddress | None = None
     """None: the public address."""

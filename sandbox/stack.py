@@ -23,6 +23,7 @@ from domain.catalog.plans import Catalog
 from domain.names import reconcile_schedule_id
 from domain.provider.ports import Provider
 from domain.request_rates import RequestRate, RequestRates
+from domain.signing import SigningSecrets
 from domain.subscription.policy import Policy
 from gateways.stripe.catalog_push import push
 from gateways.stripe.http_client import connected
@@ -265,7 +266,7 @@ def _app_dependencies(
         contacts=provider.contacts,
         purchases=composition.purchases(client, engine, provider, trial_key),
         public_url=api_url,
-        secret_key=secrets.secret_key,
+        signing=SigningSecrets.of(secrets.secret_key),
         trial_key=trial_key,
         brand=_brand(api_url),
         key_mode=composition.key_mode(secrets.stripe_key),
@@ -285,7 +286,7 @@ def _worker_activities(
         smtp_url=ground.mailbox.smtp_url,
         sender=MAIL_FROM,
         public_url=api_url,
-        secret_key=secrets.secret_key,
+        signing=SigningSecrets.of(secrets.secret_key),
     )
     return composition.worker_activities(
         ground.client,

@@ -29,6 +29,7 @@ from domain.brand import Brand
 from domain.notifications.links_of_mails import links_of_mails
 from domain.notifications.ports import Mailer
 from domain.provider.ports import EventReader, Provider
+from domain.signing import SigningSecrets
 from domain.subscription.policy import Policy
 from gateways.mail.logo import LOGO_ADDRESS, logo_of
 from gateways.mail.mailer import MailDelivery, SmtpMailer
@@ -108,12 +109,12 @@ def key_mode(api_key: str | None) -> KeyMode:
 
 
 def mailer(
-    brand: Brand, *, smtp_url: str, sender: str, public_url: str, secret_key: str, logo: Path | None = None
+    brand: Brand, *, smtp_url: str, sender: str, public_url: str, signing: SigningSecrets, logo: Path | None = None
 ) -> Mailer:
-    """Return the mailer of a product. Its links lead to *public_url* and are signed with *secret_key*."""
+    """Return the mailer of a product. Its links lead to *public_url* and are signed with the first secret."""
     image = logo_of(logo)
     renderer = MailRenderer(brand, LOGO_ADDRESS if image is not None else "")
-    return MailDelivery(renderer, SmtpMailer(smtp_url), sender, links_of_mails(public_url, secret_key), image)
+    return MailDelivery(renderer, SmtpMailer(smtp_url), sender, links_of_mails(public_url, signing), image)
 
 
 # Purchases

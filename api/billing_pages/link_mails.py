@@ -37,7 +37,7 @@ async def send_link(
     Raises:
         GatewayUnavailable: the database does not answer.
     """
-    queued = await repositories.billing_link_mails.write(account, flow, dependencies.secret_key)
+    queued = await repositories.billing_link_mails.write(account, flow, dependencies.signing)
     if queued is None:
         return
     try:

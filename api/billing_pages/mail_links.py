@@ -63,7 +63,7 @@ async def _visit(token: str, request: Request) -> tuple[Visit, MailLink]:
         HTTPException: it was opened too often.
     """
     dependencies, repositories = dependencies_of(request), repositories_of(request)
-    link = MailLink.read(token, dependencies.secret_key)
+    link = MailLink.read(token, dependencies.signing)
     if wait := repositories.billing_link_limits.by_link.take(token):
         raise HTTPException(429, headers={"Retry-After": str(ceil(wait))})
     account = await repositories.billing_accounts.of_subscription(link.subscription)

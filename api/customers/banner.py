@@ -113,7 +113,7 @@ def _url(account: BillingAccount, found: Banner, dependencies: AppDependencies) 
         return None
     until = datetime.now(UTC) + LINKS_GOOD_FOR
     link = MailLink(account.subscription.id, flow, OCCASIONS[found.kind], account.link_generation, until)
-    return mail_link_url(dependencies.public_url, link, dependencies.secret_key)
+    return mail_link_url(dependencies.public_url, link, dependencies.signing)
 
 
 def _plain(html: str) -> str:

@@ -18,6 +18,7 @@ from domain.catalog.plans import Catalog
 from domain.catalog.presentation import Presentation
 from domain.provider.ports import CustomerContacts, EventReader, Wallets
 from domain.request_rates import RequestRates
+from domain.signing import SigningSecrets
 from domain.subscription.policy import Policy
 from domain.subscription.ports import Records
 from services.billing_details import BillingDetailsReader
@@ -68,7 +69,8 @@ class AppDependencies:
     purchases: PurchaseService
     """Opens hosted pages, and takes completed ones over."""
     public_url: str
-    secret_key: str
+    signing: SigningSecrets
+    """Signs links to pages."""
     trial_key: TrialKey
     """Makes the marks of trials."""
     brand: Brand

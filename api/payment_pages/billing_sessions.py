@@ -10,7 +10,7 @@ from api.http.openapi import COMMANDING
 from api.payment_pages.page_customer import page_customer
 from api.subscriptions.command_context import ServiceContext
 from api.subscriptions.requests import CreateBillingSessionRequest
-from domain.notifications.one_time_links import enter_url, one_time_token
+from domain.notifications.one_time_links import enter_url, one_time_tokens
 from storage.access.web_sessions import Destination
 
 router = APIRouter(prefix="/v1/billing-sessions", tags=["Checkout"], route_class=SecretRoute, responses=COMMANDING)
@@ -33,7 +33,8 @@ async def create(body: CreateBillingSessionRequest, context: ServiceContext) -> 
     """Works for customers whose subscriptions have all ended, too: they see their invoices."""
     customer_id, _ = await page_customer(context, body)
     # Derived from the key: a repeat of the request returns the same link, which is not stored.
-    token = one_time_token(context.dependencies.secret_key, context.caller.tenant, context.key, customer_id)
+    tokens = one_time_tokens(context.dependencies.signing, context.caller.tenant, context.key, customer_id)
+    token = await context.repositories.web_sessions.known_link(tokens[1:]) or tokens[0]
     to = Destination(
         context.caller.tenant,
         customer_id,

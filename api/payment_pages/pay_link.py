@@ -87,7 +87,7 @@ async def pay(
     """Redirect to where the customer pays. Opening the link again leads to the same page."""
     reader = reader_of(request)
     try:
-        link = PayLink.read(token, dependencies.secret_key)
+        link = PayLink.read(token, dependencies.signing)
         if wait := repositories.pay_link_limits.by_link.take(link.subscription):
             return _page(pages, replace(TRY_LATER, status=429), reader, {"Retry-After": str(ceil(wait))})
         known = await _known(link, repositories)

@@ -6,8 +6,9 @@ from typing import Final
 from domain.billing_flows import BillingFlow
 from domain.notifications.mail_links import GOOD_FOR, MailLink, mail_link_url
 from domain.notifications.mail_types import Occasion
-from domain.notifications.one_time_links import enter_url, mailed_token
+from domain.notifications.one_time_links import enter_url, mailed_tokens
 from domain.notifications.ports import MailToSend
+from domain.signing import SigningSecrets
 
 FLOW_OF_FACT: Final[Mapping[str, BillingFlow]] = {
     "card_url": BillingFlow.PAYMENT_METHOD,
@@ -23,17 +24,17 @@ FLOW_OF_FACT: Final[Mapping[str, BillingFlow]] = {
 LinksOfMail = Callable[[MailToSend], dict[str, str]]
 
 
-def links_of_mails(public_url: str, secret: str) -> LinksOfMail:
-    """Returns what makes the links of a mail, all of them signed with *secret*."""
+def links_of_mails(public_url: str, secrets: SigningSecrets) -> LinksOfMail:
+    """Returns what makes the links of a mail, all of them signed with the first of *secrets*."""
 
     def links(mail: MailToSend) -> dict[str, str]:
         if mail.occasion is Occasion.BILLING_LINK:
-            return {"enter_url": enter_url(public_url, mailed_token(secret, mail.id))}
+            return {"enter_url": enter_url(public_url, mailed_tokens(secrets, mail.id)[0])}
         until = mail.at + GOOD_FOR
         made = {
             fact: MailLink(mail.subscription, flow, mail.occasion, mail.link_generation, until)
             for fact, flow in FLOW_OF_FACT.items()
         }
-        return {fact: mail_link_url(public_url, link, secret) for fact, link in made.items()}
+        return {fact: mail_link_url(public_url, link, secrets) for fact, link in made.items()}
 
     return links

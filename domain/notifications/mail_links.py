@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import hmac
 import struct
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from uuid import UUID
 from domain.billing_flows import BillingFlow
 from domain.errors import Rejected
 from domain.notifications.mail_types import Occasion
+from domain.signing import SigningSecrets
 
 GOOD_FOR = timedelta(days=31)
 """A day longer than a subscription waits after its last mail by the default policy: that mail says until when."""
@@ -36,25 +36,25 @@ class MailLink:
     """Renewing a subscription's links increments it: links of an earlier generation are invalid."""
     expires_at: datetime
 
-    def token(self, secret: str) -> str:
+    def token(self, secrets: SigningSecrets) -> str:
         """Returns the token for a URL, which needs no escaping."""
         fixed = _FIXED.pack(UUID(self.subscription).bytes, self.generation, int(self.expires_at.timestamp()))
         about = fixed + f"{self.flow} {self.occasion}".encode()
-        return base64.urlsafe_b64encode(about + _signature(about, secret)).decode().rstrip("=")
+        return base64.urlsafe_b64encode(about + secrets.sign(_PURPOSE + about)).decode().rstrip("=")
 
     @classmethod
-    def read(cls, token: str, secret: str) -> "MailLink":
+    def read(cls, token: str, secrets: SigningSecrets) -> "MailLink":
         """Decodes a token; the caller checks whether it is still valid.
 
         Raises:
-            Rejected: code `bad_link`; we did not sign the token with this secret, or do not know its page any more.
+            Rejected: code `bad_link`; none of these secrets signed the token, or we do not know its page any more.
         """
         try:
             carried = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         except ValueError:
             carried = b""
         about, signature = carried[:-_SIGNATURE_LENGTH], carried[-_SIGNATURE_LENGTH:]
-        if hmac.compare_digest(signature, _signature(about, secret)):
+        if secrets.verify(_PURPOSE + about, signature):
             with suppress(ValueError):  # of another release: it names what we do not know
                 return cls._of(about)
         raise Rejected("this link is not one of ours", code="bad_link")
@@ -67,10 +67,6 @@ class MailLink:
         return cls(str(UUID(bytes=id_)), BillingFlow(flow), Occasion(occasion), generation, expires_at)
 
 
-def mail_link_url(public_url: str, link: MailLink, secret: str) -> str:
+def mail_link_url(public_url: str, link: MailLink, secrets: SigningSecrets) -> str:
     """Returns the URL of a link's page."""
-    return f"{public_url.rstrip('/')}/billing/mail/{link.token(secret)}"
-
-
-def _signature(about: bytes, secret: str) -> bytes:
-    return hmac.new(secret.encode(), _PURPOSE + about, hashlib.sha256).digest()
+    return f"{public_url.rstrip('/')}/billing/mail/{link.token(secrets)}"

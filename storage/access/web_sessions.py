@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -105,6 +106,16 @@ class WebSessions:
             await connection.execute(row.on_conflict_do_nothing())
             expires_at: datetime = (await connection.execute(wanted)).scalar_one()
         return expires_at
+
+    async def known_link(self, tokens: Sequence[str]) -> str | None:
+        """Returns the token of these that is a link's; None if none is."""
+        by_hash = {token_hash(token): token for token in tokens}
+        if not by_hash:
+            return None
+        wanted = select(web_links.c.token_hash).where(web_links.c.token_hash.in_(by_hash)).limit(1)
+        async with transaction(self._engine) as connection:
+            found = (await connection.execute(wanted)).scalar_one_or_none()
+        return None if found is None else by_hash[found]
 
     async def check_link(self, token: str) -> Destination:
         """Returns where a link leads, without using it up.

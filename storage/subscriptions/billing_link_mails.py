@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.billing_flows import BillingFlow
 from domain.notifications.mail_types import Occasion
-from domain.notifications.one_time_links import mailed_token
+from domain.notifications.one_time_links import mailed_tokens
 from domain.notifications.ports import QueuedMail
+from domain.signing import SigningSecrets
 from domain.subscription.mails import mail
 from storage.access.web_sessions import WebRole, token_hash
 from storage.db.codec import mail_id
@@ -27,10 +28,11 @@ class BillingLinkMails:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def write(self, account: BillingAccount, flow: BillingFlow, secret: str) -> QueuedMail | None:
+    async def write(self, account: BillingAccount, flow: BillingFlow, secrets: SigningSecrets) -> QueuedMail | None:
         """Stores a mail with a link to the account's pages; None if nothing was ever subscribed to.
 
-        The link is not in the mail's row: whoever sends the mail derives it from the mail's id and our secret.
+        The link is not in the mail's row: the worker derives it from the mail's id and its own first
+        secret. While secrets are replaced, that may be any of ours: so there is a link for each, and one is mailed.
         """
         it = account.subscription
         if it is None:
@@ -51,12 +53,17 @@ class BillingLinkMails:
             )
             await connection.execute(
                 insert(web_links).values(
-                    token_hash=token_hash(mailed_token(secret, str(id_))),
-                    tenant=account.tenant,
-                    kind=WebRole.CUSTOMER.value,
-                    subject=UUID(account.customer_id),
-                    flow=flow.value,
-                    expires_at=func.now() + GOOD_FOR,
+                    [
+                        {
+                            "token_hash": token_hash(token),
+                            "tenant": account.tenant,
+                            "kind": WebRole.CUSTOMER.value,
+                            "subject": UUID(account.customer_id),
+                            "flow": flow.value,
+                            "expires_at": func.now() + GOOD_FOR,
+                        }
+                        for token in mailed_tokens(secrets, str(id_))
+                    ]
                 )
             )
         return QueuedMail(str(id_), it.id, about.occasion)

@@ -12,11 +12,12 @@ from configuration.catalog_file import load_catalog
 from configuration.loading import Process, SettingsError
 from configuration.pages_file import load_presentation
 from configuration.policy_file import load_policy
-from configuration.settings import PREFIX, ApiSettings, TrialSettings, WorkerSettings
+from configuration.settings import PREFIX, ApiSettings, SiteSettings, TrialSettings, WorkerSettings
 from domain.brand import Brand
 from domain.errors import GatewayUnavailable
 from domain.notifications.ports import Mailer
 from domain.request_rates import RequestRates
+from domain.signing import SigningSecrets
 from storage.access.api_keys import Role
 from storage.catalog.offer import Offer
 from storage.catalog.policies import Policies
@@ -68,7 +69,7 @@ async def api_dependencies(
             contacts=provider.contacts,
             purchases=composition.purchases(client, engine, provider, trial_key),
             public_url=settings.public_url,
-            secret_key=settings.secret_key.get_secret_value(),
+            signing=signing_of(settings),
             trial_key=trial_key,
             brand=Brand(settings.brand_name, settings.website, settings.support_email or "", settings.brand_colour),
             logo=settings.brand_logo,
@@ -134,6 +135,11 @@ def trial_key_of(settings: TrialSettings) -> TrialKey:
     return TrialKey(settings.trial_key.get_secret_value())
 
 
+def signing_of(settings: SiteSettings) -> SigningSecrets:
+    """The secrets that sign links."""
+    return SigningSecrets(tuple(one.get_secret_value() for one in settings.secret_key))
+
+
 def mailer(settings: WorkerSettings) -> Mailer:
     """The mailer with the product's branding."""
     brand = Brand(
@@ -149,7 +155,7 @@ def mailer(settings: WorkerSettings) -> Mailer:
         smtp_url=settings.smtp_url.get_secret_value(),
         sender=settings.mail_from,
         public_url=settings.public_url,
-        secret_key=settings.secret_key.get_secret_value(),
+        signing=signing_of(settings),
         logo=settings.brand_logo,
     )
 

@@ -18,6 +18,7 @@ from api.http.dependencies import AppDependencies
 from domain.api_keys import KeyMode
 from domain.brand import Brand
 from domain.provider.ports import Provider
+from domain.signing import SigningSecrets
 from gateways.stripe.webhooks import StripeEvents
 from sandbox.serving import serve
 from sandbox.stack import Stack
@@ -72,7 +73,7 @@ async def an_api(stack: Stack, looked_up: Provider, client: Client) -> AsyncIter
         contacts=looked_up.contacts,
         purchases=purchases(client, stack.engine, looked_up, TRIAL_KEY),
         public_url="http://127.0.0.1",
-        secret_key="s" * 32,
+        signing=SigningSecrets.of("s" * 32),
         trial_key=TRIAL_KEY,
         brand=Brand("Northwind", "http://127.0.0.1"),
         key_mode=KeyMode.TEST,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from configuration.loading import Process
-from tests.configuration.variables import refused
+from tests.configuration.variables import GOOD, refused
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
 
@@ -67,6 +67,18 @@ WEAK: dict[str, tuple[dict[str, str], str]] = {
     "a secret key of one letter": (
         {"TENURE_SECRET_KEY": "x" * 64},
         "TENURE_SECRET_KEY is easy to guess: generate one with `openssl rand -base64 48`",
+    ),
+    "one weak secret key of two": (
+        {"TENURE_SECRET_KEY": f"{GOOD['TENURE_SECRET_KEY']},short"},
+        "TENURE_SECRET_KEY number 2 of 2 has 5 characters, but needs 32: generate one with `openssl rand -base64 48`",
+    ),
+    "the same secret key twice": (
+        {"TENURE_SECRET_KEY": f"{GOOD['TENURE_SECRET_KEY']}, {GOOD['TENURE_SECRET_KEY']}"},
+        "TENURE_SECRET_KEY has the same secret twice: put a new one before the old one, or leave one out",
+    ),
+    "nothing but commas for secret keys": (
+        {"TENURE_SECRET_KEY": " , "},
+        "TENURE_SECRET_KEY must have at least one secret: generate one with `openssl rand -base64 48`",
     ),
     "a publishable key": (
         {"TENURE_STRIPE_API_KEY": "pk_live_51HxT0pAbCdEfGhIjKlMn"},

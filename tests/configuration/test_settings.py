@@ -124,7 +124,14 @@ def test_live_and_restricted_keys_are_accepted(environment: pytest.MonkeyPatch, 
 
 def test_a_secret_key_of_32_characters_is_long_enough(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("TENURE_SECRET_KEY", GOOD["TENURE_SECRET_KEY"][:32])
-    assert len(load_settings(Process.API, NO_FILE).secret_key.get_secret_value()) == 32
+    [key] = load_settings(Process.API, NO_FILE).secret_key
+    assert len(key.get_secret_value()) == 32
+
+
+def test_several_secret_keys_are_separated_by_commas(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("TENURE_SECRET_KEY", f"{'0123456789abcdef' * 2}, {GOOD['TENURE_SECRET_KEY']},")
+    first, second = load_settings(Process.WORKER, NO_FILE).secret_key
+    assert (first.get_secret_value(), second.get_secret_value()) == ("0123456789abcdef" * 2, GOOD["TENURE_SECRET_KEY"])
 
 
 def test_an_empty_setting_is_a_missing_one(environment: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from api.app import create_app
+from domain.signing import SigningSecrets
 from sandbox.product import Product, RefusedError
 from sandbox.serving import serve
 from sandbox.stack import Stack
@@ -44,7 +45,7 @@ async def test_a_trial_is_remembered_when_the_secret_of_links_is_changed_twice(b
     await first.command("cancel", at="now")
 
     for secret in ("the second secret of the stack, long enough", "the third secret of the stack, long enough"):
-        parts = replace(stack.api_parts, secret_key=secret)
+        parts = replace(stack.api_parts, signing=SigningSecrets.of(secret))
         async with (
             serve(create_app(parts)) as api_url,
             Product(replace(stack.addresses, api_url=api_url)) as product,

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.http.dependencies import AppDependencies
 from domain.brand import Brand
+from domain.signing import SigningSecrets
 from domain.subscription.policy import DEFAULT_POLICY
 from storage.db.engine import create_engine_from_url
 from tests.harness.shop import CATALOG
@@ -35,7 +36,7 @@ def an_app(**parts: Any) -> FastAPI:
                 "contacts": cast("Any", None),
                 "purchases": cast("Any", None),
                 "public_url": ADDRESS,
-                "secret_key": "s" * 32,
+                "signing": SigningSecrets.of("s" * 32),
                 "trial_key": TRIAL_KEY,
                 "brand": BRAND,
             }

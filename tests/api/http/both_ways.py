@@ -22,6 +22,7 @@ from domain.entitlements.grants import EntitlementBasis
 from domain.entitlements.usage import Counted, Counter, GivenBack, Outcome, Tally, UsageChange, UsageVerdict
 from domain.errors import GatewayUnavailable
 from domain.request_rates import RequestRate, RequestRates
+from domain.signing import SigningSecrets
 from domain.subscription.policy import DEFAULT_POLICY
 from storage.access.api_keys import ApiKey, Role
 from storage.db.engine import create_engine_from_url
@@ -151,7 +152,7 @@ def plain_and_described(monkeypatch: pytest.MonkeyPatch) -> tuple[Way, Way]:
         contacts=cast("Any", None),
         purchases=cast("Any", None),
         public_url="http://api.example",
-        secret_key="s" * 32,
+        signing=SigningSecrets.of("s" * 32),
         trial_key=TRIAL_KEY,
         brand=Brand("Northwind", "http://api.example"),
         rates=RequestRates(unthrottled, unthrottled, unthrottled, 10**6),

@@ -13,6 +13,7 @@ from api.http.dependencies import AppDependencies
 from domain.api_keys import KeyMode, new_key
 from domain.brand import Brand
 from domain.provider.ports import Provider
+from domain.signing import SigningSecrets
 from gateways.stripe.webhooks import StripeEvents
 from sandbox.processes import free_port
 from sandbox.serving import serve
@@ -141,7 +142,7 @@ async def cut_off(stack: Stack, looked_up: Provider) -> AsyncIterator[httpx.Asyn
         contacts=looked_up.contacts,
         purchases=purchases(stack.client, engine, looked_up, TRIAL_KEY),
         public_url="http://127.0.0.1",
-        secret_key="s" * 32,
+        signing=SigningSecrets.of("s" * 32),
         trial_key=TRIAL_KEY,
         brand=Brand("Northwind", "http://127.0.0.1"),
         key_mode=KeyMode.TEST,

@@ -15,6 +15,7 @@ import pytest
 
 from domain.names import subscription_workflow_id
 from domain.notifications.pay_links import PayLink
+from domain.signing import SigningSecrets
 from sandbox.product import Product
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
@@ -97,7 +98,7 @@ async def test_a_link_of_a_customer_suspended_by_an_operator_accepts_no_card(
 
 async def test_a_forged_link_is_not_found(browser: httpx.AsyncClient, admin: Caller, name: str) -> None:
     made = await admin.signed_up(name)
-    forged = PayLink(str(made["id"])).token("another secret")
+    forged = PayLink(str(made["id"])).token(SigningSecrets.of("another secret"))
 
     for token in ("x", forged, forged[:-1], made["id"], "%00", "%F0%9F%8E%89", "x" * 5000, "<script>"):
         answer = await browser.get(f"/pay/{token}")
@@ -117,7 +118,7 @@ async def test_a_customer_coming_back_from_paying_sees_a_page(browser: httpx.Asy
 @pytest.fixture
 def our_link(stack_folder: Path) -> Callable[..., str]:
     """Creates a signed link with the given contents."""
-    secret = Secrets.of(stack_folder).secret_key
+    secret = SigningSecrets.of(Secrets.of(stack_folder).secret_key)
 
     def our_link(made: dict[str, object], **more: Any) -> str:
         return f"/pay/{PayLink(str(made['id']), **more).token(secret)}"

@@ -19,12 +19,13 @@ from domain.customers import Contact
 from domain.entitlements.usage_mails import Crossing
 from domain.notifications.mail_links import MailLink
 from domain.notifications.mail_types import Occasion, message_id_for
-from domain.notifications.one_time_links import mailed_token
+from domain.notifications.one_time_links import mailed_tokens
 from domain.notifications.pay_links import PayLink
 from domain.provider.identifiers import key_after_refusals
 from domain.provider.overage_usage import report_key
 from domain.provider.payments import Wallet
 from domain.provider.ports import Wallets
+from domain.signing import SigningSecrets
 from domain.subscription.command_keys import hashed
 from domain.subscription.mails import mail
 from domain.subscription.policy import TrialMark
@@ -50,9 +51,9 @@ def found() -> dict[str, Any]:
         "mail": [letter.key, str(mail_id(ID, letter))],
         "mail about usage": Crossing("runs", AT, 80, 1000, 800, "pro", "shop_v1", AT).key,
         "Message-ID": message_id_for(ID, "Shop <billing@shop.example>"),
-        "pay link": PayLink(ID, 2, AT).token(SECRET),
-        "link in a mail": MailLink(ID, BillingFlow.CANCEL, Occasion.RECEIPT, 2, AT).token(SECRET),
-        "one-time link in a mail": mailed_token(SECRET, ID),
+        "pay link": PayLink(ID, 2, AT).token(SigningSecrets.of(SECRET)),
+        "link in a mail": MailLink(ID, BillingFlow.CANCEL, Occasion.RECEIPT, 2, AT).token(SigningSecrets.of(SECRET)),
+        "one-time link in a mail": mailed_tokens(SigningSecrets.of(SECRET), ID)[0],
         "pay page": card_pages._digest("cus_1", "https://shop.example/done", "https://shop.example/back"),
         "command": hashed("my key"),
         "request": fingerprint("POST", "/v1/subscriptions", b'{"plan": "pro", "a": 1}'),

@@ -12,9 +12,10 @@ from domain.errors import Rejected
 from domain.notifications.mail_links import GOOD_FOR, MailLink, mail_link_url
 from domain.notifications.mail_types import Occasion
 from domain.notifications.pay_links import PayLink
+from domain.signing import SigningSecrets
 from domain.subscription.policy import DEFAULT_POLICY
 
-SECRET = "a secret of ours"
+SECRET = SigningSecrets.of("a secret of ours")
 LINK = MailLink(
     str(uuid4()), BillingFlow.UNDO_CANCEL, Occasion.CANCELLATION_SCHEDULED, 3, datetime(2026, 12, 29, tzinfo=UTC)
 )
@@ -47,7 +48,7 @@ def forged() -> dict[str, str]:
     content = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
     other = content.replace(b"undo_cancel", b"cancel     ")
     return {
-        "another secret": LINK.token("another secret"),
+        "another secret": LINK.token(SigningSecrets.of("another secret")),
         "cut short": token[:-1],
         "another page": base64.urlsafe_b64encode(other).decode().rstrip("="),
         "a link to pay": PayLink(LINK.subscription).token(SECRET),

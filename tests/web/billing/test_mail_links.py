@@ -13,6 +13,7 @@ from domain.billing_flows import BillingFlow
 from domain.names import subscription_workflow_id
 from domain.notifications.mail_links import GOOD_FOR, MailLink
 from domain.notifications.mail_types import Occasion
+from domain.signing import SigningSecrets
 from sandbox.product import Product
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
@@ -278,7 +279,7 @@ async def test_a_link_after_the_end_says_so_calmly(stack: Stack, begin: Callable
 
 @pytest.fixture
 def our_link(stack_folder: Path) -> Callable[..., str]:
-    secret = Secrets.of(stack_folder).secret_key
+    secret = SigningSecrets.of(Secrets.of(stack_folder).secret_key)
 
     def our_link(made: dict[str, Any], generation: int = 0, expires_at: datetime | None = None) -> str:
         until = expires_at or datetime.now(UTC) + GOOD_FOR
