@@ -32,8 +32,11 @@ class RetainedBy(StrEnum):
     """What kept a customer who had asked to leave."""
 
     UNCANCEL = "uncancel"
+    """The cancellation was undone, and nothing else asked for until it would have taken effect."""
     PAUSE = "pause"
+    """It was undone, and a pause taken instead."""
     CHANGE = "change"
+    """It was undone, and another plan, interval, quantity or add-on taken instead."""
 
 
 class OutcomeChanges(TypedDict, total=False):
@@ -140,8 +143,19 @@ def _of_request(before: Subscription | None, after: Subscription, at: datetime) 
             "comment": after.cancel_reason,
             "retained_by": None,
         }
-    is_undone = before.cancel_at is not None and after.cancel_at is None
-    return {"retained_by": RetainedBy.UNCANCEL} if is_undone else {}
+    if before.cancel_at is not None and after.cancel_at is None:
+        return {"retained_by": RetainedBy.UNCANCEL}
+    instead = _taken_instead(before, after)
+    has_undone = before.undone_end is not None and at < before.undone_end
+    return {"retained_by": instead} if instead is not None and has_undone else {}
+
+
+def _taken_instead(before: Subscription, after: Subscription) -> RetainedBy | None:
+    if after.status is Status.PAUSED and before.status is not Status.PAUSED:
+        return RetainedBy.PAUSE
+    is_planned = after.pending_change is not None and after.pending_change != before.pending_change
+    is_other = (after.items, after.plan) != (before.items, before.plan)
+    return RetainedBy.CHANGE if is_planned or is_other else None
 
 
 def _of_end(before: Subscription | None, after: Subscription, at: datetime) -> OutcomeChanges:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from domain.subscription.journal import CauseKind, Step
 from domain.subscription.lifecycle import Status
-from domain.subscription.state import Recovery, Subscription
+from domain.subscription.state import Recovery, Subscription, SuspensionKind
 
 
 class RecoveryOutcome(StrEnum):
@@ -17,7 +17,8 @@ class RecoveryOutcome(StrEnum):
     LOST = "lost"
     """The subscription ended unpaid."""
     WAIVED = "waived"
-    """The invoice was voided or written off at the provider."""
+    """The invoice was voided or written off at the provider; or an operator gave access back although it is unpaid,
+    which begins another recovery."""
 
 
 class RecoveredBy(StrEnum):
@@ -31,6 +32,7 @@ class RecoveredBy(StrEnum):
     PROVIDER = "provider"
     """Paid at the provider: by its own retry, or by the customer on its page."""
     OPERATOR = "operator"
+    """A retry that an operator asked for; or the operator who waived it."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,9 @@ def recovery_fact(before: Subscription | None, step: Step, at: datetime) -> Reco
     """Returns the recovery if the step at *at* began, changed or ended it; None: nothing of it has changed."""
     after = step.subscription
     was, now = before.recovery if before is not None else None, after.recovery
+    if before is not None and was is not None and now is not None and _is_waived_by_operator(before, after):
+        waived = {"outcome": RecoveryOutcome.WAIVED, "ended_at": at, "by": RecoveredBy.OPERATOR}
+        return RecoveryFact(**(vars(_fact(was, before)) | waived))
     if now is not None:
         return None if was is not None and _shown(was) == _shown(now) else _fact(now, before or after)
     if was is None or before is None:
@@ -61,6 +66,12 @@ def recovery_fact(before: Subscription | None, step: Step, at: datetime) -> Reco
     outcome = _outcome(step)
     by = _by(before, was, step) if outcome is RecoveryOutcome.RECOVERED else None
     return RecoveryFact(**(vars(fact) | {"outcome": outcome, "ended_at": at, "by": by}))
+
+
+def _is_waived_by_operator(before: Subscription, after: Subscription) -> bool:
+    """True if a subscription that was suspended for nonpayment is active again without a payment."""
+    held = before.suspension
+    return held is not None and held.kind is SuspensionKind.NONPAYMENT and after.status is Status.PAST_DUE
 
 
 def _shown(recovery: Recovery) -> tuple[object, ...]:
@@ -91,5 +102,7 @@ def _by(before: Subscription, recovery: Recovery, step: Step) -> RecoveredBy:
     card, cause = before.card, step.entries[-1].cause.kind if step.entries else CauseKind.PROVIDER
     if card is not None and card.ref != recovery.card_ref and cause in (CauseKind.COMMAND, CauseKind.TIMER):
         return RecoveredBy.NEW_CARD
+    if step.entries and step.entries[-1].cause.is_operators:
+        return RecoveredBy.OPERATOR
     by_cause = {CauseKind.TIMER: RecoveredBy.RETRY, CauseKind.COMMAND: RecoveredBy.CUSTOMER}
     return by_cause.get(cause, RecoveredBy.PROVIDER)

@@ -114,6 +114,7 @@ def cancel_scheduled(subscription: Subscription, at: datetime, end: End, now: da
     after = subscription.after(
         Event.CANCEL_SCHEDULED,
         cancel_at=at,
+        undone_end=None,
         cancel_reason=end.comment,
         end_kind=end.kind,
         reason_code=end.reason_code,
@@ -135,6 +136,7 @@ def cancel_withdrawn(subscription: Subscription, now: datetime, cause: Cause) ->
     after = subscription.after(
         Event.CANCEL_WITHDRAWN,
         cancel_at=None,
+        undone_end=subscription.cancel_at,
         cancel_reason="",
         end_kind=None,
         reason_code="",

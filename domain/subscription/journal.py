@@ -24,6 +24,10 @@ class CauseKind(StrEnum):
     """A comparison of provider, database and workflow found a difference."""
 
 
+OPERATING_ROLES = frozenset({"operator", "admin"})
+"""The roles, with which the names of actors begin, of those who run the product."""
+
+
 @dataclass(frozen=True)
 class Cause:
     """Why a step happened.
@@ -34,6 +38,11 @@ class Cause:
     kind: CauseKind
     ref: str = ""
     actor: str = ""
+
+    @property
+    def is_operators(self) -> bool:
+        """True if an operator has asked for it."""
+        return self.kind is CauseKind.COMMAND and self.actor.partition(" ")[0] in OPERATING_ROLES
 
     @classmethod
     def timer(cls, action: str) -> "Cause":

@@ -192,6 +192,8 @@ class Subscription:
     cancel_at: datetime | None = None
     cancel_reason: str = ""
     """The comment given with the cancellation."""
+    undone_end: datetime | None = None
+    """When the latest cancellation would have taken effect, which the customer has undone; None: there is none."""
     end_kind: EndKind | None = None
     """Why it will end or has ended; None: not ending, or ended before this was stored."""
     reason_code: str = ""

@@ -119,7 +119,10 @@ def _record_recovery(written: CTE, *, is_open: bool) -> CTE:
     open_one = text("outcome = 'open'")
     if not is_open:
         latest = {name: row[name] for name in _LATEST}
-        return update(recoveries).where(kept.subscription == written.c.id, open_one).values(latest).cte(_RECOVERY)
+        closed = update(recoveries).where(kept.subscription == written.c.id, open_one).values(latest)
+        known = closed.returning(kept.sequence).cte("closed")
+        # It may have begun unrecorded.
+        return _insert(recoveries, row, written, ~exists(select(known.c.sequence))).cte(_RECOVERY)
     statement = _insert(recoveries, row, written)
     latest = {name: statement.excluded[name] for name in _LATEST}
     return statement.on_conflict_do_update(index_elements=[kept.subscription], index_where=open_one, set_=latest).cte(
@@ -127,8 +130,11 @@ def _record_recovery(written: CTE, *, is_open: bool) -> CTE:
     )
 
 
-def _insert(table: Table, row: Mapping[str, ColumnElement[Any]], written: CTE) -> Insert:
-    return insert(table).from_select(list(row), select(*row.values()).select_from(written), include_defaults=False)
+def _insert(
+    table: Table, row: Mapping[str, ColumnElement[Any]], written: CTE, *conditions: ColumnElement[bool]
+) -> Insert:
+    values = select(*row.values()).select_from(written).where(*conditions)
+    return insert(table).from_select(list(row), values, include_defaults=False)
 
 
 def _bound(table: Table, prefix: str, columns: Iterable[str]) -> dict[str, ColumnElement[Any]]:

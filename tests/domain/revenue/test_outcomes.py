@@ -8,7 +8,7 @@ import pytest
 from domain.provider.payments import Card
 from domain.revenue.outcomes import OutcomeChanges, outcome_changes
 from domain.revenue.recoveries import RecoveryFact, recovery_fact
-from domain.subscription import commands, payments_received, plan_changes, recovery, suspension, trial
+from domain.subscription import commands, pause, payments_received, plan_changes, recovery, suspension, trial
 from domain.subscription.ends import End, EndKind
 from domain.subscription.journal import Cause, CauseKind, Step
 from domain.subscription.lifecycle import Event
@@ -20,6 +20,7 @@ from tests.builders import (
     MASTERCARD,
     NOW,
     PERIOD_END,
+    PRO,
     TRIAL_END,
     a_declined_charge,
     a_free_subscription,
@@ -129,6 +130,23 @@ def test_a_cancellation_keeps_what_the_customer_said_also_when_it_is_undone() ->
     assert changes(leaving.subscription, undone) == {"retained_by": "uncancel"}
 
 
+def test_a_pause_or_a_change_that_is_taken_instead_of_an_end_is_what_kept_the_customer() -> None:
+    leaving = commands.cancel_scheduled(a_paid_subscription(), PERIOD_END, LEAVES, NOW, CAUSE).subscription
+    stays = commands.cancel_withdrawn(leaving, NOW, CAUSE).subscription
+    paused = pause.paused(stays, None, NOW, CAUSE)
+    planned = plan_changes.change_scheduled(stays, PRO, NOW, CAUSE)
+    changed = plan_changes.changed_at_cost(stays, PRO, a_paid_charge(), POLICY, NOW, CAUSE)
+
+    assert changes(stays, paused) == {"retained_by": "pause"}
+    assert changes(stays, planned) == {"retained_by": "change"}
+    assert changes(stays, changed) == {"retained_by": "change"}
+    assert outcome_changes(stays, paused, PERIOD_END) == {}, "it would have been over"
+    assert changes(a_paid_subscription(), pause.paused(a_paid_subscription(), None, NOW, CAUSE)) == {}
+    again = commands.cancel_scheduled(stays, PERIOD_END, LEAVES, NOW, CAUSE)
+    assert changes(stays, again)["retained_by"] is None
+    assert changes(stays, paid(stays)) == {}
+
+
 def test_an_end_as_asked_for_is_not_asked_for_again() -> None:
     leaving = a_paid_subscription(cancel_at=PERIOD_END)
     ended = changes(leaving, commands.canceled(leaving, LEAVES, NOW, CAUSE))
@@ -194,6 +212,28 @@ def test_a_payment_says_what_brought_it(card: Card | None, cause: CauseKind, by:
     found = fact(before, paid(before, Cause(cause)))
     assert found is not None
     assert (found.outcome, found.by, found.ended_at) == ("recovered", by, NOW)
+
+
+@pytest.mark.parametrize(
+    ("actor", "by"),
+    [("operator ada@example.com", "operator"), ("admin 7c0b", "operator"), ("service 7c0b", "customer")],
+)
+def test_a_retry_that_an_operator_asked_for_is_theirs(actor: str, by: str) -> None:
+    found = fact(a_past_due_subscription(), paid(a_past_due_subscription(), Cause(CauseKind.COMMAND, "k", actor)))
+    assert found is not None
+    assert found.by == by
+
+
+def test_who_is_reactivated_without_a_payment_has_it_waived_and_begins_another() -> None:
+    before = a_suspended_subscription(SuspensionKind.NONPAYMENT, recovery=a_recovery(tries=4))
+    back = suspension.Return(Event.RETURNED_OWING)
+    step = suspension.returned(before, back, (), "promised to pay", NOW + timedelta(days=20), CAUSE)
+    waived = fact(before, step)
+    assert waived is not None
+    assert (waived.outcome, waived.by, waived.tries, waived.began_at) == ("waived", "operator", 4, NOW)
+    recovered = fact(step.subscription, paid(step.subscription))
+    assert recovered is not None
+    assert (recovered.outcome, recovered.began_at) == ("recovered", NOW + timedelta(days=20))
 
 
 def test_an_end_loses_it_and_a_voided_invoice_waives_it() -> None:

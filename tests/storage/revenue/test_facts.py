@@ -10,7 +10,7 @@ from domain.errors import Rejected
 from domain.provider.payments import Decline
 from domain.subscription.ends import EndKind
 from domain.subscription.lifecycle import Status
-from domain.subscription.state import Subscription
+from domain.subscription.state import Subscription, Suspension, SuspensionKind
 from tests.builders import NOW, PERIOD_END, a_recovery
 from tests.storage.ledger import Ledger, a_step, later
 
@@ -140,6 +140,37 @@ async def test_a_recovery_that_began_unrecorded_is_recorded_when_it_changes(ledg
 
     rows = await ledger.rows("select tries, outcome, began_at from recoveries")
     assert rows == [{"tries": 2, "outcome": "lost", "began_at": NOW}]
+
+
+async def test_a_recovery_that_began_unrecorded_and_ends_is_recorded_with_its_end(ledger: Ledger) -> None:
+    it = await paying(ledger)
+    owing = later(it, status=Status.PAST_DUE, recovery=a_recovery())
+    await ledger.save(a_step(owing))
+    await ledger.run("delete from recoveries")
+
+    paid = later(owing, status=Status.ACTIVE, recovery=None)
+    for _ in range(2):
+        await ledger.save(a_step(paid, at=NOW + DAY))
+
+    rows = await ledger.rows("select sequence, outcome, began_at, ended_at from recoveries")
+    assert rows == [{"sequence": 4, "outcome": "recovered", "began_at": NOW, "ended_at": NOW + DAY}]
+
+
+async def test_who_is_reactivated_without_a_payment_has_two_recoveries(ledger: Ledger) -> None:
+    it = await paying(ledger)
+    owing = later(it, status=Status.PAST_DUE, recovery=a_recovery())
+    held = Suspension(SuspensionKind.NONPAYMENT, NOW + DAY, "nonpayment", Status.PAST_DUE)
+    suspended = later(owing, status=Status.SUSPENDED, suspension=held)
+    back = later(suspended, status=Status.PAST_DUE, suspension=None, recovery=a_recovery(since=NOW + 2 * DAY))
+    paid = later(back, status=Status.ACTIVE, recovery=None)
+    for step in (owing, suspended, back, paid):
+        await ledger.save(a_step(step, at=NOW + step.sequence * DAY))
+
+    rows = await ledger.rows('select sequence, outcome, "by", began_at from recoveries order by sequence')
+    assert rows == [
+        {"sequence": 3, "outcome": "waived", "by": "operator", "began_at": NOW},
+        {"sequence": 6, "outcome": "recovered", "by": "retry", "began_at": NOW + 2 * DAY},
+    ]
 
 
 async def test_days_of_extensions_add_up(ledger: Ledger) -> None:
