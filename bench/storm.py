@@ -2,22 +2,33 @@
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 
 from sandbox.stack import Stack
+from storage.revenue.check import RevenueCheck, month_differences
+from storage.revenue.roll_up import RevenueRollUpRecords
+from tenure.cli.metrics import in_words
 from tests.chaos.invariants import inspected
 from tests.chaos.storm import AT_ONCE, Seen, weathered
 
 SUBSCRIPTIONS = 500
+TIMEZONE = "UTC"
 
 
 async def measure(number: int = SUBSCRIPTIONS) -> str:
     """Live the lives through the storm and print a table of what came of them."""
     logging.disable(logging.WARNING)  # a storm's warnings are its purpose
     async with inspected() as (stack, product, inspector):
-        return _report(stack, number, await weathered(stack, product, inspector, number))
+        seen = await weathered(stack, product, inspector, number)
+        # As the worker does every six hours, so that figures read sums, too.
+        await RevenueRollUpRecords(stack.engine, TIMEZONE).roll_up()
+        revenue = in_words(
+            await RevenueCheck(stack.engine).differences(), await month_differences(stack.engine, TIMEZONE)
+        )
+        return _report(stack, number, seen, revenue)
 
 
-def _report(stack: Stack, number: int, seen: Seen) -> str:
+def _report(stack: Stack, number: int, seen: Seen, revenue: Sequence[str]) -> str:
     calls = Counter(status for _, _, _, status in stack.simulator.call_log())
     events = stack.simulator.delivery_counts()
     mails = [message["message_id"] for message in stack.mailbox.messages()]
@@ -37,6 +48,7 @@ def _report(stack: Stack, number: int, seen: Seen) -> str:
             for kind, outcomes in sorted(found.items())
         ),
         ("wrong after reconciliation", f"{len(seen.after)} subscriptions"),
+        ("`tenure metrics check`", "; ".join(revenue)),
         ("bills paid", f"{paid}; periods paid twice: {len(twice)}"),
         ("mails", f"{len(mails)}; duplicates: {len(mails) - len(set(mails))}"),
     )
