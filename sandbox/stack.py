@@ -15,9 +15,8 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from api.app import create_app
 from api.http.dependencies import AppDependencies
-from configuration.catalog_file import load_catalog
+from configuration.offer_check import load_offer
 from configuration.pages_file import load_presentation
-from configuration.policy_file import load_policy
 from domain.brand import Brand
 from domain.catalog.plans import Catalog
 from domain.names import reconcile_schedule_id
@@ -156,7 +155,7 @@ def _silent(_text: str) -> None:
 @asynccontextmanager
 async def running(options: Options, say: Callable[[str], None] = _silent) -> AsyncIterator[Stack]:
     """Start everything, write `stack.json`, and stop everything at the end; *say* is given each step of the start."""
-    catalog, policy = load_catalog(options.catalog), load_policy(options.policy)
+    catalog, policy = load_offer(options.catalog, options.policy)
     options.folder.mkdir(parents=True, exist_ok=True)
     secrets = Secrets.of(options.folder)
     async with AsyncExitStack() as exits:

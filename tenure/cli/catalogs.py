@@ -13,6 +13,7 @@ from configuration.catalog_file import load_catalog
 from configuration.catalog_schema import catalog_schema
 from configuration.catalog_summary import check_catalog
 from configuration.loading import Process, load_settings
+from configuration.offer_check import load_offer
 from configuration.settings import PushSettings
 from domain.catalog.plans import Catalog
 from domain.errors import Rejected
@@ -25,8 +26,18 @@ from tenure.cli.catalog_impact import Outlook, Step, outlook, refuse_in_place
 from tenure.cli.connections import database
 
 
-def check(file: Path) -> None:
-    """Check a plan catalog and print what it sells, or every error with its line."""
+def check(file: Path, *, policy: Path | None = None) -> None:
+    """Check a plan catalog and print what it sells, or every error with its line.
+
+    Parameters
+    ----------
+    file
+        The catalog.
+    policy
+        The policy that it is used with: whether the catalog has the plans that the policy names is checked, too.
+    """
+    if policy is not None:
+        load_offer(file, policy)
     print(check_catalog(file))
 
 

@@ -12,7 +12,7 @@ from temporalio.service import RPCError
 
 from configuration.catalog_file import load_catalog
 from configuration.loading import Process, SettingsError, load_settings
-from configuration.policy_file import load_policy
+from configuration.offer_check import load_offer
 from configuration.settings import EverySetting
 from domain.errors import GatewayUnavailable, Rejected, TenureError
 from domain.findings import Finding
@@ -95,7 +95,7 @@ async def _catalog(settings: EverySetting) -> str:
 
 
 async def _policy(settings: EverySetting) -> str:
-    policy = load_policy(settings.policy)
+    _, policy = load_offer(settings.catalog, settings.policy)
     async with database(settings) as engine:
         if await check(engine) is None:  # otherwise the database has a finding of its own
             await Policies(engine).check(policy)

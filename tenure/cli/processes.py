@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from api.http.dependencies import AppDependencies
-from configuration.catalog_file import load_catalog
 from configuration.loading import Process, SettingsError
+from configuration.offer_check import load_offer
 from configuration.pages_file import load_presentation
 from configuration.policy_file import load_policy
 from configuration.settings import PREFIX, ApiSettings, SiteSettings, TrialSettings, WorkerSettings
@@ -41,11 +41,11 @@ async def api_dependencies(
     """Yield the dependencies of the API.
 
     Raises:
-        ConfigurationError: the catalog or the policy is invalid.
+        ConfigurationError: the catalog or the policy is invalid, or they do not go together.
         Rejected: code `catalog_differs` or `policy_differs`; one was published with different content. Code
             `trial_key_differs`; the installation has another trial key.
     """
-    catalog, policy, trial_key = load_catalog(settings.catalog), load_policy(settings.policy), trial_key_of(settings)
+    (catalog, policy), trial_key = load_offer(settings.catalog, settings.policy), trial_key_of(settings)
     publish = Offer(engine, catalog, policy).publish
     # What differs from the database is reported at once. A database that is not there yet, or not migrated, is no
     # error: the API publishes when it is.

@@ -48,6 +48,29 @@ async def test_an_invalid_file_is_reported_with_its_line(
     assert not (terminal.folder / "stack" / "stack.json").exists()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("catalog", "check", str(CATALOG), "--policy"),
+        ("policy", "check", "--catalog", str(CATALOG)),
+        ("up", "--data", "stack", "--port", "0", "--catalog", str(CATALOG), "--policy"),
+    ],
+    ids=["catalog-check", "policy-check", "up"],
+)
+async def test_a_policy_that_names_a_plan_which_the_catalog_lacks_is_refused_with_its_line(
+    terminal: Terminal, command: tuple[str, ...]
+) -> None:
+    policy = terminal.folder / "policy.yaml"
+    policy.write_text("version: spring\nself_service:\n  switch_to:\n    - starter\n    - profesional\n")
+
+    said = await terminal.run(*command, str(policy))
+
+    assert said.status == 1
+    where = f"{policy}:5: self_service.switch_to.1: manufacturing_v1 has no plan 'profesional'"
+    assert f"{where}, which customers could switch to: did you mean 'professional'?" in said.err
+    assert not (terminal.folder / "stack" / "stack.json").exists()
+
+
 @pytest.mark.parametrize("process", ["worker", "api", "migrate", "doctor"])
 async def test_a_process_without_settings_stops_and_names_each_that_is_missing(
     terminal: Terminal, process: str
