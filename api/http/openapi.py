@@ -50,12 +50,14 @@ _PROBLEM_DESCRIPTIONS: Final = {
     402: "The card was declined, or a limit is reached that a payment would raise",
     403: "The key's role or the customer's plan does not allow this",
     404: "The resource does not exist",
-    409: "The current state does not allow the command, or the idempotency key is in use",
+    409: "The current state does not allow the command, or the idempotency key is in use: by the same request, which "
+    "is still running, or by another one (where draft-ietf-httpapi-idempotency-key-header has 422)",
     413: "The body is too large",
     415: "The body is not sent as JSON",
     429: "Too many requests of this API key or address (`rate_limited`), or a limit of the customer's plan is reached "
     "(`limit_reached`). `Retry-After` says when to send it again",
     422: "The request is malformed; `errors` names the fields",
+    502: "The payment provider refused what Tenure sent, although the request itself is valid",
     503: "A dependency is unavailable; retry under the same idempotency key after `Retry-After` seconds",
 }
 
@@ -75,7 +77,7 @@ def problems(*statuses: int, kinds: Sequence[type[Problem]] = (Problem,)) -> Res
 
 
 READING: Final = problems(401, 403, 404, 422, 503)
-COMMANDING: Final = problems(401, 402, 403, 404, 409, 413, 415, 422, 503)
+COMMANDING: Final = problems(401, 402, 403, 404, 409, 413, 415, 422, 502, 503)
 USING: Final = problems(401, 403, 404, 409, 413, 415, 422, 503)
 
 
