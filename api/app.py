@@ -88,6 +88,7 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
             repositories.webhook_dispatcher.running(),
             repositories.offer_publisher.running(),
             repositories.usage_notice_dispatcher.running(),
+            repositories.claim_renewer.running(),
         ):
             yield
 

@@ -92,7 +92,12 @@ class Pulse:
         self._arm()
         oldest = next(iter(self._calls))
         waits = asyncio.get_running_loop().time() - oldest.since
-        if waits >= self._patience.before_asking and self._asking is None:
+        if waits >= self._patience.before_asking:
+            self.suspect()
+
+    def suspect(self) -> None:
+        """Have the server asked now."""
+        if self._asking is None:
             self._asking = asyncio.create_task(self._ask_until_alive())
             self._asking.add_done_callback(self._asked)
 

@@ -11,7 +11,7 @@ from sandbox.stack import Addresses
 
 PATIENCE = 600.0
 """In seconds; a long travel has many steps."""
-UNFINISHED = "still_working"
+UNFINISHED = ("outcome_unknown", "still_working")
 REPEATS = 20
 """Repeats of a request that is still in progress; each has waited half a minute by then."""
 
@@ -162,7 +162,7 @@ class Product:
             try:
                 return _answer(await self._api.post(path, json=body, headers=headers))
             except RefusedError as error:
-                if error.problem.get("code") != UNFINISHED:
+                if error.problem.get("code") not in UNFINISHED:
                     raise
                 unfinished = error
         raise unfinished

@@ -39,6 +39,7 @@ from sandbox.stripe import StripeSimulator
 from sandbox.stripe.account import MERCHANT
 from sandbox.temporal import TemporalDevServer
 from sandbox.travel import Traveller, Watch, nobody_watches
+from services.watched_temporal import watched
 from storage.access.api_keys import ApiKeys, Role
 from storage.catalog.catalogs import Catalogs
 from storage.catalog.current import put_in_force
@@ -225,7 +226,7 @@ async def _build_on(
     )
     engine = create_engine_from_url(ground.postgres.url, Pooling.for_callers())
     exits.push_async_callback(engine.dispose)
-    api_parts = _app_dependencies(skipper.client, engine, secrets, provider, catalog, policy, api_url)
+    api_parts = _app_dependencies(watched(skipper.client), engine, secrets, provider, catalog, policy, api_url)
     api_parts = replace(api_parts, presentation=load_presentation(options.catalog))
     await exits.enter_async_context(serve(create_app(api_parts), port=api_port))
     ground.simulator.webhook_url = f"{api_url}{WEBHOOKS}"

@@ -126,7 +126,7 @@ class PurchaseService:
             async with asyncio.timeout(WITHIN.total_seconds()):
                 return await self._settle(claimed)
         except TimeoutError as error:
-            raise GatewayUnavailable("the purchase could not be taken over in time", code="still_working") from error
+            raise GatewayUnavailable("the purchase could not be taken over in time", code="busy") from error
         finally:
             await self.stored.release(page_ref, _look_again(claimed))
 

@@ -15,6 +15,7 @@ from temporalio.client import (
     RPCTimeoutOrCancelledError,
     WithStartWorkflowOperation,
     WorkflowUpdateFailedError,
+    WorkflowUpdateStage,
 )
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -22,12 +23,14 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.workflow import UpdateMethodMultiParam
 
 from activities.failures import as_tenure_error
-from domain.errors import GatewayUnavailable, Rejected
+from domain.errors import Rejected
 from domain.money import Money, formatted
 from domain.names import LIFECYCLE_QUEUE, subscription_workflow_id
 from domain.subscription.agenda import agenda
 from domain.subscription.state import Subscription
 from services.single_send import without_sdk_retries
+from services.update_outcomes import Sending
+from services.watched_temporal import TemporalLost
 from workflows.subscription import visibility
 from workflows.subscription.messages import Command, CommandResult, SubscriptionInput
 from workflows.subscription.workflow import SubscriptionWorkflow
@@ -36,8 +39,8 @@ ANSWER_TIMEOUT = timedelta(seconds=25)
 """How long a caller waits; the command continues after that, and a repeat finds it."""
 BUSY_RETRY_TIMEOUT = timedelta(seconds=5)
 """How long to retry while a subscription is busy, before the caller gets an error."""
-OUTAGE_RETRY_TIMEOUT = timedelta(seconds=10)
-"""How long to retry while Temporal does not respond; the SDK's own value."""
+OUTAGE_RETRY_TIMEOUT = timedelta(seconds=2)
+"""How long to retry while Temporal cannot be reached: as long as one of its servers takes to restart."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 
 IN_FLIGHT: Final = ResourceExhaustedCause.RESOURCE_EXHAUSTED_CAUSE_CONCURRENT_LIMIT
@@ -93,18 +96,22 @@ async def sign_up(client: Client, start: SubscriptionInput, *, restart: bool = F
         TenureError: the sign-up was refused and nothing was kept, or there was no answer in time.
     """
     try:
-        async with _as_tenure_errors():
-            return await send_with_retries(lambda: _sign_up_once(client, start, restart=restart))
+        async with _as_tenure_errors() as sending:
+            return await send_with_retries(lambda: _sign_up_once(client, start, sending, restart=restart), sending)
     except WorkflowAlreadyStartedError as error:
         raise WorkflowHasEnded from error
 
 
-async def _sign_up_once(client: Client, start: SubscriptionInput, *, restart: bool) -> CommandResult:
+async def _sign_up_once(client: Client, start: SubscriptionInput, sending: Sending, *, restart: bool) -> CommandResult:
     # No update id: under the same id, a run that is over would repeat its old refusal. A second caller finds the
     # workflow that the first has started, and only waits.
-    return await client.execute_update_with_start_workflow(
-        SubscriptionWorkflow.sign_up, start_workflow_operation=_start_operation(start, restart=restart)
+    handle = await client.start_update_with_start_workflow(
+        SubscriptionWorkflow.sign_up,
+        start_workflow_operation=_start_operation(start, restart=restart),
+        wait_for_stage=WorkflowUpdateStage.COMPLETED,
     )
+    sending.is_accepted = True
+    return await handle.result()
 
 
 def _start_operation(
@@ -152,30 +159,35 @@ async def send_command(
     # Each call has its own update id: under an earlier one, a run would repeat its old refusal. The workflow itself
     # carries out a command once by its key.
     update_id = str(uuid4())
-    async with _as_tenure_errors():
-        return await send_with_retries(lambda: handle.execute_update(update, command, id=update_id))
+    async with _as_tenure_errors() as sending:
+
+        async def send() -> R:
+            sent = await handle.start_update(
+                update, command, id=update_id, wait_for_stage=WorkflowUpdateStage.COMPLETED
+            )
+            sending.is_accepted = True
+            return await sent.result()
+
+        return await send_with_retries(send, sending)
 
 
 @asynccontextmanager
-async def _as_tenure_errors() -> AsyncIterator[None]:
+async def _as_tenure_errors() -> AsyncIterator[Sending]:
     """Translate the errors of an update into ours."""
+    sending = Sending()
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
-            yield
+            yield sending
     except WorkflowUpdateFailedError as error:
         raise as_tenure_error(error.cause) or error from error
     except (TimeoutError, RPCTimeoutOrCancelledError) as error:
-        raise GatewayUnavailable(
-            "the command was accepted but is not finished; repeat the request with the same Idempotency-Key"
-            " to get its result: it will not be carried out twice",
-            code="still_working",
-        ) from error
+        raise sending.failure("Temporal did not answer in time") from error
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise NotRunning("the subscription's workflow is not running") from error
-        raise GatewayUnavailable(f"Temporal does not respond: {error}", code="temporal_unavailable") from error
+        raise sending.failure(f"Temporal does not respond: {error}") from error
     except RuntimeError as error:  # a client that could not connect yet
-        raise GatewayUnavailable(f"Temporal is unreachable: {error}", code="temporal_unavailable") from error
+        raise sending.failure(f"Temporal is unreachable: {error}") from error
 
 
 # Sending again while a subscription is busy
@@ -201,8 +213,10 @@ def _cause(error: RPCError) -> int:
     return 0
 
 
-async def send_with_retries(send: Callable[[], Awaitable[R]]) -> R:
+async def send_with_retries(send: Callable[[], Awaitable[R]], sending: Sending | None = None) -> R:
     """Call *send*, and repeat it with backoff while it fails with a transient error; always for the same update.
+
+    *sending* learns whether one of the attempts may have arrived.
 
     Raises:
         SubscriptionBusy: the subscription stayed busy.
@@ -210,10 +224,13 @@ async def send_with_retries(send: Callable[[], Awaitable[R]]) -> R:
     """
     clock = asyncio.get_running_loop().time
     began, pause, was_never_seen = clock(), FIRST_PAUSE, True
+    sending = sending or Sending()
     while True:
+        had_arrived, sending.may_have_arrived = sending.may_have_arrived, True
         try:
             return await send()
         except RPCError as error:
+            sending.note(error, had_arrived=had_arrived)
             was_never_seen = was_never_seen and is_full(error)
             if clock() - began + pause > _retry_seconds(error):
                 _give_up(error, was_never_seen=was_never_seen)
@@ -224,6 +241,8 @@ async def send_with_retries(send: Callable[[], Awaitable[R]]) -> R:
 
 def _retry_seconds(error: RPCError) -> float:
     """How many seconds after the first attempt a retry is worthwhile."""
+    if isinstance(error, TemporalLost):
+        return 0.0
     if is_full(error) or is_aborted_wait(error):
         return BUSY_RETRY_TIMEOUT.total_seconds()
     return OUTAGE_RETRY_TIMEOUT.total_seconds() if error.status in TRANSIENT else 0.0

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
+from api.background.claim_renewer import ClaimRenewer
 from api.background.offer_publisher import OfferPublisher, Publish
 from api.background.usage_notice_dispatcher import UsageNoticeDispatcher
 from api.background.webhook_dispatcher import Deliver, WebhookDispatcher
@@ -114,6 +115,7 @@ class Repositories:
     keys: ApiKeyCache
     api_keys: ApiKeys
     idempotency: IdempotencyKeys
+    claim_renewer: ClaimRenewer
     webhook_dispatcher: WebhookDispatcher
     trials: Trials
     records: Records
@@ -137,7 +139,7 @@ class Repositories:
     def on(cls, dependencies: AppDependencies) -> Self:
         engine = dependencies.engine
         customers, contacts, subscriptions = Customers(engine), SignUps(engine), Subscriptions(engine)
-        trials = Trials(engine, dependencies.trial_key)
+        trials, idempotency = Trials(engine, dependencies.trial_key), IdempotencyKeys(engine)
         return cls(
             customers,
             contacts,
@@ -149,7 +151,8 @@ class Repositories:
             Inbox(engine),
             ApiKeyCache(ApiKeys(engine)),
             ApiKeys(engine),
-            IdempotencyKeys(engine),
+            idempotency,
+            ClaimRenewer(idempotency.renew),
             WebhookDispatcher(dependencies.deliver),
             trials,
             SubscriptionRecords(engine, dependencies.trial_key),

@@ -70,7 +70,12 @@ CODE_OF_STATUS: Final[Mapping[int, str]] = {
 OTHER_CODE: Final = "refused"
 """The code of any other status."""
 
-RETRY_AFTER_SECONDS: Final[Mapping[str, int]] = {"request_in_progress": 1, "still_working": 2, "subscription_busy": 2}
+RETRY_AFTER_SECONDS: Final[Mapping[str, int]] = {
+    "request_in_progress": 1,
+    "outcome_unknown": 2,
+    "still_working": 2,
+    "subscription_busy": 2,
+}
 RETRY_AFTER_OUTAGE: Final = 5
 
 PUBLIC_DETAIL: Final[Mapping[str, str]] = {

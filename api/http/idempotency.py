@@ -17,7 +17,7 @@ from api.http.errors import CONTENT_TYPE, response_to
 from domain.errors import Malformed, Rejected
 from domain.subscription.command_keys import hashed
 from storage.access.api_keys import Role
-from storage.access.idempotency import Done, Running
+from storage.access.idempotency import Claim, Done, Running
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -124,9 +124,9 @@ def fingerprint(method: str, path: str, body: bytes) -> str:
 async def _once(
     request: Request, caller: Caller, key: str, handle: Handler, *, stores: bool, shown_once: frozenset[str]
 ) -> Response:
-    keys = repositories_of(request).idempotency
+    repositories = repositories_of(request)
     request_hash = fingerprint(request.method, request.url.path, await request.body())
-    match await keys.begin(caller.tenant, key, request_hash):
+    match await repositories.idempotency.begin(caller.tenant, key, request_hash):
         case Done() as done:
             return _replay(done) if stores else _marked(await handle(request))
         case Running():
@@ -134,17 +134,26 @@ async def _once(
                 "a request with this key is still running; retry in a moment",
                 code="request_in_progress",
             )
+        case Claim() as claim:
+            with repositories.claim_renewer.holding(claim):
+                return await _carry_out(request, claim, handle, stores=stores, shown_once=shown_once)
+
+
+async def _carry_out(
+    request: Request, claim: Claim, handle: Handler, *, stores: bool, shown_once: frozenset[str]
+) -> Response:
+    keys = repositories_of(request).idempotency
     try:
         response = await _respond(request, handle)
     except Exception:
-        await keys.abandon(caller.tenant, key)
+        await keys.abandon(claim)
         raise
     if response.status_code in STORED and not _is_transient(response):
         location = response.headers.get("Location")
         body = _without(shown_once, bytes(response.body)) if stores else b""
-        await keys.complete(caller.tenant, key, response.status_code, body, location)
+        await keys.complete(claim, response.status_code, body, location)
     else:
-        await keys.abandon(caller.tenant, key)
+        await keys.abandon(claim)
     return response
 
 

@@ -1,9 +1,12 @@
 """The API's idempotency keys: the first response to a request is stored and returned again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
+from uuid import UUID, uuid4
 
-from sqlalchemy import and_, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -11,13 +14,17 @@ from domain.errors import Rejected
 from storage.db.engine import transaction
 from storage.schema.tables import idempotency_keys
 
-STALE_AFTER = timedelta(seconds=60)
-"""A request without a response for this long died with its process; a retry may take over."""
+LEASE: Final = timedelta(seconds=10)
+"""How long a claim lasts unless it is renewed: the process of one that ends has died, and a repeat takes over."""
 
 
 @dataclass(frozen=True)
-class Fresh:
-    """The first request with this key: go ahead."""
+class Claim:
+    """The first request with this key: go ahead. Whoever takes over has another claim."""
+
+    tenant: str
+    key: str
+    id: UUID
 
 
 @dataclass(frozen=True)
@@ -40,30 +47,31 @@ class IdempotencyKeys:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def begin(self, tenant: str, key: str, fingerprint: str) -> Fresh | Running | Done:
-        """Claims a key for a request.
+    async def begin(self, tenant: str, key: str, fingerprint: str) -> Claim | Running | Done:
+        """Claims a key for a request, for `LEASE`.
 
         Raises:
             Rejected: code `idempotency_key_reused`; the key belongs to another request.
         """
-        keys = idempotency_keys
-        claim = (
+        keys, claim = idempotency_keys, Claim(tenant, key, uuid4())
+        lease = {"claim": claim.id, "claimed_until": func.now() + LEASE}
+        claiming = (
             insert(keys)
-            .values(tenant=tenant, key=key, fingerprint=fingerprint)
+            .values(tenant=tenant, key=key, fingerprint=fingerprint, **lease)
             .on_conflict_do_update(
                 index_elements=[keys.c.tenant, keys.c.key],
-                set_={"created_at": func.now()},
+                set_={"created_at": func.now(), **lease},
                 where=and_(
                     keys.c.completed_at.is_(None),
-                    keys.c.created_at < func.now() - STALE_AFTER,
+                    keys.c.claimed_until < func.now(),
                     keys.c.fingerprint == fingerprint,
                 ),
             )
             .returning(keys.c.key)
         )
         async with transaction(self._engine) as connection:
-            if (await connection.execute(claim)).first() is not None:
-                return Fresh()
+            if (await connection.execute(claiming)).first() is not None:
+                return claim
             row = (
                 await connection.execute(select(keys).where(keys.c.tenant == tenant, keys.c.key == key))
             ).one_or_none()
@@ -73,20 +81,41 @@ class IdempotencyKeys:
             raise Rejected("this idempotency key belongs to another request", code="idempotency_key_reused")
         return Running() if row.completed_at is None else Done(row.status, row.body, row.location)
 
-    async def complete(self, tenant: str, key: str, status: int, body: bytes, location: str | None) -> None:
-        """Stores the response. An existing one stays."""
+    async def renew(self, tenant: str, claims: Sequence[Claim]) -> None:
+        """Prolongs claims of one tenant, whose requests are still in progress."""
         keys = idempotency_keys
         async with transaction(self._engine) as connection:
             await connection.execute(
                 update(keys)
-                .where(keys.c.tenant == tenant, keys.c.key == key, keys.c.completed_at.is_(None))
+                .where(
+                    keys.c.tenant == tenant,
+                    keys.c.key.in_([claim.key for claim in claims]),
+                    keys.c.claim.in_([claim.id for claim in claims]),
+                    keys.c.completed_at.is_(None),
+                )
+                .values(claimed_until=func.now() + LEASE)
+            )
+
+    async def complete(self, claim: Claim, status: int, body: bytes, location: str | None) -> None:
+        """Stores the response. An existing one stays, and so does the claim of whoever has taken over."""
+        async with transaction(self._engine) as connection:
+            await connection.execute(
+                update(idempotency_keys)
+                .where(_is_open(claim))
                 .values(status=status, body=body, location=location, completed_at=func.now())
             )
 
-    async def abandon(self, tenant: str, key: str) -> None:
+    async def abandon(self, claim: Claim) -> None:
         """Forgets a request without a final response, so that it can be made again."""
-        keys = idempotency_keys
         async with transaction(self._engine) as connection:
-            await connection.execute(
-                delete(keys).where(keys.c.tenant == tenant, keys.c.key == key, keys.c.completed_at.is_(None))
-            )
+            await connection.execute(delete(idempotency_keys).where(_is_open(claim)))
+
+
+def _is_open(claim: Claim) -> ColumnElement[bool]:
+    keys = idempotency_keys
+    return and_(
+        keys.c.tenant == claim.tenant,
+        keys.c.key == claim.key,
+        keys.c.claim == claim.id,
+        keys.c.completed_at.is_(None),
+    )

@@ -396,4 +396,7 @@ idempotency_keys = Table(
     Column("location", Text),
     _made_at(),
     Column("completed_at", _MOMENT),
+    Column("claim", Uuid),
+    # The default is for processes of an earlier release, which claim a key for a minute and do not renew it.
+    Column("claimed_until", _MOMENT, nullable=False, server_default=text("(now() + '00:01:00'::interval)")),
 )

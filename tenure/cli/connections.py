@@ -11,6 +11,7 @@ from temporalio.service import TLSConfig
 from configuration.settings import DatabaseSettings, Pooler, StripeSettings, TemporalSettings
 from domain.errors import GatewayUnavailable
 from domain.provider.ports import Provider
+from services.watched_temporal import watched
 from storage.db.engine import create_engine_from_url
 from storage.db.pooling import Pooling
 from worker import composition
@@ -34,25 +35,29 @@ async def database(settings: DatabaseSettings, *, for_callers: bool = False) -> 
         await engine.dispose()
 
 
-async def temporal(settings: TemporalSettings, *, lazy: bool = False) -> Client:
-    """Return a client; a *lazy* one connects on first use, so that an API can start before Temporal does.
+async def temporal(settings: TemporalSettings, *, for_callers: bool = False) -> Client:
+    """Return a client.
+
+    One *for_callers* connects on first use, so that an API can start before Temporal does, and fails soon rather than
+    let them wait.
 
     Raises:
         GatewayUnavailable: Temporal does not respond, or refuses the connection.
     """
     try:
-        return await Client.connect(
+        client = await Client.connect(
             settings.temporal_address,
             namespace=settings.temporal_namespace,
             api_key=plain(settings.temporal_api_key),
             tls=_tls(settings),
-            lazy=lazy,
+            lazy=for_callers,
         )
     except RuntimeError as error:
         raise GatewayUnavailable(
             f"Temporal at {settings.temporal_address} cannot be reached:"
             f" check TENURE_TEMPORAL_ADDRESS and _TLS ({error})"
         ) from error
+    return watched(client) if for_callers else client
 
 
 def _tls(settings: TemporalSettings) -> TLSConfig | bool:

@@ -20,6 +20,7 @@ from domain.errors import GatewayUnavailable, Rejected, TenureError
 from domain.names import subscription_workflow_id
 from domain.subscription.policy import Policy
 from services.subscription_client import NotRunning, SubscriptionBusy, send_command
+from services.update_outcomes import NO_RESULT
 from storage.catalog.policies import Policies
 from storage.subscriptions.read_model import LiveSubscription, Subscriptions
 from tenure.cli.connections import database, temporal
@@ -174,7 +175,7 @@ async def move_to(client: Client, subscription: str, policy: Policy) -> None:
     except SubscriptionBusy as error:
         raise GatewayUnavailable("the subscription is busy: run the command again") from error
     except GatewayUnavailable as error:
-        if error.code == "still_working":
+        if error.code in NO_RESULT:
             raise GatewayUnavailable("no answer in time: run the command again") from error
         raise
 

@@ -118,7 +118,7 @@ async def _serve() -> None:
     settings = load_settings(Process.API)
     _configure_logs(settings)
     # Temporal and PostgreSQL may start later: `/readyz` reports whether they are up.
-    client = await temporal(settings, lazy=True)
+    client = await temporal(settings, for_callers=True)
     async with (
         database(settings, for_callers=True) as engine,
         api_dependencies(settings, client, engine) as dependencies,

@@ -25,6 +25,7 @@ from domain.provider.payments import Card
 from domain.provider.ports import Agreements, CustomerContacts, Handover
 from domain.subscription.policy import Policy
 from services import subscription_client
+from services.update_outcomes import NO_RESULT
 from storage.subscriptions.adoptions import Adoptions
 from storage.subscriptions.customers import Customers
 from tenure.cli.pacing import Pace
@@ -269,7 +270,7 @@ class TakeOver:
         try:
             await subscription_client.sign_up(client, life)
         except GatewayUnavailable as error:
-            if error.code != "still_working":
+            if error.code not in NO_RESULT:
                 raise
             raise GatewayUnavailable(
                 "it was begun and is not finished, no worker or no provider answers: run this again"

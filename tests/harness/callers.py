@@ -54,7 +54,7 @@ class Caller:
         headers = {"Idempotency-Key": key or str(uuid4())}
         for _ in range(REPEATS):
             answer = await self.http.post(path, json=body, headers=headers)
-            if answer.is_success or answer.json().get("code") != UNFINISHED:
+            if answer.is_success or answer.json().get("code") not in UNFINISHED:
                 break
         return answer
 

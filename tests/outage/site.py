@@ -3,7 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import httpx
 from gateways.stripe.catalog_push import push
 from gateways.stripe.http_client import connected
 from sandbox.mailbox import Mailbox
+from sandbox.own_account import open_portal
 from sandbox.postgres import Postgres
 from sandbox.processes import free_port
 from sandbox.serving import serve
@@ -75,6 +77,7 @@ class Site:
             simulator.base_url = await exits.enter_async_context(serve(simulator.app))
             stripe = await exits.enter_async_context(connected(STRIPE_KEY, simulator.base_url))
             await push(stripe, shipped_catalog())
+            await open_portal(stripe)
             await simulator.start()
             exits.push_async_callback(simulator.stop)
             engine = create_engine_from_url(postgres.url)
@@ -82,6 +85,16 @@ class Site:
             await engine.dispose()
             settings = _settings(postgres.url, temporal.address, simulator.base_url, mailbox.smtp_url)
             yield cls(folder, postgres, temporal, simulator, mailbox, key, settings)
+
+    async def payments(self, names: Iterable[str]) -> Counter[str]:
+        """How often each of these customers has paid, on whichever of their subscriptions at Stripe."""
+        paid: Counter[str] = Counter()
+        async with connected(STRIPE_KEY, self.simulator.base_url) as api:
+            for name in names:
+                for customer in (await api.v1.customers.list_async({"email": f"{name}@example.com"})).data:
+                    invoices = await api.v1.invoices.list_async({"customer": customer.id, "limit": 100})
+                    paid[name] += sum(one.status == "paid" and one.amount_due > 0 for one in invoices.data)
+        return paid
 
     @asynccontextmanager
     async def process(self, name: str, **settings: str) -> AsyncIterator[Process]:
@@ -136,6 +149,7 @@ def _settings(database: str, temporal: str, stripe: str, smtp: str) -> dict[str,
         "TENURE_MAIL_FROM": "Acme <billing@acme.example>",
         "TENURE_CATALOG": str(CATALOG),
         "TENURE_POLICY": str(POLICY),
+        "TENURE_PAYMENTS_A_SECOND": "1000",
         "TENURE_PUBLIC_URL": "http://127.0.0.1:1",
         "TENURE_API_HOST": "127.0.0.1",
         "TENURE_SECRET_KEY": "Kq3vX9pLw2sT7yBd5nHf8mRj4cGz6aEu",
