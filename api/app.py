@@ -25,7 +25,7 @@ from api.http.dependencies import AppDependencies, Repositories
 from api.http.docs_page import add_docs
 from api.http.errors import add_error_handlers
 from api.http.errors_page import add_errors_page
-from api.http.middleware import BodyLimit, HeadRequests, JsonBodies, Observability, PlainRoutes
+from api.http.middleware import BodyLimit, HeadRequests, JsonBodies, MostRequests, Observability, PlainRoutes
 from api.http.openapi import add_description
 from api.http.plain_routes import Endpoint, plain_route
 from api.http.rates import RateLimits
@@ -119,6 +119,7 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
     app.add_middleware(JsonBodies)
     app.add_middleware(BodyLimit)
     app.add_middleware(HeadRequests)
+    app.add_middleware(MostRequests, most=dependencies.most_requests)
     app.add_middleware(Observability, registry=registry, public_url=dependencies.public_url)
     return app
 

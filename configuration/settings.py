@@ -235,6 +235,8 @@ class ApiSettings(
     """Sites that may show the pricing and the billing pages in a frame."""
     api_host: str = "0.0.0.0"  # noqa: S104 - a container is reached from outside
     api_port: int = Field(default=8000, ge=1, le=65535)
+    api_concurrency: int = Field(default=2000, ge=1)
+    """The most requests in progress at once in this process."""
 
 
 class WorkerSettings(TrialSettings, ZoneSettings, SiteSettings, StripeSettings, DatabaseSettings, TemporalSettings):

@@ -36,11 +36,17 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 @asynccontextmanager
-async def serve(app: ASGIApp, *, port: int = 0, host: str = "127.0.0.1") -> AsyncIterator[str]:
-    """Serve *app* while the block runs and yield its URL; port 0 selects a free one."""
+async def serve(
+    app: ASGIApp, *, port: int = 0, host: str = "127.0.0.1", protocol: type[asyncio.Protocol] | None = None
+) -> AsyncIterator[str]:
+    """Serve *app* while the block runs and yield its URL; port 0 selects a free one.
+
+    *protocol* reads the requests, if not uvicorn's own.
+    """
     listener = _listen(host, port)
     config = uvicorn.Config(
         app,
+        http=protocol or "auto",
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=STOP_WITHIN,

@@ -15,6 +15,7 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from api.app import create_app
 from api.http.dependencies import AppDependencies
+from api.http.slow_clients import PunctualProtocol
 from configuration.offer_check import load_offer
 from configuration.pages_file import load_presentation
 from domain.brand import Brand
@@ -228,7 +229,7 @@ async def _build_on(
     exits.push_async_callback(engine.dispose)
     api_parts = _app_dependencies(watched(skipper.client), engine, secrets, provider, catalog, policy, api_url)
     api_parts = replace(api_parts, presentation=load_presentation(options.catalog))
-    await exits.enter_async_context(serve(create_app(api_parts), port=api_port))
+    await exits.enter_async_context(serve(create_app(api_parts), port=api_port, protocol=PunctualProtocol))
     ground.simulator.webhook_url = f"{api_url}{WEBHOOKS}"
     await ground.simulator.start()
     exits.push_async_callback(ground.simulator.stop)

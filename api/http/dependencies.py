@@ -90,6 +90,8 @@ class AppDependencies:
     """The mode of keys that are created here. Where real money is taken, test keys are refused."""
     rates: RequestRates = field(default_factory=RequestRates)
     """How many requests each API key may send."""
+    most_requests: int = 2000
+    """Further ones are refused while so many are in progress."""
 
     @property
     def entitlement_rules(self) -> EntitlementRules:

@@ -73,6 +73,7 @@ OTHER_CODE: Final = "refused"
 RETRY_AFTER_SECONDS: Final[Mapping[str, int]] = {
     "request_in_progress": 1,
     "outcome_unknown": 2,
+    "overloaded": 1,
     "still_working": 2,
     "subscription_busy": 2,
 }

@@ -39,6 +39,12 @@ QUIET = frozenset(
 """Called every few seconds by machines or all the time by products: measured, but logged only on errors.
 Usage is recorded under its key in any case."""
 
+HUNG_UP: Final = 499
+"""Logged and measured, never sent: the client has closed the connection before it got a response."""
+NEVER_REFUSED: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Paths that machines ask for to learn how we are; without an answer they would end us."""
+OVERLOADED: Final = "overloaded"
+
 IS_HEAD = "tenure.head"
 
 PREFIX: Final = "/v1/"
@@ -73,7 +79,13 @@ class Observability:
             return
         request_id = _request_id(scope)
         begin_request(RequestContext(request_id, self._public_url))
-        status = 0
+        status, has_hung_up = 0, False
+
+        async def heard() -> Message:
+            nonlocal has_hung_up
+            message = await receive()
+            has_hung_up = has_hung_up or (message["type"] == "http.disconnect" and not status)
+            return message
 
         async def named(message: Message) -> None:
             nonlocal status
@@ -90,7 +102,9 @@ class Observability:
         started = time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                await self._app(scope, receive, named)
+                await self._app(scope, heard, named)
+            except ClientDisconnect:
+                has_hung_up = True
             except Exception:
                 log.exception("request failed")
                 if status:
@@ -98,7 +112,7 @@ class Observability:
                 fault = problem(500, "internal_error", f"an internal error occurred; it is logged as {request_id}")
                 await fault(scope, receive, named)
             finally:
-                self._record(scope, status or 500, time.perf_counter() - started)
+                self._record(scope, HUNG_UP if has_hung_up else status or 500, time.perf_counter() - started)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         method, route = scope["method"] if scope["method"] in METHODS else "other", route_of(scope)
@@ -127,6 +141,32 @@ def route_of(scope: Scope) -> str:
 def _request_id(scope: Scope) -> str:
     given = Headers(scope=scope).get(REQUEST_ID, "")
     return given if ACCEPTED_ID.fullmatch(given) else uuid4().hex
+
+
+class MostRequests:
+    """Refuses requests while as many as it takes are in progress: each would only make the others wait longer.
+
+    uvicorn's own limit counts idle connections too, which products keep open, and refuses health checks.
+    """
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self._app = app
+        self._most = most
+        self._in_progress = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or path_of(scope) in NEVER_REFUSED:
+            await self._app(scope, receive, send)
+            return
+        if self._in_progress >= self._most:
+            note_refusal(scope, OVERLOADED)
+            await _overloaded()(scope, receive, send)
+            return
+        self._in_progress += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._in_progress -= 1
 
 
 class HeadRequests:
@@ -209,8 +249,6 @@ class JsonBodies:
             body = await request.body()
             if parse_body(scope, body) is NOTHING and body:
                 await authenticate(request)
-        except ClientDisconnect:
-            return  # nobody is left to respond to
         except (HTTPException, TenureError) as error:
             await (await _refusal(request, error))(scope, receive, send)
             return
@@ -261,6 +299,11 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": pending.pop(), "more_body": False}
 
     return replay
+
+
+def _overloaded() -> Response:
+    detail = "the API has as many requests in progress as it takes; nothing was done: repeat it after Retry-After"
+    return problem(503, OVERLOADED, detail)
 
 
 def _too_large() -> HTTPException:

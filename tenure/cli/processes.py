@@ -75,6 +75,7 @@ async def api_dependencies(
             logo=settings.brand_logo,
             presentation=load_presentation(settings.catalog),
             timezone=settings.timezone,
+            most_requests=settings.api_concurrency,
             sign_up_url=settings.sign_up_url or "",
             embed_origins=settings.embed_origins,
             key_mode=composition.key_mode(settings.stripe_api_key.get_secret_value()),

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import create_app
+from api.http.slow_clients import PunctualProtocol
 from configuration.loading import Process, load_settings
 from configuration.settings import MigrateSettings, Settings
 from domain.errors import GatewayUnavailable
@@ -126,6 +127,7 @@ async def _serve() -> None:
         app = create_app(dependencies)
         config = uvicorn.Config(
             app,
+            http=PunctualProtocol,
             host=settings.api_host,
             port=settings.api_port,
             log_config=None,

@@ -40,6 +40,12 @@ class Process:
     running: asyncio.subprocess.Process
     log: Path
 
+    def says(self, text: str) -> bool:
+        """True once this is in its log; a process that has ended says nothing more."""
+        said = self.log.read_text()
+        assert self.running.returncode is None, said
+        return text in said
+
     @property
     def pid(self) -> int:
         return self.running.pid
@@ -115,7 +121,7 @@ class Site:
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[Process]:
         async with self.process("worker") as process:
-            await until(lambda: "worker ready" in process.log.read_text())
+            await until(lambda: process.says("worker ready"))
             yield process
 
     @asynccontextmanager
@@ -126,6 +132,7 @@ class Site:
             self.process("api", TENURE_API_PORT=port, **settings) as process,
             Caller.at(f"http://127.0.0.1:{port}", self.key) as caller,
         ):
+            await until(lambda: process.says("api starting"))
             await until(lambda: status_of(caller, "ready"))
             yield process, caller
 
@@ -153,4 +160,5 @@ def _settings(database: str, temporal: str, stripe: str, smtp: str) -> dict[str,
         "TENURE_PUBLIC_URL": "http://127.0.0.1:1",
         "TENURE_API_HOST": "127.0.0.1",
         "TENURE_SECRET_KEY": "Kq3vX9pLw2sT7yBd5nHf8mRj4cGz6aEu",
+        "TENURE_TRIAL_KEY": "Wd8kQ2vNz5tRy7bLx3pHf9mSj6cGa4Eu",
     }

@@ -1,0 +1,73 @@
+"""Ends connections on which a request does not arrive in time: uvicorn itself waits for ever."""
+
+import asyncio
+from typing import Final
+
+import h11
+import structlog
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from api.http.errors import problem
+
+WITHIN: Final = 15.0
+"""Seconds from the first byte of a request, or from the opening of a connection, to the last byte of its body."""
+TOO_SLOW: Final = "request_timeout"
+STATUS: Final = 408
+
+log = structlog.get_logger("tenure.access")
+
+
+class PunctualProtocol(H11Protocol):
+    """uvicorn's protocol, with a deadline for headers and bodies. Time that we take to respond is not counted.
+
+    A client that is late gets a 408, and its connection is closed. A request that has reached the application ends
+    there as if the client had hung up, which it as good as did.
+    """
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(WITHIN, self._end)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        super().handle_events()
+        if not self._is_reading():
+            self._stop_waiting()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(WITHIN, self._end)
+
+    def _is_reading(self) -> bool:
+        """True if a part of a request is there, and the rest of it is not."""
+        state = self.conn.their_state
+        return state is h11.SEND_BODY or (state is h11.IDLE and bool(self.conn.trailing_data[0]))
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _end(self) -> None:
+        self._deadline = None
+        if self.transport.is_closing():
+            return
+        has_begun = self.conn.their_state is h11.SEND_BODY
+        log.info("client too slow", waited_for="body" if has_begun else "headers")
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self._send_timeout()
+        self.transport.close()
+        if has_begun and not self.cycle.response_complete:
+            # Before the loop tells it that the connection is lost, the application must not send anything.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+
+    def _send_timeout(self) -> None:
+        answer = problem(STATUS, TOO_SLOW, f"the request did not arrive within {WITHIN:g} s")
+        headers = [*answer.raw_headers, (b"connection", b"close")]
+        response = h11.Response(status_code=STATUS, headers=headers)
+        for event in (response, h11.Data(bytes(answer.body)), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
