@@ -8,6 +8,8 @@ import structlog
 
 TICK = 0.25
 """Seconds between two looks at those who wait."""
+LOOKS = 10
+"""How often it is looked whether an answer has come."""
 FORGOTTEN_AFTER = 30.0
 """Seconds. Nobody has asked for so long: the next caller finds out."""
 
@@ -105,31 +107,34 @@ class Pulse:
         self._asking = None
 
     async def _ask_until_alive(self) -> None:
-        while not await self._is_alive():
-            if not self.is_lost:
-                log.warning("lost", server=self._name, waiting=len(self._calls))
-                self.is_lost = True
-                self._refused_at = asyncio.get_running_loop().time()
-            self._give_up_waiting()
-            await asyncio.sleep(self._patience.between_questions)
-            if asyncio.get_running_loop().time() - self._refused_at > FORGOTTEN_AFTER:
-                break
-        if self.is_lost:
+        try:
+            while not await self._is_alive():
+                await self._pause_lost()
+                if asyncio.get_running_loop().time() - self._refused_at > FORGOTTEN_AFTER:
+                    break
+        finally:
+            was_lost, self.is_lost = self.is_lost, False
+        if was_lost:
             log.info("no longer lost", server=self._name)
-            self.is_lost = False
+
+    async def _pause_lost(self) -> None:
+        if not self.is_lost:
+            self.is_lost = True
+            self._refused_at = asyncio.get_running_loop().time()
+            log.warning("lost", server=self._name, waiting=len(self._calls))
+        self._give_up_waiting()
+        await asyncio.sleep(self._patience.between_questions)
 
     async def _is_alive(self) -> bool:
-        loop, limit = asyncio.get_running_loop(), self._patience.for_an_answer
-        while True:
-            began = loop.time()
-            try:
-                async with asyncio.timeout(limit):
-                    await self._ask()
-            except Exception:  # noqa: BLE001 - whatever it is, it is no answer
-                if limit < loop.time() - began > 1.2 * limit:
-                    continue  # we ourselves were too busy to hear an answer
-                return False
-            return True
+        # Counted and not timed: while we ourselves are too busy to hear an answer, no time goes by.
+        looks, asking = LOOKS, asyncio.ensure_future(self._ask())
+        while looks and not asking.done():
+            await asyncio.wait({asking}, timeout=self._patience.for_an_answer / LOOKS)
+            looks -= 1
+        if asking.done():
+            return asking.exception() is None
+        asking.cancel()
+        return False
 
     def _give_up_waiting(self) -> None:
         now = asyncio.get_running_loop().time()

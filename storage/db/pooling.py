@@ -60,8 +60,8 @@ class Turns:
         self.pooling = pooling
         self.pulse = Pulse("PostgreSQL", lambda: _ask(address, pooling.patience), pooling.patience)
         self._taken = 0
-        self._queue: dict[asyncio.Future[None], float] = {}
-        self._last_ended = 0.0
+        self._queue: dict[asyncio.Future[None], int] = {}
+        self._looks = self._last_ended = 0
         self._timer: asyncio.TimerHandle | None = None
 
     @classmethod
@@ -108,7 +108,7 @@ class Turns:
 
     def _end(self) -> None:
         """Hand the turn to whoever has waited longest."""
-        self._last_ended = asyncio.get_running_loop().time()
+        self._last_ended = self._looks
         for waiter in self._queue:
             if not waiter.done():
                 waiter.set_result(None)
@@ -116,9 +116,8 @@ class Turns:
         self._taken -= 1
 
     async def _wait(self) -> None:
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[None] = loop.create_future()
-        self._queue[waiter] = loop.time()
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue[waiter] = self._looks
         self._arm()
         try:
             await waiter
@@ -135,10 +134,11 @@ class Turns:
 
     def _look(self) -> None:
         self._timer = None
-        now = asyncio.get_running_loop().time()
+        # Counted and not timed: while we ourselves are too busy to serve anybody, no time goes by.
+        self._looks += 1
         for waiter, since in self._queue.items():
-            is_stuck = now - max(since, self._last_ended) >= self.pooling.wait
-            if not waiter.done() and (is_stuck or now - since >= self.pooling.command):
+            is_stuck = (self._looks - max(since, self._last_ended)) * TICK > self.pooling.wait
+            if not waiter.done() and (is_stuck or (self._looks - since) * TICK > self.pooling.command):
                 waiter.set_exception(TimeoutError("no connection to the database became free"))
         if self._queue:
             self._arm()

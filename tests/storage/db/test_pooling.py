@@ -12,7 +12,7 @@ from domain.errors import GatewayUnavailable
 from storage.db.engine import create_engine_from_url, fetch, single, statement, transaction
 from storage.db.pooling import Pooling
 
-TWO = replace(Pooling.for_callers(2), wait=0.1, command=60.0)
+TWO = replace(Pooling.for_callers(2), wait=0.3, command=60.0)
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ async def test_in_a_crowd_that_is_served_everybody_is(two_turns: AsyncEngine) ->
     """Together they wait for longer than anybody waits while nothing happens."""
 
     async def use(number: int) -> int:
-        found = await fetch(two_turns, "select $1::int as number from pg_sleep(0.02)", number)
+        found = await fetch(two_turns, "select $1::int as number from pg_sleep(0.05)", number)
         return int(found[0]["number"])
 
     assert await asyncio.gather(*(use(number) for number in range(40))) == list(range(40))
