@@ -114,7 +114,7 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
     add_pages(app, Pages(dependencies.brand, dependencies.public_url, dependencies.logo))
     app.state.pricing_pages = pricing_routes.PricingPages.of(dependencies)
     add_error_pages(app)
-    add_description(app, DenialProblem, LimitConflictProblem, ConfirmationProblem)
+    add_description(app, described_routes(), DenialProblem, LimitConflictProblem, ConfirmationProblem)
     app.add_middleware(PlainRoutes, routes=_plain_routes())
     app.add_middleware(JsonBodies)
     app.add_middleware(BodyLimit)

@@ -6,7 +6,6 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from starlette.routing import BaseRoute
 
 from api.http.auth import roles_of
 from api.http.errors import CONTENT_TYPE, Problem
@@ -127,10 +126,10 @@ def _limit_rate(responses: dict[str, dict[str, Any]]) -> None:
         response["headers"] = headers | response.get("headers", {})
 
 
-def _name_roles(schema: dict[str, Any], routes: Sequence[BaseRoute]) -> None:
+def _name_roles(schema: dict[str, Any], routes: Sequence[APIRoute]) -> None:
     """Name the roles that may call each operation; those that ask for no key have none."""
     for route in routes:
-        if isinstance(route, APIRoute) and route.include_in_schema and (roles := roles_of(route.dependant)):
+        if route.include_in_schema and (roles := roles_of(route.dependant)):
             for method in route.methods or ():
                 operation = schema["paths"][route.path_format][method.lower()]
                 operation |= {ROLE: roles[0].value, ROLES: [role.value for role in roles]}
@@ -163,8 +162,8 @@ def _rename_schemas(schema: dict[str, Any]) -> dict[str, Any]:
     return renamed
 
 
-def add_description(app: FastAPI, *kinds: type[Problem]) -> None:
-    """Set the app's OpenAPI description, including all *kinds* of problems besides the common one."""
+def add_description(app: FastAPI, endpoints: Sequence[APIRoute], *kinds: type[Problem]) -> None:
+    """Set the app's OpenAPI description of its *endpoints*, with all *kinds* of problems besides the common one."""
 
     def describe() -> dict[str, object]:
         if app.openapi_schema is None:
@@ -180,7 +179,7 @@ def add_description(app: FastAPI, *kinds: type[Problem]) -> None:
                 schemas.update(described.pop("$defs"))
                 schemas[kind.__name__] = described
             _require_api_key(schema)
-            _name_roles(schema, app.routes)
+            _name_roles(schema, endpoints)
             app.openapi_schema = _rename_schemas(schema)
         return app.openapi_schema
 

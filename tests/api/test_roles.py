@@ -1,0 +1,244 @@
+"""Who may call what: every endpoint, by every role and without a key, on what is one's own and on another tenant's.
+
+`pytest tests/api/test_roles.py` prints how many cells that are.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+
+from api.http.auth import roles_of
+from api.http.openapi import ROLE, ROLES
+from sandbox.stack import Stack
+from storage.access.api_keys import Role
+from tests.docs.roles_page import endpoints, method_of, shown_path
+from tests.harness.callers import PROBLEM, Caller, a_sign_up
+from tests.harness.names import a_name
+
+CALLERS: Final[tuple[Role | None, ...]] = (None, *Role)
+"""None: without a key."""
+TENANTS: Final = ("own", "other")
+ENDPOINTS: Final[Mapping[str, APIRoute]] = {str(route.operation_id): route for route in endpoints()}
+CELLS_EACH: Final = len(CALLERS) * len(TENANTS)
+
+NAMES_NOBODY: Final = frozenset(
+    {
+        *("listApiKeys", "createApiKey", "listCustomers", "listInvoices", "listPlans", "comparePlans", "getPlan"),
+        *("getMovements", "getMrr", "getUsageStatistics", "listSubscriptions", "createSubscription"),
+    }
+)
+"""Operations whose requests name nothing that belongs to a tenant: to all others, another's are unknown."""
+ANSWERS_FOR_STRANGERS: Final = frozenset(
+    {
+        *("consume", "release", "setUsage", "resetUsage", "recordUsage", "getEntitlements", "checkEntitlement"),
+        *("getUsage", "getUsageHistory", "suggestPlan"),
+    }
+)
+"""Operations that answer for customers who never signed up, too: for another tenant's they answer as for these."""
+REFUSALS: Final = frozenset(
+    {"unauthorized", "forbidden", "not_found", "unknown_customer", "unknown_subscription", "unknown_api_key"}
+)
+"""Codes that a caller who may do it does not get for what is their own."""
+
+
+@dataclass(frozen=True)
+class World:
+    """Two tenants, each with a caller of every role."""
+
+    callers: Mapping[tuple[str, Role | None], Caller]
+
+    @property
+    def admin(self) -> Caller:
+        return self.callers["own", Role.ADMIN]
+
+
+@dataclass(frozen=True)
+class Belongings:
+    """What belongs to the own tenant: a customer with a subscription and some usage, and a key."""
+
+    customer: str
+    subscription: str
+    key: str
+
+    async def seen_by(self, admin: Caller) -> dict[str, Any]:
+        """All that there is to see of them."""
+        paths = {
+            "subscription": f"/v1/subscriptions/{self.subscription}",
+            "timeline": f"/v1/subscriptions/{self.subscription}/timeline",
+            "customer": f"/v1/customers/{self.customer}",
+            "usage": f"/v1/customers/{self.customer}/usage",
+        }
+        found = {name: (await admin.get(path)).json() for name, path in paths.items()}
+        # Mails go out whenever their turn comes.
+        past = [one for one in found["timeline"]["past"] if not one["kind"].startswith("mail_")]
+        keys = (await admin.get("/v1/api-keys", limit=100)).json()["data"]
+        return found | {"timeline": past, "key": [_without_last_use(one) for one in keys if one["id"] == self.key]}
+
+
+@pytest.fixture(scope="module")
+async def world(stack: Stack) -> AsyncIterator[World]:
+    names = {tenant: a_name(f"roles-{tenant}") for tenant in TENANTS}
+    callers: dict[tuple[str, Role | None], Caller] = {}
+    async with AsyncExitStack() as held:
+        for tenant in TENANTS:
+            callers[tenant, None] = await held.enter_async_context(Caller.holding(stack, None))
+            for role in Role:
+                callers[tenant, role] = await held.enter_async_context(Caller.of_role(stack, role, names[tenant]))
+        yield World(callers)
+
+
+@pytest.fixture
+async def mine(world: World) -> Belongings:
+    name = a_name("roles-customer")
+    made = await world.admin.signed_up(name, payment_method="pm_card_visa")
+    used = {"feature": "storage_gb", "quantity": 1, "key": name}
+    assert (await world.admin.post(f"/v1/customers/{name}/consume", used)).status_code == 200
+    key = (await world.admin.post("/v1/api-keys", {"role": "service", "name": name})).json()
+    return Belongings(name, made["id"], key["id"])
+
+
+def body_of(operation: str, mine: Belongings) -> object:
+    """A body that is well formed."""
+    customer, reason = {"customer": mine.customer}, {"reason": "a test"}
+    use = {"feature": "storage_gb", "quantity": 1, "key": str(uuid4())}
+    event = {"customer": mine.customer, "meter": "storage_gb", "quantity": 1, "key": str(uuid4()), "action": "set"}
+    bodies: dict[str, object] = {
+        "createApiKey": {"role": "read_only"},
+        "createBillingSession": customer,
+        "createCheckoutSession": customer,
+        "createPortalSession": customer,
+        "createSubscription": a_sign_up(a_name("roles-new")),
+        "updateCustomer": {"name": f"Ada {uuid4()}"},
+        "consume": use,
+        "release": use,
+        "setUsage": {"quantity": 1},
+        "resetUsage": reason,
+        "recordUsage": {"events": [event]},
+        "changePlan": {"plan": "professional"},
+        "previewChange": {"plan": "professional"},
+        "extendTrial": {"days": 1} | reason,
+        "putPaymentMethod": {"payment_method": "pm_card_visa"},
+        "suspendSubscription": reason,
+        "reactivateSubscription": reason,
+    }
+    return bodies.get(operation)
+
+
+QUERIES: Final[Mapping[str, Mapping[str, str]]] = {
+    "comparePlans": {"from": "starter", "to": "professional"},
+    "suggestPlan": {"feature": "storage_gb"},
+    "listApiKeys": {"limit": "100"},
+}
+
+
+async def ask(caller: Caller, operation: str, mine: Belongings) -> httpx.Response:
+    """Send an operation's request about what is *mine*."""
+    route = ENDPOINTS[operation]
+    path = shown_path(route).format(
+        subscription_id=mine.subscription,
+        external_id=mine.customer,
+        feature="storage_gb",
+        code="starter",
+        key_id=mine.key,
+    )
+    query = dict(QUERIES.get(operation, {}))
+    if operation in ("suggestPlan", "listInvoices", "listSubscriptions"):
+        query["customer"] = mine.customer
+    if method_of(route) == "POST":
+        return await caller.post(path, body_of(operation, mine))
+    return await caller.http.request(method_of(route), path, params=query, json=body_of(operation, mine))
+
+
+@pytest.mark.parametrize("operation", ENDPOINTS)
+async def test_every_role_gets_what_is_its_own_and_nothing_else(world: World, mine: Belongings, operation: str) -> None:
+    may, asked = roles_of(ENDPOINTS[operation].dependant), 0
+    before = await mine.seen_by(world.admin)
+    for tenant in TENANTS:
+        for role in CALLERS:
+            if role is None or role not in may:
+                answer = await ask(world.callers[tenant, role], operation, mine)
+                check_refused(answer, role, may)
+                asked += 1
+    for role in may:
+        answer = await ask(world.callers["other", role], operation, mine)
+        check_says_nothing(answer, operation, mine)
+        asked += 1
+    assert await mine.seen_by(world.admin) == before
+
+    for role in may:
+        answer = await ask(world.callers["own", role], operation, mine)
+        assert answer.status_code < 500, answer.text
+        assert answer.is_success or answer.json()["code"] not in REFUSALS, answer.text
+        asked += 1
+    assert asked == CELLS_EACH
+    if Role.READ_ONLY in may:
+        assert await mine.seen_by(world.admin) == before, "it is for read-only keys, and changes something"
+
+
+def check_refused(answer: httpx.Response, role: Role | None, may: tuple[Role, ...]) -> None:
+    """Without a key 401, with another role 403, and the roles that are lacking are named."""
+    problem = answer.json()
+    assert answer.headers["Content-Type"] == PROBLEM
+    if role is None:
+        assert (answer.status_code, problem["code"]) == (401, "unauthorized")
+        return
+    assert (answer.status_code, problem["code"]) == (403, "forbidden"), answer.text
+    assert problem["detail"].startswith(f"a key with role {role} may not do this")
+    said = problem["detail"].rpartition("this requires ")[2]
+    assert set(said.replace(" or ", ", ").split(", ")) == set(may)
+
+
+def check_says_nothing(answer: httpx.Response, operation: str, mine: Belongings) -> None:
+    """Another tenant's admin learns nothing: it is unknown, or not in the answer."""
+    if operation in NAMES_NOBODY:
+        assert answer.is_success, answer.text
+        assert all(mark not in answer.text for mark in (mine.customer, mine.subscription, mine.key))
+    elif operation in ANSWERS_FOR_STRANGERS:
+        assert answer.status_code < 500, answer.text
+        found = answer.json()
+        assert mine.subscription not in answer.text
+        assert not found.get("used") or operation == "setUsage", answer.text
+    else:
+        assert answer.status_code == 404, answer.text
+        assert answer.json()["code"] in {"unknown_subscription", "unknown_customer", "unknown_api_key"}
+
+
+async def test_openapi_names_the_roles_of_every_operation(stack: Stack, admin: Caller) -> None:
+    described = (await admin.get("/openapi.json")).json()["paths"]
+
+    operations = {
+        one["operationId"]: one for path, methods in described.items() for one in methods.values() if "/v1/" in path
+    }
+    assert operations.keys() == ENDPOINTS.keys(), "an endpoint below /v1 asks for no role"
+    for name, route in ENDPOINTS.items():
+        may = [role.value for role in roles_of(route.dependant)]
+        assert (operations[name][ROLE], operations[name][ROLES]) == (may[0], may)
+    outside = {json.dumps(one) for path, methods in described.items() for one in methods.values() if "/v1/" not in path}
+    assert all(ROLE not in one for one in outside)
+
+
+def test_admins_may_do_what_operators_may_not() -> None:
+    alone = {name for name, route in ENDPOINTS.items() if roles_of(route.dependant) == (Role.ADMIN,)}
+
+    assert alone == {"listApiKeys", "createApiKey", "rotateApiKey", "revokeApiKey"}
+    assert all(Role.ADMIN in roles_of(route.dependant) for route in ENDPOINTS.values())
+
+
+def test_the_number_of_cells(capsys: pytest.CaptureFixture[str]) -> None:
+    with capsys.disabled():
+        print(  # noqa: T201 - the figure that is asked for
+            f"\n{len(ENDPOINTS) * CELLS_EACH} cells: {len(ENDPOINTS)} endpoints"
+            f" x {len(CALLERS)} callers (no key, {', '.join(Role)}) x {' and '.join(TENANTS)} tenant"
+        )
+    assert ENDPOINTS.keys() >= NAMES_NOBODY | ANSWERS_FOR_STRANGERS
+
+
+def _without_last_use(key: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in key.items() if name != "last_used_at"}
