@@ -84,10 +84,10 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with (
-            repositories.keys.running(),
-            repositories.webhook_dispatcher.running(),
-            repositories.offer_publisher.running(),
-            repositories.usage_notice_dispatcher.running(),
+            repositories.crossings.keys.running(),
+            repositories.crossings.webhooks.running(),
+            repositories.crossings.offer.running(),
+            repositories.crossings.notices.running(),
             repositories.claim_renewer.running(),
         ):
             yield

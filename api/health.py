@@ -13,6 +13,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from api.crossings import Crossings
 from api.http.dependencies import WithDependencies, WithRepositories
 from domain.errors import GatewayUnavailable, TenureError
 from storage.db.health import check
@@ -53,13 +54,13 @@ async def health() -> Health:
 async def readiness(dependencies: WithDependencies, repositories: WithRepositories, response: Response) -> Readiness:
     """Without Temporal the process is degraded, and ready: most requests do not need it."""
     database, temporal = await asyncio.gather(
-        _checked(_ask_database(dependencies.engine), DATABASE_TIMEOUT),
+        _checked(_ask_database(dependencies.engine, repositories.crossings), DATABASE_TIMEOUT),
         _checked(_ask_temporal(dependencies.client), TEMPORAL_TIMEOUT),
     )
     checks = {
         "database": database,
         "temporal": temporal,
-        "catalog": repositories.offer_publisher.reason_unpublished or "ok",
+        "catalog": repositories.crossings.offer.reason_unpublished or "ok",
     }
     missing = {name for name, found in checks.items() if found != "ok"}
     status = "ready" if not missing else "degraded" if missing == {"temporal"} else "not ready"
@@ -81,8 +82,8 @@ async def _checked(check: Awaitable[object], within: timedelta) -> str:
     return "ok"
 
 
-async def _ask_database(engine: AsyncEngine) -> None:
-    fault = await check(engine)
+async def _ask_database(engine: AsyncEngine, crossings: Crossings) -> None:
+    fault = await check(engine) or await crossings.fault()
     if fault is not None:
         # The part after the colon may be a driver's message.
         raise GatewayUnavailable(fault.partition(": ")[0])
@@ -111,7 +112,7 @@ async def _blocked(repositories: WithRepositories) -> Mapping[str, int] | None:
     """The number of blocked subscriptions by code; None while the database is unavailable."""
     try:
         async with asyncio.timeout(DATABASE_TIMEOUT.total_seconds()):
-            return await repositories.subscriptions.blocked()
+            return await repositories.crossings.blocked()
     except (TimeoutError, TenureError, PoolTimeout):
         return None
 

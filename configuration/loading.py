@@ -51,6 +51,7 @@ class Process(StrEnum):
     MIGRATE = "tenure migrate"
     KEYS = "tenure keys"
     OPERATORS = "tenure operators"
+    TENANTS = "tenure tenants"
     CATALOG = "tenure catalog push"
     CATALOG_DIFF = "tenure catalog diff"
     POLICY_PUSH = "tenure policy push"
@@ -72,6 +73,7 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.MIGRATE: MigrateSettings,
     Process.KEYS: KeySettings,
     Process.OPERATORS: DatabaseSettings,
+    Process.TENANTS: DatabaseSettings,
     Process.CATALOG: PushSettings,
     Process.CATALOG_DIFF: DatabaseSettings,
     Process.POLICY_PUSH: DatabaseSettings,
@@ -112,7 +114,12 @@ def load_settings(
 @overload
 def load_settings(
     process: Literal[
-        Process.OPERATORS, Process.POLICY_PUSH, Process.WEBHOOK_LIST, Process.CATALOG_DIFF, Process.USAGE_STATS
+        Process.OPERATORS,
+        Process.TENANTS,
+        Process.POLICY_PUSH,
+        Process.WEBHOOK_LIST,
+        Process.CATALOG_DIFF,
+        Process.USAGE_STATS,
     ],
     env_file: Path = ...,
 ) -> DatabaseSettings: ...

@@ -224,6 +224,8 @@ class ApiSettings(
 ):
     """Settings of `tenure api`."""
 
+    system_database_url: DatabaseUrl | None = None
+    """For what the API does across tenants, with a login of its own; None: the same login as for the rest."""
     stripe_webhook_secrets: WebhookSecrets = Field(
         description="the signing secret of the webhook endpoint at Stripe, whsec_...; separate several with commas"
     )

@@ -17,9 +17,14 @@ from typing import Self
 import asyncpg
 
 from sandbox.processes import POLL, Server, StartFailed, SystemUser, free_port, is_free
+from storage.db.roles import DatabaseRole
 
 DATABASE = "tenure"
 SUPERUSER = "postgres"
+OWNER = "tenure"
+"""The login of the processes: owns the databases and may create roles, and is no superuser."""
+OBSERVER = "observer"
+"""A login for looking around: sees every tenant."""
 SYSTEM_USER = "tenure-sandbox"
 READY_WITHIN = 120.0
 STOPPED_WITHIN = 10.0
@@ -47,6 +52,19 @@ SETTINGS = {
 FAST = {"fsync": "off", "full_page_writes": "off"}
 """Not `synchronous_commit=off`: with it even a killed process loses committed transactions."""
 
+HAND_OVER = f"""
+DO $$ DECLARE it record; BEGIN
+    FOR it IN SELECT oid::regclass AS name FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relowner = '{SUPERUSER}'::regrole
+    LOOP EXECUTE format('ALTER TABLE %s OWNER TO {OWNER}', it.name); END LOOP;
+    FOR it IN SELECT oid::regprocedure AS name FROM pg_proc
+        WHERE pronamespace = 'public'::regnamespace AND proowner = '{SUPERUSER}'::regrole
+    LOOP EXECUTE format('ALTER FUNCTION %s OWNER TO {OWNER}', it.name); END LOOP;
+    EXECUTE format('ALTER DATABASE %I OWNER TO {OWNER}', current_database());
+END $$
+"""  # noqa: S608 - two constants
+"""Data of an earlier version belongs to the superuser, as whom nothing runs any more."""
+
 
 class Postgres:
     """A PostgreSQL server with its cluster, log and password in *data*.
@@ -72,8 +90,18 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        """The URL of the database `tenure`, with user and password."""
+        """The URL of the database `tenure`, with the user and password that the processes use."""
         return self._url(DATABASE)
+
+    @property
+    def observer_url(self) -> str:
+        """The URL of the database `tenure` for a user that takes the role which sees every tenant."""
+        return self._url(DATABASE, OBSERVER)
+
+    @property
+    def superuser_url(self) -> str:
+        """The URL of the database `tenure` for the superuser."""
+        return self._url(DATABASE, SUPERUSER)
 
     @property
     def pid(self) -> int:
@@ -106,6 +134,15 @@ class Postgres:
             await self.stop()
             raise
 
+    async def let_observe(self) -> None:
+        """Let the observer take the roles of the processes, once there are any, and by default the system's."""
+        connection = await asyncpg.connect(self.superuser_url, ssl=False)
+        try:
+            await connection.execute(f"GRANT {', '.join(DatabaseRole)} TO {OBSERVER}")
+            await connection.execute(f"ALTER ROLE {OBSERVER} SET role = '{DatabaseRole.SYSTEM}'")
+        finally:
+            await connection.close()
+
     async def stop(self) -> None:
         """Stop the server with a fast shutdown: open transactions are rolled back, the cluster stays clean."""
         await self._server.stop(STOPPED_WITHIN, signal.SIGINT)
@@ -119,7 +156,7 @@ class Postgres:
     ) -> None:
         await self.stop()
 
-    def _url(self, database: str) -> str:
+    def _url(self, database: str, user: str = OWNER) -> str:
         try:
             password = self._password.read_text().strip()
         except FileNotFoundError:
@@ -127,7 +164,7 @@ class Postgres:
                 f"{self._password} is missing, and without it there is no access to {self._cluster}: "
                 "restore it, or remove both to start over."
             ) from None
-        return f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{self._port}/{database}"
+        return f"postgresql://{user}:{password}@127.0.0.1:{self._port}/{database}"
 
     def _command(self) -> Iterator[str]:
         yield from (str(binaries() / "postgres"), "-D", str(self._cluster), "-p", str(self._port))
@@ -169,10 +206,14 @@ class Postgres:
 
     async def _database_is_there(self) -> bool | None:
         try:
-            connection = await asyncpg.connect(self._url("postgres"), ssl=False)
+            connection = await asyncpg.connect(self._url("postgres", SUPERUSER), ssl=False)
             try:
-                if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
-                    await connection.execute(f'CREATE DATABASE "{DATABASE}"')
+                await self._prepare(connection)
+            finally:
+                await connection.close()
+            connection = await asyncpg.connect(self.superuser_url, ssl=False)
+            try:
+                await connection.execute(HAND_OVER)
             finally:
                 await connection.close()
         except NOT_YET:
@@ -180,6 +221,15 @@ class Postgres:
         except asyncpg.InvalidPasswordError as error:
             raise StartFailed(f"the password in {self._password} does not open {self._cluster}") from error
         return True
+
+    async def _prepare(self, connection: asyncpg.Connection) -> None:
+        """Create the logins, all with one password, and the database."""
+        password = self._password.read_text().strip().replace("'", "''")
+        for user, rights in ((OWNER, "CREATEROLE CREATEDB"), (OBSERVER, "")):
+            if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", user):
+                await connection.execute(f"CREATE ROLE {user} LOGIN {rights} PASSWORD '{password}'")
+        if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
+            await connection.execute(f'CREATE DATABASE "{DATABASE}" OWNER {OWNER}')
 
 
 def binaries() -> Path:

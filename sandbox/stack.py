@@ -49,6 +49,7 @@ from storage.catalog.policies import Policies
 from storage.db.engine import create_engine_from_url
 from storage.db.migrations import upgrade
 from storage.db.pooling import Pooling
+from storage.db.roles import DatabaseRole
 from storage.subscriptions.trial_key import check_trial_key, key_all_marks
 from storage.subscriptions.trials import TrialKey
 from worker import composition
@@ -147,6 +148,9 @@ class _Ground:
     mailbox: Mailbox
     simulator: StripeSimulator
     engine: AsyncEngine
+    """Of the role that sees every tenant."""
+    api_engines: tuple[AsyncEngine, ...]
+    """An API's, one for each role."""
     client: Client
 
 
@@ -185,13 +189,17 @@ async def _lay_ground(exits: AsyncExitStack, options: Options, secrets: Secrets,
     simulator.base_url = await exits.enter_async_context(serve(simulator.app))
     say("Migrating the database")
     await upgrade(postgres.url)
-    engine = create_engine_from_url(postgres.url)
+    await postgres.let_observe()
+    engine = create_engine_from_url(postgres.url, role=DatabaseRole.SYSTEM)
     exits.push_async_callback(engine.dispose)
     await check_trial_key(engine, TrialKey(secrets.trial_key))
     await key_all_marks(engine, TrialKey(secrets.trial_key))
+    api_engines = tuple(create_engine_from_url(postgres.url, Pooling.for_callers(), role=role) for role in DatabaseRole)
+    for each in api_engines:
+        exits.push_async_callback(each.dispose)
     # Within one machine, to compress costs more than to send.
     client = await Client.connect(temporal.address, grpc_compression=GrpcCompression.NONE)
-    return _Ground(postgres, temporal, mailbox, simulator, engine, client)
+    return _Ground(postgres, temporal, mailbox, simulator, engine, api_engines, client)
 
 
 async def _build_on(
@@ -225,9 +233,7 @@ async def _build_on(
     await reconciling_by_itself.pause(
         note="Paused in the sandbox, where each subscription has its own clock; Trigger works."
     )
-    engine = create_engine_from_url(ground.postgres.url, Pooling.for_callers())
-    exits.push_async_callback(engine.dispose)
-    api_parts = _app_dependencies(watched(skipper.client), engine, secrets, provider, catalog, policy, api_url)
+    api_parts = _app_dependencies(watched(skipper.client), ground, secrets, provider, catalog, policy, api_url)
     api_parts = replace(api_parts, presentation=load_presentation(options.catalog))
     await exits.enter_async_context(serve(create_app(api_parts), port=api_port, protocol=PunctualProtocol))
     ground.simulator.webhook_url = f"{api_url}{WEBHOOKS}"
@@ -247,7 +253,7 @@ async def _build_on(
 
 def _app_dependencies(
     client: Client,
-    engine: AsyncEngine,
+    ground: _Ground,
     secrets: Secrets,
     provider: Provider,
     catalog: Catalog,
@@ -255,17 +261,19 @@ def _app_dependencies(
     api_url: str,
 ) -> AppDependencies:
     trial_key = TrialKey(secrets.trial_key)
+    engine, system_engine = ground.api_engines
     return AppDependencies(
         client=client,
         engine=engine,
+        system_engine=system_engine,
         catalog=catalog,
         policy=policy,
-        publish_offer=Offer(engine, catalog, policy).publish,
+        publish_offer=Offer(system_engine, catalog, policy).publish,
         events=composition.event_reader([secrets.webhook_secret], secrets.stripe_key),
-        deliver=composition.webhook_delivery(client, engine, provider, trial_key).deliver,
+        deliver=composition.webhook_delivery(client, system_engine, provider, trial_key).deliver,
         wallets=provider.wallets,
         contacts=provider.contacts,
-        purchases=composition.purchases(client, engine, provider, trial_key),
+        purchases=composition.purchases_of(client, engine, provider, trial_key),
         public_url=api_url,
         signing=SigningSecrets.of(secrets.secret_key),
         trial_key=trial_key,
@@ -310,7 +318,7 @@ def _addresses(ground: _Ground, options: Options, secrets: Secrets, api_url: str
         temporal_ui_url=ground.temporal.ui_url if options.ui else "",
         mailbox_url=f"{sandbox_url}/mailbox",
         stripe_url=ground.simulator.base_url,
-        database_url=ground.postgres.url,
+        database_url=ground.postgres.observer_url,
         sandbox_url=sandbox_url,
         admin_key=secrets.admin_key,
         webhook_secret=secrets.webhook_secret,

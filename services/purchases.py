@@ -6,7 +6,7 @@ up, and the others find it done.
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -103,8 +103,8 @@ class PurchaseService:
 
     # Taking over
 
-    async def known(self, page_refs: Collection[str]) -> set[str]:
-        """Those of these pages that belong to a purchase."""
+    async def known(self, page_refs: Collection[str]) -> Mapping[str, str]:
+        """Those of these pages that belong to a purchase, each with the tenant."""
         return await self.stored.known(page_refs)
 
     async def settle(self, page_ref: str) -> PurchaseState:

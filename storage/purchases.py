@@ -1,6 +1,6 @@
 """Purchases on hosted pages, in PostgreSQL."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -67,10 +67,10 @@ class PurchaseRecords:
             row = (await connection.execute(select(purchases).where(condition))).one_or_none()
         return None if row is None else _purchase(row)
 
-    async def known(self, page_refs: Collection[str]) -> set[str]:
-        wanted = select(purchases.c.page_ref).where(purchases.c.page_ref.in_(page_refs))
+    async def known(self, page_refs: Collection[str]) -> Mapping[str, str]:
+        wanted = select(purchases.c.page_ref, purchases.c.tenant).where(purchases.c.page_ref.in_(page_refs))
         async with transaction(self._engine) as connection:
-            return set((await connection.execute(wanted)).scalars())
+            return {row.page_ref: row.tenant for row in await connection.execute(wanted)}
 
     async def claim(self, page_ref: str, time: timedelta) -> StoredPurchase | None:
         it = purchases.c

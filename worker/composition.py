@@ -3,7 +3,7 @@
 No other module chooses a gateway. Callers read the settings and pass them as arguments.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -55,6 +55,7 @@ from services.webhooks.late_reversals import LateReversals
 from services.webhooks.purchase_events import PurchaseEvents
 from services.webhooks.sweeps import Sweeps
 from storage.catalog.current import CatalogInForce
+from storage.db.engine import of_tenant
 from storage.purchases import PurchaseRecords
 from storage.reconciliation import Reconciliations
 from storage.revenue.roll_up import RevenueRollUpRecords
@@ -133,6 +134,13 @@ def purchases(client: Client, engine: AsyncEngine, provider: Provider, trial_key
         TemporalMailDispatcher(client),
         CatalogInForce(engine),
     )
+
+
+def purchases_of(
+    client: Client, engine: AsyncEngine, provider: Provider, trial_key: TrialKey
+) -> Callable[[str], PurchaseService]:
+    """Return what `purchases` returns, for one tenant at a time."""
+    return lambda tenant: purchases(client, of_tenant(engine, tenant), provider, trial_key)
 
 
 # Webhooks

@@ -12,17 +12,21 @@ from storage.subscriptions.billing_accounts import BillingAccount
 log = structlog.get_logger("tenure.web")
 
 
-def in_background(address: str, dependencies: AppDependencies, repositories: Repositories) -> BackgroundTask:
-    """Return the task that mails a link to every customer with this address.
+def in_background(
+    tenant: str, address: str, dependencies: AppDependencies, repositories: Repositories
+) -> BackgroundTask:
+    """Return the task that mails a link to every customer of the tenant with this address.
 
     It runs after the response: how long that takes says nothing about whether there is one.
     """
-    return BackgroundTask(_send_to_address, address, dependencies, repositories)
+    return BackgroundTask(_send_to_address, tenant, address, dependencies, repositories)
 
 
-async def _send_to_address(address: str, dependencies: AppDependencies, repositories: Repositories) -> None:
+async def _send_to_address(
+    tenant: str, address: str, dependencies: AppDependencies, repositories: Repositories
+) -> None:
     try:
-        for account in await repositories.billing_accounts.by_address(address):
+        for account in await repositories.billing_accounts.by_address(tenant, address):
             await send_link(account, BillingFlow.OVERVIEW, dependencies, repositories)
     except GatewayUnavailable as error:
         # The page has been answered already: who gets no mail asks again.
@@ -42,6 +46,6 @@ async def send_link(
         return
     try:
         await TemporalMailDispatcher(dependencies.client).dispatch([queued])
-        await repositories.usage_notices.handed_over([queued])
+        await repositories.usage_notices.handed_over([queued], account.tenant)
     except GatewayUnavailable as error:
         log.warning("a mail waits for the next sweep", mail=queued.id, error=error.message)

@@ -66,7 +66,7 @@ async def _visit(token: str, request: Request) -> tuple[Visit, MailLink]:
     link = MailLink.read(token, dependencies.signing)
     if wait := repositories.billing_link_limits.by_link.take(token):
         raise HTTPException(429, headers={"Retry-After": str(ceil(wait))})
-    account = await repositories.billing_accounts.of_subscription(link.subscription)
+    account = await repositories.crossings.account_of_link(link.subscription)
     if account is None or link.generation != account.link_generation:
         raise Rejected("this subscription's links have been renewed", code="link_replaced")
     if link.expires_at <= datetime.now(UTC):

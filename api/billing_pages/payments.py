@@ -50,7 +50,7 @@ async def _url(visit: Visit, flow: BillingFlow, fields: Mapping[str, str]) -> st
     if account.invoice_url and subscription.recovery is not None:
         return account.invoice_url
     if visit.link:
-        known = await visit.repositories.pay_pages.of(subscription.id)
+        known = await visit.repositories.pay_pages.of(subscription.id, subscription.tenant)
         if known is None:
             raise Rejected("there is no such subscription", code="unknown_subscription")
         return await shared_card_page(known, visit.dependencies, visit.repositories)

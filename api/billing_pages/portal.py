@@ -16,7 +16,11 @@ CONTINUE = sentence("Continue to your billing details")
 
 async def leave_to_portal(visit: Visit) -> Response:
     """Return a page that leads on to the provider's portal."""
-    dependencies, records, customer = visit.dependencies, visit.repositories.records, visit.account.customer_id
+    dependencies, records, customer = (
+        visit.dependencies,
+        visit.repositories.records(visit.account.tenant),
+        visit.account.customer_id,
+    )
     limit = visit.repositories.pay_link_limits.at_provider
     if limit.locked():
         raise GatewayUnavailable("too many payment pages are being opened", code="busy")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
@@ -20,6 +21,7 @@ from api.web.readers import reader_of
 from configuration.mail_addresses import mail_address
 from domain.billing_flows import BillingFlow
 from domain.errors import Rejected
+from domain.names import DEFAULT_TENANT
 from localization.languages import sentence
 from storage.access.web_sessions import Destination
 
@@ -81,7 +83,7 @@ async def visit_of(request: Request) -> Visit:
         NoSession: there is none.
     """
     repositories, token = repositories_of(request), cookie_of(request)
-    session = await repositories.web_sessions.session(token) if token else None
+    session = await repositories.crossings.session(token) if token else None
     if session is None:
         raise NoSession("there is no session")
     account = await repositories.billing_accounts.of_customer(session.tenant, session.subject)
@@ -132,7 +134,7 @@ WithSent = Annotated[Sent, Depends(sent)]
 async def open_link(token: str, request: Request, repositories: WithRepositories, pages: WithPages) -> Response:
     """Show a button. Programs that look at every link press none, so that the link is not used up by them."""
     try:
-        to = await repositories.web_sessions.check_link(token)
+        to = await repositories.crossings.check_link(token)
     except Rejected as error:
         return await _opened_before(token, request) or _message(request, MESSAGES[error.code])
     embed_in = dependencies_of(request).embed_origins if to.embed else ()
@@ -146,7 +148,7 @@ async def enter(token: str, request: Request, repositories: WithRepositories, pa
     """Use the link up, and begin a session."""
     check_origin(request)
     try:
-        session, to = await repositories.web_sessions.enter(token)
+        session, to = await repositories.crossings.enter(token)
     except Rejected as error:
         return await _opened_before(token, request) or _message(request, MESSAGES[error.code])
     answer = _lead_on(pages, to)
@@ -187,7 +189,8 @@ async def send_link(request: Request, dependencies: WithDependencies, repositori
         return _ask(request, email=email, errors={"email": words.gettext(NOT_AN_ADDRESS)}, status=422)
     answer = _ask(request, is_sent=True)
     if not limits.by_address.take(address.lower()):
-        answer.background = link_mails.in_background(address, dependencies, repositories)
+        tenant = await repositories.tenants.known_or_default(request.query_params.get("tenant", DEFAULT_TENANT))
+        answer.background = link_mails.in_background(tenant, address, dependencies, repositories)
     return answer
 
 
@@ -198,7 +201,7 @@ NOT_AN_ADDRESS = sentence("This is not a mail address.")
 async def leave(form: WithSent, request: Request) -> Response:
     """End the session. The page leads on by itself: browsers follow no redirect from a form to another site."""
     visit = form.visit
-    await visit.repositories.web_sessions.end(cookie_of(request))
+    await visit.repositories.crossings.end_session(cookie_of(request))
     answer = visit.pages.page("billing/left.html", visit.reader, return_url=visit.return_url)
     drop_cookie(answer, embed=visit.embed)
     return answer
@@ -214,14 +217,14 @@ def _ask(
     status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    pages = pages_of(request)
+    pages, tenant = pages_of(request), request.query_params.get("tenant")
     return pages.page(
         "billing/ask_link.html",
         reader_of(request),
         status=status,
         headers=headers,
         embed_in=dependencies_of(request).embed_origins,
-        action=f"{pages.root}/billing/link",
+        action=f"{pages.root}/billing/link" + (f"?{urlencode({'tenant': tenant})}" if tenant else ""),
         email=email,
         over=over,
         sent=is_sent,

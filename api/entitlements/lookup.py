@@ -37,7 +37,7 @@ class EntitlementLookup:
             GatewayUnavailable: no catalog is published yet, so no plan is known.
         """
         if standing.plan is not None and standing.revision is None:
-            raise GatewayUnavailable(self.repositories.offer_publisher.reason_unpublished, code="catalog_unpublished")
+            raise GatewayUnavailable(self.repositories.crossings.offer.reason_unpublished, code="catalog_unpublished")
         own = await self.catalog_named(standing.catalog, revision=standing.revision)
         return EntitlementSnapshot(standing, own, self.dependencies.catalog, tallies)
 
@@ -54,7 +54,7 @@ class EntitlementLookup:
             use = replace(use, meter=own.meter)
             counted = await self.repositories.usage.use(use, self.dependencies.entitlement_rules, tenant=tenant)
         if counted.noticed:
-            self.repositories.usage_notice_dispatcher.nudge()
+            self.repositories.crossings.notices.nudge()
         return counted, snapshot
 
     async def catalog_named(self, name: str | None, *, revision: int | None = None) -> Catalog:

@@ -91,7 +91,7 @@ async def _look_up(request: Request) -> Caller:
         raise Rejected("an API key is required: send it as 'Authorization: Bearer <key>'", code="unauthorized")
     if dependencies_of(request).key_mode is KeyMode.LIVE and mode_of_key(plaintext) is KeyMode.TEST:
         raise Rejected(LIVE_ONLY, code="unauthorized")
-    key = await repositories_of(request).keys.verify(plaintext)
+    key = await repositories_of(request).crossings.keys.verify(plaintext)
     if key is None:
         raise Rejected(
             "this API key is unknown, or has expired or been revoked: `tenure keys list` shows those that are valid",

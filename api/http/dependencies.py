@@ -1,5 +1,6 @@
 """What the application is built from, and how a request gets at it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Self
@@ -9,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from api.background.claim_renewer import ClaimRenewer
-from api.background.offer_publisher import OfferPublisher, Publish
-from api.background.usage_notice_dispatcher import UsageNoticeDispatcher
-from api.background.webhook_dispatcher import Deliver, WebhookDispatcher
+from api.background.offer_publisher import Publish
+from api.background.webhook_dispatcher import Deliver
+from api.crossings import Crossings
 from api.http.buckets import BillingLinkLimits, PayLinkLimits
 from domain.api_keys import KeyMode
 from domain.brand import Brand
@@ -23,15 +24,14 @@ from domain.signing import SigningSecrets
 from domain.subscription.policy import Policy
 from domain.subscription.ports import Records
 from services.billing_details import BillingDetailsReader
-from services.mail_dispatcher import TemporalMailDispatcher
 from services.purchases import PurchaseService
 from services.sign_up import SignUpService
-from services.usage_notifier import UsageNotifier
-from storage.access.api_key_cache import ApiKeyCache
 from storage.access.api_keys import ApiKeys
 from storage.access.idempotency import IdempotencyKeys
+from storage.access.tenants import Tenants
 from storage.access.web_sessions import WebSessions
 from storage.catalog.catalogs import Catalogs
+from storage.db.engine import of_tenant
 from storage.revenue.figures import RevenueFigures
 from storage.subscriptions.billing_accounts import BillingAccounts
 from storage.subscriptions.billing_link_mails import BillingLinkMails
@@ -48,7 +48,6 @@ from storage.usage.counting import EntitlementRules, Usage
 from storage.usage.history import UsageHistory
 from storage.usage.notices import UsageNotices
 from storage.usage.overage_reports import UsageReports
-from storage.webhooks.inbox import Inbox
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,9 @@ class AppDependencies:
 
     client: Client
     engine: AsyncEngine
+    """Of the application's role, for what belongs to one tenant."""
+    system_engine: AsyncEngine
+    """Of the system's role, for `api/crossings.py` alone."""
     catalog: Catalog
     policy: Policy
     publish_offer: Publish
@@ -67,8 +69,8 @@ class AppDependencies:
     wallets: Wallets
     contacts: CustomerContacts
     """Reads to whom invoices are addressed."""
-    purchases: PurchaseService
-    """Opens hosted pages, and takes completed ones over."""
+    purchases: Callable[[str], PurchaseService]
+    """What opens hosted pages of a tenant, and takes completed ones over."""
     public_url: str
     signing: SigningSecrets
     """Signs links to pages."""
@@ -104,8 +106,10 @@ class AppDependencies:
 
 @dataclass(frozen=True)
 class Repositories:
-    """What the API reads and writes in PostgreSQL, and its background tasks."""
+    """What the API reads and writes in PostgreSQL, for the tenant that each call names."""
 
+    crossings: Crossings
+    """What it does across tenants, and its background tasks."""
     customers: Customers
     sign_ups: SignUps
     sign_up: SignUpService
@@ -113,21 +117,18 @@ class Repositories:
     customer_list: CustomerList
     subscriptions: Subscriptions
     timeline: Timeline
-    inbox: Inbox
-    keys: ApiKeyCache
     api_keys: ApiKeys
+    tenants: Tenants
     idempotency: IdempotencyKeys
     claim_renewer: ClaimRenewer
-    webhook_dispatcher: WebhookDispatcher
     trials: Trials
-    records: Records
+    records: Callable[[str], Records]
+    """The records of a tenant."""
     catalogs: Catalogs
-    offer_publisher: OfferPublisher
     usage: Usage
     usage_history: UsageHistory
     revenue: RevenueFigures
     usage_reports: UsageReports
-    usage_notice_dispatcher: UsageNoticeDispatcher
     pay_pages: PayPages
     pay_link_limits: PayLinkLimits
     web_sessions: WebSessions
@@ -142,7 +143,11 @@ class Repositories:
         engine = dependencies.engine
         customers, contacts, subscriptions = Customers(engine), SignUps(engine), Subscriptions(engine)
         trials, idempotency = Trials(engine, dependencies.trial_key), IdempotencyKeys(engine)
+        crossings = Crossings.on(
+            dependencies.system_engine, dependencies.client, dependencies.publish_offer, dependencies.deliver
+        )
         return cls(
+            crossings,
             customers,
             contacts,
             SignUpService(dependencies.client, contacts, customers, subscriptions, trials),
@@ -150,23 +155,17 @@ class Repositories:
             CustomerList(engine),
             subscriptions,
             Timeline(engine),
-            Inbox(engine),
-            ApiKeyCache(ApiKeys(engine)),
             ApiKeys(engine),
+            Tenants(engine),
             idempotency,
             ClaimRenewer(idempotency.renew),
-            WebhookDispatcher(dependencies.deliver),
             trials,
-            SubscriptionRecords(engine, dependencies.trial_key),
+            lambda tenant: SubscriptionRecords(of_tenant(engine, tenant), dependencies.trial_key),
             Catalogs(engine),
-            OfferPublisher(dependencies.publish_offer),
             Usage(engine),
             UsageHistory(engine),
             RevenueFigures(engine, dependencies.timezone),
             UsageReports(engine),
-            UsageNoticeDispatcher(
-                UsageNotifier(UsageNotices(engine), TemporalMailDispatcher(dependencies.client)).send_pending
-            ),
             PayPages(engine),
             PayLinkLimits(),
             WebSessions(engine),

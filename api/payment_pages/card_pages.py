@@ -42,7 +42,11 @@ async def open_card_page(
     if repositories.pay_link_limits.at_provider.locked():
         raise GatewayUnavailable("too many payment pages are being opened", code="busy")
     async with repositories.pay_link_limits.at_provider:
-        wallets, records, customer = dependencies.wallets, repositories.records, subscription.customer
+        wallets, records, customer = (
+            dependencies.wallets,
+            repositories.records(subscription.tenant),
+            subscription.customer,
+        )
         reference = await customer_ref(wallets, records, customer, key=key)
 
         async def opened(at: str, key: str) -> str:

@@ -97,7 +97,9 @@ async def _purchase(context: CommandContext, body: CreatePurchaseRequest) -> Che
 async def _former(context: CommandContext, external_id: str) -> str:
     """The provider's id of a customer whom we know; empty if there is none."""
     known = await context.repositories.customers.id_of(tenant=context.caller.tenant, external_id=external_id)
-    return (await context.repositories.records.contact(known)).customer_ref if known is not None else ""
+    if known is None:
+        return ""
+    return (await context.repositories.records(context.caller.tenant).contact(known)).customer_ref
 
 
 async def _subscription(context: CommandContext, body: CreateCheckoutSessionRequest) -> str:

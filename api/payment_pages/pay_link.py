@@ -105,7 +105,7 @@ def _page(pages: Pages, message: PageMessage, reader: Reader, headers: Mapping[s
 
 
 async def _known(link: PayLink, repositories: Repositories) -> PayPage:
-    known = await repositories.pay_pages.of(link.subscription)
+    known = await repositories.crossings.pay_page(link.subscription)
     if known is None:
         raise Rejected("there is no such subscription", code="subscription_canceled")
     return known
@@ -120,7 +120,7 @@ async def _payment_url(
     opened and *may_open* is false.
     """
     _check_link(link, known)
-    invoice_url = await repositories.timeline.open_invoice(link.subscription)
+    invoice_url = await repositories.timeline.open_invoice(known.subscription.tenant, link.subscription)
     if invoice_url is not None:
         return invoice_url
     check_checkout(known.subscription)

@@ -34,13 +34,14 @@ async def create(body: CreatePortalSessionRequest, context: ServiceContext) -> P
     """
     customer_id, external_id = await page_customer(context, body)
     wallets, key = context.dependencies.wallets, f"{customer_id}/portal/{context.key}"
-    reference = await customer_ref(wallets, context.repositories.records, customer_id, key=key)
+    records = context.repositories.records(context.caller.tenant)
+    reference = await customer_ref(wallets, records, customer_id, key=key)
     return_url = body.return_url or f"{context.dependencies.public_url.rstrip('/')}/pay/closed"
 
     async def opened(known: str, key: str) -> str:
         return await wallets.open_portal(known, return_url, key=key)
 
-    _, url = await call_with_wallet(wallets, context.repositories.records, customer_id, reference, opened, key)
+    _, url = await call_with_wallet(wallets, records, customer_id, reference, opened, key)
     if not url:
         raise GatewayUnavailable("the payment provider returned no page; try again")
     return PortalSessionView(url=url, customer=external_id)

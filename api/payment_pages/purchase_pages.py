@@ -16,6 +16,6 @@ async def open_purchase(
         GatewayRefused, GatewayUnavailable: the provider opened no page.
     """
     return_url = f"{dependencies.public_url.rstrip('/')}{RETURN_PATH}?session_id={{CHECKOUT_SESSION_ID}}"
-    return await dependencies.purchases.open(
+    return await dependencies.purchases(requested.tenant).open(
         requested, customer_ref, success_url=success_url, return_url=return_url, cancel_url=cancel_url
     )

@@ -62,7 +62,7 @@ async def returned(
     look: Look = 1,
 ) -> Response:
     """Lead on once the subscription has begun; ask again a few times until then."""
-    purchase = await dependencies.purchases.stored.of_page(session_id)
+    purchase = await repositories.crossings.purchase_of_page(session_id)
     if purchase is None:
         return pages.message(UNKNOWN, reader_of(request), referrer=NO_REFERRER)
     contact = purchase.sign_up.contact
@@ -83,6 +83,6 @@ async def returned(
 async def _settled(dependencies: AppDependencies, purchase: StoredPurchase) -> PurchaseState:
     """What has become of it; a take-over that fails for now is left to the next look, and to the sweep."""
     try:
-        return await dependencies.purchases.settle(purchase.page.ref)
+        return await dependencies.purchases(purchase.sign_up.tenant).settle(purchase.page.ref)
     except (GatewayUnavailable, GatewayRefused, Rejected):
         return purchase.state

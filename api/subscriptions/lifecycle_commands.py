@@ -122,7 +122,7 @@ async def renew_links(
 ) -> SubscriptionView:
     """For a mail that reached the wrong person. Links in later mails work."""
     row = await context.row(subscription_id)
-    await context.repositories.pay_pages.renew_links(row.id)
+    await context.repositories.pay_pages.renew_links(context.caller.tenant, row.id)
     return SubscriptionView.of(row)
 
 

@@ -9,7 +9,6 @@ from api.http.dependencies import WithDependencies, WithRepositories
 from api.http.middleware import note_refusal
 from api.http.openapi import problems
 from domain.errors import Rejected
-from domain.names import DEFAULT_TENANT
 from domain.provider.events import KeptEvent
 
 router = APIRouter(prefix="/webhooks", tags=["Webhooks"])
@@ -36,7 +35,7 @@ async def receive(request: Request, dependencies: WithDependencies, repositories
     except Rejected as error:
         note_refusal(request.scope, error.code)
         raise
-    is_new = await repositories.inbox.receive(event, body, tenant=DEFAULT_TENANT)
+    is_new = await repositories.crossings.receive(event, body)
     if is_new and event.news is not None:
-        repositories.webhook_dispatcher.submit(KeptEvent(event, datetime.now(UTC)))
+        repositories.crossings.webhooks.submit(KeptEvent(event, datetime.now(UTC)))
     return WebhookReceipt()

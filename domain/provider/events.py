@@ -60,6 +60,8 @@ class Routing:
 
     disposition: Disposition
     words: str
+    tenant: str = field(default="", compare=False)
+    """Whose it is; empty: nobody's that we know of."""
 
 
 NOTHING_NEW = Routing(Disposition.PASSED_OVER, "passed over: says nothing new to a subscription")
@@ -90,6 +92,7 @@ class Address:
     """Empty while it has no agreement."""
     customer: str = ""
     """Our id of its customer."""
+    tenant: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,5 +101,4 @@ class Directory:
 
     by_customer: Mapping[str, Sequence[Address]] = field(default_factory=dict)
     """All subscriptions of a customer, the newest last."""
-    by_agreement: Mapping[str, str] = field(default_factory=dict)
-    """The subscription's id."""
+    by_agreement: Mapping[str, Address] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """The ports of purchases: where they wait, and what is on sale."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -60,8 +60,8 @@ class StoredPurchases(Protocol):
 
     async def of_page(self, page_ref: str) -> StoredPurchase | None: ...
 
-    async def known(self, page_refs: Collection[str]) -> set[str]:
-        """Those of these pages that belong to a purchase."""
+    async def known(self, page_refs: Collection[str]) -> Mapping[str, str]:
+        """Those of these pages that belong to a purchase, each with its tenant."""
         ...
 
     async def claim(self, page_ref: str, time: timedelta) -> StoredPurchase | None:

@@ -68,8 +68,8 @@ class SubscriptionAddresses(Protocol):
 class CompletedPurchases(Protocol):
     """Purchases on hosted pages."""
 
-    async def known(self, page_refs: Collection[str]) -> set[str]:
-        """Those of these pages that belong to a purchase."""
+    async def known(self, page_refs: Collection[str]) -> Mapping[str, str]:
+        """Those of these pages that belong to a purchase, each with its tenant."""
         ...
 
     async def settle(self, page_ref: str) -> PurchaseState:

@@ -5,7 +5,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
@@ -21,7 +21,7 @@ from domain.webhooks.ports import Delivered, PendingEvents, SubscriptionAddresse
 from services.customer_dispatcher import start_customer_sync
 from services.webhooks.late_reversals import LateReversals
 from services.webhooks.purchase_events import PurchaseEvents
-from services.webhooks.routing import Route, needs_owner_lookup, route, with_owner
+from services.webhooks.routing import Route, needs_owner_lookup, route, tenant_of, with_owner
 from workflows.subscription.workflow import SubscriptionWorkflow
 
 _log = logging.getLogger("tenure.delivery")
@@ -59,6 +59,8 @@ class Batch:
     failures: dict[str, Exception] = field(default_factory=dict)
     customers: dict[str, str] = field(default_factory=dict)
     """The customers' ids, for events about customers."""
+    tenants: dict[str, str] = field(default_factory=dict)
+    """Whose the events are, as far as that is known."""
     lost: set[str] = field(default_factory=set)
     """Events that were not delivered because their subscription's workflow is lost."""
 
@@ -131,7 +133,8 @@ class Delivery:
         """
         batch = Batch(asyncio.Semaphore(CONCURRENCY))
         bought = await self._purchases.among(messages) if self._purchases is not None else []
-        of_purchases = {event.id for event in bought}
+        batch.tenants |= {event.id: tenant for event, tenant in bought}
+        of_purchases = {event.id for event, _ in bought}
         others = [message for message in messages if message.event.id not in of_purchases]
         routes = await self._routes(others, batch)
         by_subscription: dict[str, list[ProviderEvent]] = defaultdict(list)
@@ -143,9 +146,12 @@ class Delivery:
                 batch.verdicts[message.event.id] = to
         await asyncio.gather(
             *(self._deliver_to(each, events, batch) for each, events in by_subscription.items()),
-            *(self._take_over(event, batch) for event in bought),
+            *(self._take_over(event, batch) for event, _ in bought),
         )
         self._set_aside_undeliverable(messages, routes, batch)
+        for reference, tenant in batch.tenants.items():
+            if reference in batch.verdicts:
+                batch.verdicts[reference] = replace(batch.verdicts[reference], tenant=tenant)
         await self._inbox.mark_handled(batch.verdicts, redelivered=redelivered)
         left = [each for each in messages if each.event.id not in batch.verdicts]
         return Delivered(batch.verdicts, left, batch.failures, messages[-1])
@@ -197,6 +203,8 @@ class Delivery:
             event = looked_up.get(message.event.id, message.event)
             if isinstance(event, ProviderEvent):
                 where = further if message.event.id in looked_up else directory
+                if tenant := tenant_of(event, where):
+                    batch.tenants[message.event.id] = tenant
                 routes[message.event.id] = route(KeptEvent(event, message.received_at), where)
             else:
                 routes[message.event.id] = event

@@ -19,11 +19,11 @@ class PurchaseEvents:
     def __init__(self, purchases: CompletedPurchases) -> None:
         self._purchases = purchases
 
-    async def among(self, messages: Sequence[KeptEvent]) -> list[ProviderEvent]:
-        """The events about pages on which somebody bought."""
+    async def among(self, messages: Sequence[KeptEvent]) -> list[tuple[ProviderEvent, str]]:
+        """The events about pages on which somebody bought, each with the tenant."""
         given = [each.event for each in messages if each.event.news is EventKind.CARD_GIVEN]
-        known = await self._purchases.known({event.object_id for event in given}) if given else set()
-        return [event for event in given if event.object_id in known]
+        known = await self._purchases.known({event.object_id for event in given}) if given else {}
+        return [(event, known[event.object_id]) for event in given if event.object_id in known]
 
     async def take_over(self, page_ref: str) -> Routing:
         """Take one purchase over and return the outcome.

@@ -55,7 +55,7 @@ def route(message: KeptEvent, directory: Directory) -> Route:
     if event.news is None:
         return NOTHING_NEW
     if event.agreement_ref in directory.by_agreement:
-        return directory.by_agreement[event.agreement_ref]
+        return directory.by_agreement[event.agreement_ref].subscription
     if not event.customer_ref:
         return NO_CUSTOMER
     known = directory.by_customer.get(event.customer_ref)
@@ -66,3 +66,10 @@ def route(message: KeptEvent, directory: Directory) -> Route:
         return Routing(Disposition.SET_ASIDE, f"set aside: agreement {event.agreement_ref} is not ours")
     # The subscription has no agreement yet: the event may be about the one it is about to get.
     return newest.subscription
+
+
+def tenant_of(event: ProviderEvent, directory: Directory) -> str:
+    """Return whose an event is; empty: nobody's that we know of."""
+    known = directory.by_customer.get(event.customer_ref)
+    address = directory.by_agreement.get(event.agreement_ref) or (known[-1] if known else None)
+    return address.tenant if address is not None else ""

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.api_keys import KeyMode, hint, mode_of_hint, mode_of_key, new_key
 from domain.errors import Rejected
 from domain.names import DEFAULT_TENANT
+from storage.access.tenants import check_tenant
 from storage.db import cursors
 from storage.db.engine import transaction
 from storage.schema.access_tables import api_keys
@@ -115,7 +116,7 @@ class ApiKeys:
         """Returns a new key in plain text, which is not stored."""
         plaintext = new_key(mode)
         values = {"id": uuid4(), "created_by": created_by, "expires_at": _after(expires_in)}
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             await _insert(connection, plaintext, role, name, tenant, values)
         return plaintext
 
@@ -133,7 +134,7 @@ class ApiKeys:
         """Makes the key with this id, once: who asks again gets it without its plain text."""
         plaintext = new_key(mode)
         values = {"id": key_id, "created_by": created_by, "expires_at": _after(expires_in)}
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             is_new = await _insert(connection, plaintext, role, name, tenant, values)
             row = (await connection.execute(_records(tenant).where(api_keys.c.id == key_id))).one()
         return IssuedKey(_record(row), plaintext if is_new else None)
@@ -188,7 +189,7 @@ class ApiKeys:
         wanted = _records(tenant).order_by(keys.created_at.desc(), keys.id.desc()).limit(limit + 1)
         if cursor is not None:
             wanted = wanted.where(tuple_(keys.created_at, keys.id) < tuple_(*cursors.read(cursor)))
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             found = [_record(row) for row in await connection.execute(wanted)]
         shown, more = found[:limit], len(found) > limit
         return KeyPage(shown, cursors.after(shown[-1].created_at, shown[-1].id) if more else None)
@@ -199,7 +200,7 @@ class ApiKeys:
         Raises:
             Rejected: code `unknown_api_key`.
         """
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             return await self._get(connection, tenant, key_id)
 
     async def rotate(
@@ -221,7 +222,7 @@ class ApiKeys:
             Rejected: code `unknown_api_key`, `api_key_revoked`, `api_key_expired` or `api_key_rotated`.
         """
         plaintext, keys = new_key(mode), api_keys.c
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             old = await self._get(connection, tenant, key_id, lock=True)
             if old.replaced_by != str(new_id):
                 _check_rotates(old)
@@ -241,7 +242,7 @@ class ApiKeys:
         Raises:
             Rejected: code `unknown_api_key`.
         """
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             found = await self._get(connection, tenant, key_id, lock=True)
             if found.revoked_at is None:
                 ended = update(api_keys).where(api_keys.c.id == UUID(found.id)).values(revoked_at=func.now())
@@ -263,7 +264,12 @@ class ApiKeys:
 async def _insert(
     connection: AsyncConnection, plaintext: str, role: Role, name: str, tenant: str, more: dict[str, Any]
 ) -> bool:
-    """Stores a key; False if it, or one with its id, is stored already."""
+    """Stores a key; False if it, or one with its id, is stored already.
+
+    Raises:
+        Rejected: code `unknown_tenant`.
+    """
+    await check_tenant(connection, tenant)
     about = {
         "tenant": tenant,
         "name": name,

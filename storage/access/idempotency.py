@@ -69,7 +69,7 @@ class IdempotencyKeys:
             )
             .returning(keys.c.key)
         )
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             if (await connection.execute(claiming)).first() is not None:
                 return claim
             row = (
@@ -84,7 +84,7 @@ class IdempotencyKeys:
     async def renew(self, tenant: str, claims: Sequence[Claim]) -> None:
         """Prolongs claims of one tenant, whose requests are still in progress."""
         keys = idempotency_keys
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             await connection.execute(
                 update(keys)
                 .where(
@@ -98,7 +98,7 @@ class IdempotencyKeys:
 
     async def complete(self, claim: Claim, status: int, body: bytes, location: str | None) -> None:
         """Stores the response. An existing one stays, and so does the claim of whoever has taken over."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, claim.tenant) as connection:
             await connection.execute(
                 update(idempotency_keys)
                 .where(_is_open(claim))
@@ -107,7 +107,7 @@ class IdempotencyKeys:
 
     async def abandon(self, claim: Claim) -> None:
         """Forgets a request without a final response, so that it can be made again."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, claim.tenant) as connection:
             await connection.execute(delete(idempotency_keys).where(_is_open(claim)))
 
 

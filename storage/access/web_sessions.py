@@ -101,7 +101,7 @@ class WebSessions:
             expires_at=func.now() + lives,
         )
         wanted = select(links.c.expires_at).where(links.c.token_hash == token_hash(token))
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, to.tenant) as connection:
             await self._delete_old(connection)
             await connection.execute(row.on_conflict_do_nothing())
             expires_at: datetime = (await connection.execute(wanted)).scalar_one()

@@ -13,7 +13,7 @@ from domain.catalog.features import features_of
 from domain.catalog.plans import Catalog, Plan
 from domain.errors import Rejected
 from domain.subscription.lifecycle import Status
-from storage.db.engine import transaction
+from storage.db.engine import Scope, transaction
 from storage.schema.tables import customers, subscriptions
 from storage.schema.usage_tables import catalog_versions, plan_limits
 
@@ -90,7 +90,7 @@ class Catalogs:
         # A catalog that is known already is not read again.
         unknown = case((table.c.revision != (known[0] if known is not None else 0), table.c.content))
         wanted = select(table.c.revision, unknown.label("content")).where(table.c.name == name)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, Scope.INSTALLATION) as connection:
             found = (await connection.execute(wanted)).one_or_none()
         if found is None:
             return None

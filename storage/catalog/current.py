@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.catalog.plans import Catalog, Selection
 from storage.catalog.catalogs import catalog_from_json
-from storage.db.engine import transaction
+from storage.db.engine import Scope, transaction
 from storage.schema.usage_tables import catalog_versions
 
 
@@ -30,7 +30,7 @@ class CatalogInForce:
 
     async def sells(self, selection: Selection) -> bool:
         """Of another product, or before any catalog is published, everything counts as sold."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, Scope.INSTALLATION) as connection:
             catalog = await in_force(connection)
         if catalog is None or selection.catalog.rpartition("_v")[0] != catalog.product:
             return True

@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, nullcontext
-from functools import cache
+from enum import Enum, auto
+from functools import cache, partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
@@ -19,6 +20,7 @@ from sqlalchemy.util import await_only, greenlet_spawn
 from domain.errors import GatewayUnavailable
 from liveness.pulse import NotAnswering
 from storage.db.pooling import FOR_STEPS, OPTION, Pooling, Turns
+from storage.db.roles import DatabaseRole, connect_as
 
 CHECK_IDLE_AFTER = 5.0
 """Seconds. A connection that was idle for longer may be broken without notice."""
@@ -33,6 +35,11 @@ _STATEMENT_TIMEOUT: Final = text("select set_config('statement_timeout', :within
 
 CONNECTION_ENDED = ("08", "57P")
 """Prefixes of SQLSTATEs that end the connection."""
+
+_ROLE, _TENANT = "tenure_role", "tenure_tenant"
+"""Execution options of an engine."""
+_SET_TENANT = text("SELECT set_config('tenure.tenant', :tenant, true)")
+"""For the transaction: a setting kept on the connection would reach the next tenant."""
 
 
 def async_url(url: str) -> str:
@@ -51,9 +58,24 @@ def async_url(url: str) -> str:
     return parsed.set(drivername=SCHEMES[0], query=query).render_as_string(hide_password=False)
 
 
-def create_engine_from_url(url: str, pooling: Pooling = FOR_STEPS) -> AsyncEngine:
-    """Return an engine; it connects on first use."""
+class Scope(Enum):
+    """What a transaction of the application's role may see, if not the rows of one tenant."""
+
+    INSTALLATION = auto()
+    """Tables that belong to no tenant."""
+
+
+def create_engine_from_url(url: str, pooling: Pooling = FOR_STEPS, *, role: DatabaseRole | None = None) -> AsyncEngine:
+    """An engine whose connections have the rights of *role*; None: of the login of the URL, whatever they are.
+
+    It connects on first use. Behind a pooler the login has the role's rights by itself.
+    """
     made = make_url(async_url(url))
+    options: dict[str, Any] = {"timeout": pooling.connect, "command_timeout": pooling.command, **_for_pooler(pooling)}
+    if role is not None:
+        options["async_creator_fn"] = partial(connect_as, role)
+        if not pooling.by_transaction:
+            options["server_settings"] = {"role": role.value}
     # Parameters contain names and addresses, which do not belong in error messages.
     engine = create_async_engine(
         made,
@@ -62,13 +84,13 @@ def create_engine_from_url(url: str, pooling: Pooling = FOR_STEPS) -> AsyncEngin
         max_overflow=0,
         pool_timeout=pooling.wait,
         hide_parameters=True,
-        connect_args={"timeout": pooling.connect, "command_timeout": pooling.command, **_for_pooler(pooling)},
+        connect_args=options,
     )
     turns = Turns(pooling, engine.dialect.create_connect_args(made)[1])
     turns.watch(engine)
     event.listen(engine.sync_engine, "checkin", _note_use)
     event.listen(engine.sync_engine, "checkout", _check)
-    return engine.execution_options(**{OPTION: turns})
+    return engine.execution_options(**{OPTION: turns, _ROLE: role})
 
 
 def _for_pooler(pooling: Pooling) -> dict[str, Any]:
@@ -99,9 +121,12 @@ class Deadlock(GatewayUnavailable):
 
 
 @asynccontextmanager
-async def transaction(engine: AsyncEngine, *, statements_within: float = 0.0) -> AsyncIterator[AsyncConnection]:
+async def transaction(
+    engine: AsyncEngine, tenant: str | Scope | None = None, *, statements_within: float = 0.0
+) -> AsyncIterator[AsyncConnection]:
     """One transaction, committed at the end of the block unless it raises.
 
+    As the application's role it is for one *tenant* and sees no other's rows. The system's role sees every row.
     *statements_within* is how many seconds the server may take for each of its statements; 0: as long as the driver
     waits.
 
@@ -110,10 +135,28 @@ async def transaction(engine: AsyncEngine, *, statements_within: float = 0.0) ->
             was committed.
     """
     async with _reached(engine), engine.begin() as connection:
+        await _confine(connection, engine, tenant)
         if statements_within:
             # Of this transaction alone, so that it does not stay on a connection that others use.
             await connection.execute(_STATEMENT_TIMEOUT, {"within": str(round(statements_within * 1000))})
         yield connection
+
+
+async def _confine(connection: AsyncConnection, engine: AsyncEngine, tenant: str | Scope | None) -> None:
+    options = engine.get_execution_options()
+    if options.get(_ROLE) is not DatabaseRole.APPLICATION:
+        return
+    tenant = tenant or options.get(_TENANT)
+    if not tenant:
+        # Rather than to answer as if there were nothing.
+        raise RuntimeError("a transaction of the application's role is for a tenant: name it, or Scope.INSTALLATION")
+    if tenant is not Scope.INSTALLATION:
+        await connection.execute(_SET_TENANT, {"tenant": tenant})
+
+
+def of_tenant(engine: AsyncEngine, tenant: str) -> AsyncEngine:
+    """The same engine and connections, whose transactions are for one tenant unless they name another."""
+    return engine.execution_options(**{_TENANT: tenant})
 
 
 def single(engine: AsyncEngine) -> AsyncEngine:
@@ -136,9 +179,13 @@ async def session(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 async def statement(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A connection of a `single` engine: each statement is its own transaction, without further round trips.
 
+    For the system's role: a statement of the application's role could not say which tenant it is for.
+
     Raises:
         GatewayUnavailable: as with `transaction`.
     """
+    if engine.get_execution_options().get(_ROLE) is DatabaseRole.APPLICATION:
+        raise RuntimeError("a statement of the application's role needs a transaction, which sets the tenant")
     async with _reached(engine), engine.begin() if _by_transaction(engine) else engine.connect() as connection:
         yield connection
 
@@ -147,6 +194,7 @@ async def fetch(engine: AsyncEngine, query: str, *values: object) -> list[asyncp
     """The rows of one statement in autocommit mode, straight from the driver: for frequent queries.
 
     Parameters are `$1`, `$2` and so on. Uses a connection of the same pool, and takes half the time of a `statement`.
+    It calls a function that sets the tenant before it looks at any row (`migrations/functions`).
 
     Raises:
         GatewayUnavailable: as with `transaction`.

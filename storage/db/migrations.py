@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from domain.errors import GatewayUnavailable
 from storage.db.engine import async_url, session, transaction
+from storage.db.roles import ensure_roles
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 ADVISORY_LOCK = 7_314_420_190
@@ -79,7 +80,7 @@ def head() -> str:
 async def upgrade(
     url: str, revision: str = "head", *, patience: Patience = Patience(), tell: Callable[[str], None] = ignore_progress
 ) -> None:
-    """Migrates the database to a version. Safe if several processes do it at once.
+    """Migrates the database to a version, and creates the roles of the processes. Safe if several do it at once.
 
     Each migration is its own transaction, so that only its own tables are locked. An aborted run leaves a complete
     version, and the next run continues from there. A database migrated by a newer release stays as it is. *tell*
@@ -87,6 +88,7 @@ async def upgrade(
 
     Raises:
         GatewayUnavailable: it cannot be reached, or is so busy that a table could not be locked.
+        GatewayForbidden: the login may not create the roles.
     """
     # A connection parameter: a pooler, which shares session locks between clients, rejects it.
     engine = create_async_engine(
@@ -94,6 +96,7 @@ async def upgrade(
     )
     try:
         async with session(engine) as connection:
+            await ensure_roles(connection)
             await _lock_migrations(connection, tell)
             await _apply_all(connection, revision, patience, tell)
     finally:

@@ -66,14 +66,14 @@ class RevenueFigures:
         self.timezone = timezone
 
     async def extent(self, tenant: str) -> Extent:
-        async with transaction(self._engine, statements_within=LISTS_WITHIN) as connection:
+        async with transaction(self._engine, tenant, statements_within=LISTS_WITHIN) as connection:
             [row] = await self._rows(connection, "extent", tenant=tenant, timezone=self.timezone)
         latest = max(row.today, row.latest or row.today)
         return Extent(row.as_of, row.today, latest, row.since, tuple(row.currencies), tuple(row.plans))
 
     async def standing(self, tenant: str, plan: str = "") -> list[Standing]:
         """What there is now, by currency; of all plans or one."""
-        async with transaction(self._engine, statements_within=LISTS_WITHIN) as connection:
+        async with transaction(self._engine, tenant, statements_within=LISTS_WITHIN) as connection:
             rows = await self._rows(connection, "standing", tenant=tenant, plan=plan)
         return [Standing(**row._mapping) for row in rows]  # noqa: SLF001 - its documented name
 
@@ -88,7 +88,7 @@ class RevenueFigures:
             "first": wanted.first,
             "beyond": wanted.beyond,
         }
-        async with transaction(self._engine, statements_within=LISTS_WITHIN) as connection:
+        async with transaction(self._engine, tenant, statements_within=LISTS_WITHIN) as connection:
             moved = await self._rows(connection, "sums", **given)
             is_by_month = wanted.length is PeriodLength.MONTH
             # Customers of months are counted ahead; of days and years, which are rarely wanted, they are not.

@@ -3,6 +3,7 @@
 from sqlalchemy import CheckConstraint, Column, DateTime, Index, Table, Text, UniqueConstraint, Uuid
 from sqlalchemy.sql import func
 
+from storage.schema.columns import tenant
 from storage.schema.tables import METADATA
 
 _MOMENT = DateTime(timezone=True)
@@ -11,7 +12,7 @@ api_keys = Table(
     "api_keys",
     METADATA,
     Column("id", Uuid, primary_key=True),
-    Column("tenant", Text, nullable=False),
+    tenant(),
     Column("name", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("key_hash", Text, nullable=False, unique=True),
@@ -29,7 +30,7 @@ operators = Table(
     "operators",
     METADATA,
     Column("id", Uuid, primary_key=True),
-    Column("tenant", Text, nullable=False),
+    tenant(),
     Column("email", Text, nullable=False, doc="in lower case"),
     Column("name", Text, nullable=False, server_default=""),
     Column("role", Text, CheckConstraint("role in ('admin', 'operator', 'read_only')", name="role"), nullable=False),

@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import func
 
+from storage.schema.columns import tenant
 from storage.schema.tables import METADATA, customers
 
 _MOMENT = DateTime(timezone=True)
@@ -25,7 +26,7 @@ customer_changes = Table(
     METADATA,
     Column("id", Uuid, primary_key=True),
     Column("number", BigInteger, Identity(), nullable=False, doc="in this order they were made"),
-    Column("tenant", Text, nullable=False),
+    tenant(),
     Column("customer", Uuid, ForeignKey(customers.c.id, ondelete="CASCADE"), nullable=False),
     Column("fields", ARRAY(Text), nullable=False, doc="names of what was changed"),
     Column("email", Text, nullable=False, doc="as it is since then"),

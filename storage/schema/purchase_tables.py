@@ -4,6 +4,7 @@ from sqlalchemy import CheckConstraint, Column, DateTime, Index, Table, Text, Uu
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import func
 
+from storage.schema.columns import tenant
 from storage.schema.tables import METADATA
 
 _MOMENT = DateTime(timezone=True)
@@ -12,7 +13,7 @@ purchases = Table(
     "purchases",
     METADATA,
     Column("subscription", Uuid, primary_key=True, doc="which it will begin; it may never come about"),
-    Column("tenant", Text, nullable=False),
+    tenant(),
     Column("page_ref", Text, nullable=False, unique=True, doc="the page's id at the payment provider"),
     Column("url", Text, nullable=False),
     Column("success_url", Text, nullable=False),

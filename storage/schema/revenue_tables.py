@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import func
 
+from storage.schema.columns import tenant
 from storage.schema.tables import METADATA, subscriptions
 
 _MOMENT = DateTime(timezone=True)
@@ -37,7 +38,7 @@ mrr_movements = Table(
     _subscription(),
     Column("sequence", Integer, primary_key=True, doc="of the step; 0: from before movements were recorded"),
     Column("position", Integer, primary_key=True),
-    Column("tenant", Text, nullable=False),
+    tenant(),
     Column("customer", Uuid, nullable=False),
     Column("at", _MOMENT, nullable=False, doc="when it took effect, in the subscription's own time"),
     Column("recorded_at", _MOMENT, nullable=False, server_default=func.now()),
@@ -66,7 +67,7 @@ subscription_outcomes = Table(
     "subscription_outcomes",
     METADATA,
     _subscription(),
-    Column("tenant", Text, nullable=False),
+    tenant(),
     Column("customer", Uuid, nullable=False),
     Column("trial_started_at", _MOMENT),
     Column("trial_ended_at", _MOMENT),
@@ -97,7 +98,7 @@ recoveries = Table(
     METADATA,
     _subscription(),
     Column("sequence", Integer, primary_key=True, doc="of the step that began it"),
-    Column("tenant", Text, nullable=False),
+    tenant(),
     Column("began_at", _MOMENT, nullable=False),
     Column("invoice", Text, nullable=False),
     Column("amount", BigInteger, nullable=False, doc="what was owed, in minor units: not a yearly amount"),
@@ -126,7 +127,7 @@ recoveries = Table(
 mrr_daily = Table(
     "mrr_daily",
     METADATA,
-    Column("tenant", Text, primary_key=True),
+    tenant(primary_key=True),
     Column("day", Date, primary_key=True, doc="in the zone of `mrr_roll_up`"),
     Column("currency", Text, primary_key=True),
     Column("kind", Text, primary_key=True),
@@ -149,7 +150,7 @@ mrr_roll_up = Table(
 mrr_movers = Table(
     "mrr_movers",
     METADATA,
-    Column("tenant", Text, primary_key=True),
+    tenant(primary_key=True),
     Column("month", Date, primary_key=True, doc="its first day, in the zone of `mrr_roll_up`"),
     Column("currency", Text, primary_key=True),
     Column("plan", Text, primary_key=True, doc="empty: all plans"),

@@ -22,6 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from storage.schema.columns import tenant
+
 METADATA = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -36,10 +38,6 @@ _MOMENT = DateTime(timezone=True)
 _STATUSES = "'trialing', 'active', 'past_due', 'suspended', 'paused', 'canceled'"
 
 
-def _tenant() -> "Column[str]":
-    return Column("tenant", Text, nullable=False)
-
-
 def _json(name: str, empty: str = "{}") -> "Column[object]":
     return Column(name, JSONB, nullable=False, server_default=text(f"'{empty}'::jsonb"))
 
@@ -52,7 +50,7 @@ customers = Table(
     "customers",
     METADATA,
     Column("id", Uuid, primary_key=True),
-    _tenant(),
+    tenant(),
     Column("external_id", Text, CheckConstraint("external_id <> ''", name="external_id"), nullable=False),
     Column("email", Text, nullable=False),
     Column("name", Text),
@@ -88,7 +86,7 @@ subscriptions = Table(
     "subscriptions",
     METADATA,
     Column("id", Uuid, primary_key=True),
-    _tenant(),
+    tenant(),
     Column("customer", Uuid, ForeignKey(customers.c.id), nullable=False),
     Column("plan", Text, nullable=False),
     Column("plan_name", Text, nullable=False),
@@ -159,7 +157,7 @@ sign_up_contacts = Table(
     "sign_up_contacts",
     METADATA,
     Column("subscription", Uuid, primary_key=True, doc="which was asked for; it may never come about"),
-    _tenant(),
+    tenant(),
     Column("external_id", Text, nullable=False),
     Column("customer", Uuid, nullable=False, doc="their id once they are known; shared by sign-ups at the same time"),
     Column("email", Text, nullable=False),
@@ -184,7 +182,7 @@ journal = Table(
     Column("subscription", Uuid, ForeignKey(subscriptions.c.id), primary_key=True),
     Column("sequence", Integer, primary_key=True),
     Column("position", Integer, primary_key=True),
-    _tenant(),
+    tenant(),
     Column("kind", Text, nullable=False),
     Column("at", _MOMENT, nullable=False, doc="in the subscription's own time"),
     _made_at("recorded_at"),
@@ -199,7 +197,7 @@ mails = Table(
     "mails",
     METADATA,
     Column("id", Uuid, primary_key=True),
-    _tenant(),
+    tenant(),
     Column("subscription", Uuid, ForeignKey(subscriptions.c.id), nullable=False),
     Column("key", Text, nullable=False),
     Column("occasion", Text, nullable=False),
@@ -224,7 +222,7 @@ mails = Table(
 invoices = Table(
     "invoices",
     METADATA,
-    _tenant(),
+    tenant(),
     Column("ref", Text, nullable=False),
     Column("subscription", Uuid, ForeignKey(subscriptions.c.id), nullable=False),
     Column("number", Text, nullable=False),
@@ -250,7 +248,7 @@ invoices = Table(
 pay_pages = Table(
     "pay_pages",
     METADATA,
-    _tenant(),
+    tenant(),
     Column("subscription", Uuid, ForeignKey(subscriptions.c.id), primary_key=True),
     Column("generation", Integer, nullable=False, server_default="0", doc="of the links that are good"),
     Column("number", Integer, nullable=False, server_default="0", doc="of pages opened so far"),
@@ -262,7 +260,7 @@ pay_pages = Table(
 trials = Table(
     "trials",
     METADATA,
-    _tenant(),
+    tenant(),
     Column("kind", Text, CheckConstraint("kind in ('customer', 'email', 'card')", name="kind"), nullable=False),
     Column("digest", Text, nullable=False, doc="of what the trial was begun with; nobody's name or address"),
     Column(
@@ -282,7 +280,7 @@ trials = Table(
 reversals = Table(
     "reversals",
     METADATA,
-    _tenant(),
+    tenant(),
     Column("ref", Text, nullable=False, doc="the dispute, or the charge that was refunded"),
     Column("kind", Text, CheckConstraint("kind in ('refund', 'dispute')", name="kind"), nullable=False),
     Column("subscription", Uuid, ForeignKey(subscriptions.c.id), nullable=False),
@@ -301,7 +299,7 @@ webhook_inbox = Table(
     "webhook_inbox",
     METADATA,
     Column("event_id", Text, primary_key=True),
-    _tenant(),
+    tenant(),
     Column("type", Text, nullable=False),
     Column("news", Text),
     Column("object_id", Text, nullable=False),
@@ -327,7 +325,7 @@ discrepancies = Table(
     "discrepancies",
     METADATA,
     Column("id", BigInteger, Identity(), primary_key=True),
-    _tenant(),
+    tenant(),
     Column("run", Text, nullable=False, doc="of which reconciliation"),
     Column("kind", Text, nullable=False),
     Column("subscription", Uuid, doc="none when nothing of ours is known by it"),
@@ -354,7 +352,7 @@ web_links = Table(
     "web_links",
     METADATA,
     Column("token_hash", Text, primary_key=True, doc="of the 256 random bits in the link, which are not stored"),
-    _tenant(),
+    tenant(),
     Column("kind", Text, CheckConstraint("kind in ('customer', 'operator')", name="kind"), nullable=False),
     Column("subject", Uuid, nullable=False, doc="whose session it opens: the customer, or the operator"),
     Column("flow", Text, nullable=False, server_default="", doc="the page that it opens"),
@@ -371,7 +369,7 @@ web_sessions = Table(
     "web_sessions",
     METADATA,
     Column("id_hash", Text, primary_key=True, doc="of the 256 random bits in the cookie, which are not stored"),
-    _tenant(),
+    tenant(),
     Column("kind", Text, CheckConstraint("kind in ('customer', 'operator')", name="kind"), nullable=False),
     Column("subject", Uuid, nullable=False),
     Column("role", Text, nullable=False, server_default="", doc="of an operator, when the session began"),
@@ -388,7 +386,7 @@ web_sessions = Table(
 idempotency_keys = Table(
     "idempotency_keys",
     METADATA,
-    Column("tenant", Text, primary_key=True),
+    tenant(primary_key=True),
     Column("key", Text, primary_key=True),
     Column("fingerprint", Text, nullable=False),
     Column("status", Integer),

@@ -5,6 +5,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSON, JSONB
 from sqlalchemy.sql import func
 
+from storage.schema.columns import tenant
 from storage.schema.tables import METADATA
 
 _MOMENT = DateTime(timezone=True)
@@ -61,7 +62,8 @@ plan_limits = Table(
 usage = Table(
     "usage",
     METADATA,
-    *_key("tenant", "customer", "feature"),
+    tenant(primary_key=True),
+    *_key("customer", "feature"),
     Column("period_start", _MOMENT, primary_key=True, doc="of a gauge the epoch"),
     Column("period_end", _MOMENT),
     # The only check: each is evaluated with every write, and all other writes go through `tenure_use`.
@@ -94,7 +96,8 @@ usage_events = Table(
     "usage_events",
     METADATA,
     # Once: a repeated key is reported as such, and nothing is counted again.
-    *_key("tenant", "key"),
+    tenant(primary_key=True),
+    *_key("key"),
     Column("customer", Text, nullable=False),
     Column("meter", Text, nullable=False),
     Column("action", Text, nullable=False),
@@ -126,7 +129,8 @@ usage_notices = Table(
     "usage_notices",
     METADATA,
     # One notice per threshold and period, and another one for a new limit, as after an upgrade.
-    *_key("tenant", "customer", "feature"),
+    tenant(primary_key=True),
+    *_key("customer", "feature"),
     Column("period_start", _MOMENT, primary_key=True, doc="of a gauge the month's"),
     Column("threshold", Integer, primary_key=True),
     Column("included", BigInteger, primary_key=True),
@@ -145,7 +149,8 @@ usage_notices = Table(
 usage_samples = Table(
     "usage_samples",
     METADATA,
-    *_key("tenant", "customer", "feature"),
+    tenant(primary_key=True),
+    *_key("customer", "feature"),
     Column("day", Date, primary_key=True),
     Column("lowest", BigInteger, nullable=False),
     Column("highest", BigInteger, nullable=False),
@@ -156,7 +161,7 @@ usage_samples = Table(
 usage_statistics = Table(
     "usage_statistics",
     METADATA,
-    Column("tenant", Text, primary_key=True),
+    tenant(primary_key=True),
     Column("taken_at", _MOMENT, primary_key=True),
     Column("plan", Text, primary_key=True),
     Column("feature", Text, primary_key=True),

@@ -69,7 +69,7 @@ class BillingAccounts:
     async def of_customer(self, tenant: str, customer: str) -> BillingAccount | None:
         """The account of a customer, by our own id; None if there is no such customer."""
         wanted = _with_latest()
-        return await self._account(wanted.where(customers.c.tenant == tenant, customers.c.id == UUID(customer)))
+        return await self._account(wanted.where(customers.c.tenant == tenant, customers.c.id == UUID(customer)), tenant)
 
     async def locale_of(self, tenant: str, customer: str) -> str | None:
         """A customer's locale; None if there is no such customer."""
@@ -81,7 +81,7 @@ class BillingAccounts:
     async def by_external_id(self, tenant: str, external_id: str) -> BillingAccount | None:
         """The account of a customer, by the product's own id; None if there is no such customer."""
         wanted = _with_latest().where(customers.c.tenant == tenant, customers.c.external_id == external_id)
-        return await self._account(wanted)
+        return await self._account(wanted, tenant)
 
     async def of_subscription(self, subscription: str) -> BillingAccount | None:
         """The account with this subscription, in any tenant; None if there is none."""
@@ -89,14 +89,15 @@ class BillingAccounts:
         wanted = _account(it).select_from(customers.join(it, it.c.customer == customers.c.id))
         return await self._account(wanted.where(it.c.id == UUID(subscription)))
 
-    async def by_address(self, email: str) -> Sequence[BillingAccount]:
-        """The accounts of all customers with this address, in any tenant, at most ten."""
+    async def by_address(self, tenant: str, email: str) -> Sequence[BillingAccount]:
+        """The accounts of all customers of a tenant with this address, at most ten."""
         it = subscriptions
         newest_first = ((it.c.status == "canceled"), it.c.created_at.desc())
         latest = select(it).where(it.c.customer == customers.c.id).order_by(*newest_first).limit(1).lateral("latest")
         wanted = _account(latest).select_from(customers.join(latest, true()))
-        wanted = wanted.where(func.lower(customers.c.email) == email.lower()).order_by(customers.c.id).limit(10)
-        async with transaction(self._engine) as connection:
+        wanted = wanted.where(customers.c.tenant == tenant, func.lower(customers.c.email) == email.lower())
+        wanted = wanted.order_by(customers.c.id).limit(10)
+        async with transaction(self._engine, tenant) as connection:
             return [_account_of(row) for row in await connection.execute(wanted)]
 
     async def invoices(
@@ -111,7 +112,7 @@ class BillingAccounts:
             last = last.where(*mine, invoices.c.ref == after)
             wanted = wanted.where(tuple_(*order) < last.scalar_subquery())
         wanted = wanted.order_by(*(column.desc() for column in order)).limit(limit + 1)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             rows = (await connection.execute(wanted)).all()
         found = [_invoice(row) for row in rows[:limit]]
         return found, found[-1].ref if len(rows) > limit else None
@@ -120,14 +121,14 @@ class BillingAccounts:
         """The address of an invoice's page or file at the provider; None if the customer has no such invoice."""
         column = invoices.c.pdf if pdf else invoices.c.url
         wanted = select(column).join(subscriptions, subscriptions.c.id == invoices.c.subscription)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             found = (
                 await connection.execute(wanted.where(*_of_customer(tenant, customer), invoices.c.ref == ref))
             ).scalar()
         return found or None
 
-    async def _account(self, wanted: Select[Any]) -> BillingAccount | None:
-        async with transaction(self._engine) as connection:
+    async def _account(self, wanted: Select[Any], tenant: str | None = None) -> BillingAccount | None:
+        async with transaction(self._engine, tenant) as connection:
             row = (await connection.execute(wanted)).one_or_none()
         return None if row is None else _account_of(row)
 

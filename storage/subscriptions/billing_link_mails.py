@@ -39,7 +39,7 @@ class BillingLinkMails:
             return None
         about = mail(it, Occasion.BILLING_LINK, account.now, occasion_key=str(uuid4()))
         id_ = mail_id(it.id, about)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, account.tenant) as connection:
             await connection.execute(
                 insert(mails).values(
                     id=id_,

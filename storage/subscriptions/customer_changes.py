@@ -59,7 +59,7 @@ class CustomerChanges:
             Malformed: field `metadata`, there would be too many keys.
         """
         wanted = select(customers).where(customers.c.tenant == tenant, customers.c.external_id == external_id)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             row = (await connection.execute(wanted.with_for_update())).one_or_none()
             if row is None:
                 return None

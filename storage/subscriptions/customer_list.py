@@ -69,7 +69,7 @@ class CustomerList:
         if cursor is not None:
             wanted = wanted.where(tuple_(it.created_at, it.id) < tuple_(*cursors.read(cursor)))
         wanted = wanted.order_by(it.created_at.desc(), it.id.desc()).limit(limit + 1)
-        async with transaction(self._engine, statements_within=LISTS_WITHIN) as connection:
+        async with transaction(self._engine, tenant, statements_within=LISTS_WITHIN) as connection:
             found = [_listed(row) for row in await connection.execute(wanted)]
         shown = found[:limit]
         more = len(found) > limit

@@ -83,14 +83,14 @@ class Customers:
         """What we know of a customer; None if there is no such customer."""
         shown = [customers.c[one.name] for one in fields(CustomerRow)]
         found = select(*shown).where(customers.c.tenant == tenant, customers.c.external_id == external_id)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             row = (await connection.execute(found)).one_or_none()
         return None if row is None else CustomerRow(str(row[0]), *row[1:])
 
     async def id_of(self, *, tenant: str, external_id: str) -> str | None:
         """Our id for a customer; None if there is no such customer."""
         found = select(customers.c.id).where(customers.c.tenant == tenant, customers.c.external_id == external_id)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             id_: UUID | None = (await connection.execute(found)).scalar()
         return None if id_ is None else str(id_)
 
@@ -105,6 +105,6 @@ class Customers:
                 subscriptions.c.status != "canceled",
             )
         )
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             id_: UUID | None = (await connection.execute(found)).scalar()
         return None if id_ is None else str(id_)

@@ -40,10 +40,11 @@ class PayPages:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def of(self, subscription: str) -> PayPage | None:
-        """Where the links of a subscription lead, in any tenant; None if there is no such subscription.
+    async def of(self, subscription: str, tenant: str | None = None) -> PayPage | None:
+        """Where the links of a subscription lead; None if there is no such subscription.
 
-        A page is reused until something happens to the subscription, such as a card entered on it.
+        Without *tenant*, for the system's role alone, it is looked for in all. A page is reused until something happens
+        to the subscription, such as a card entered on it.
         """
         is_open = and_(
             pay_pages.c.sequence == subscriptions.c.sequence,
@@ -55,7 +56,7 @@ class PayPages:
             .join(pay_pages, pay_pages.c.subscription == subscriptions.c.id, isouter=True)
             .where(subscriptions.c.id == UUID(subscription))
         )
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             row = (await connection.execute(wanted)).one_or_none()
         if row is None:
             return None
@@ -66,23 +67,23 @@ class PayPages:
     async def opened(self, subscription: Subscription, number: int, url: str) -> None:
         """Stores the page as the subscription's *number*-th."""
         page = {"number": number, "url": url, "sequence": subscription.sequence, "opened_at": func.now()}
-        await self._write(subscription.id, page, page, only_if=pay_pages.c.number < number)
+        await self._write(subscription.tenant, subscription.id, page, page, only_if=pay_pages.c.number < number)
 
-    async def renew_links(self, subscription: str) -> None:
+    async def renew_links(self, tenant: str, subscription: str) -> None:
         """Invalidates all links mailed so far; mails sent from now on contain new ones."""
         renewed = {"generation": pay_pages.c.generation + 1, "url": ""}
-        await self._write(subscription, {"generation": 1}, renewed)
+        await self._write(tenant, subscription, {"generation": 1}, renewed)
 
     async def _write(
         self,
+        tenant: str,
         subscription: str,
         first: dict[str, object],
         later: dict[str, object],
         only_if: ColumnElement[bool] | None = None,
     ) -> None:
-        tenant = select(subscriptions.c.tenant).where(subscriptions.c.id == UUID(subscription)).scalar_subquery()
         row = insert(pay_pages).values({"tenant": tenant, "subscription": UUID(subscription), **first})
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             await connection.execute(
                 row.on_conflict_do_update(index_elements=[pay_pages.c.subscription], set_=later, where=only_if)
             )

@@ -115,7 +115,7 @@ class Subscriptions:
         except ValueError:
             return None
         wanted = _select().where(subscriptions.c.tenant == tenant, subscriptions.c.id == id_)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             found = (await connection.execute(wanted)).one_or_none()
         return None if found is None else _row(found)
 
@@ -137,7 +137,7 @@ class Subscriptions:
             created_at, id_ = cursors.read(cursor)
             wanted = wanted.where(tuple_(subscriptions.c.created_at, subscriptions.c.id) < tuple_(created_at, id_))
         wanted = wanted.order_by(subscriptions.c.created_at.desc(), subscriptions.c.id.desc()).limit(limit + 1)
-        async with transaction(self._engine, statements_within=LISTS_WITHIN) as connection:
+        async with transaction(self._engine, tenant, statements_within=LISTS_WITHIN) as connection:
             found = [_row(row) for row in await connection.execute(wanted)]
         shown = found[:limit]
         return Page(shown, cursors.after(shown[-1].created_at, shown[-1].id) if len(found) > limit else None)

@@ -36,7 +36,7 @@ class SignUps:
         subscription is not stored. *customer_ref*, if given, is theirs at the payment provider already.
         """
         external_id = contact.external_id
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             await _lock_sign_ups(connection, tenant, external_id)
             customer = await _customer_of(connection, UUID(subscription), tenant, external_id)
             data = {

@@ -71,7 +71,7 @@ class Timeline:
             .where(mails.c.tenant == tenant, mails.c.subscription == id_)
             .order_by(mails.c.at, mails.c.created_at, mails.c.key)
         )
-        async with transaction(self._engine, statements_within=LISTS_WITHIN) as connection:
+        async with transaction(self._engine, tenant, statements_within=LISTS_WITHIN) as connection:
             past = [
                 PastEntry(
                     row.at, row.kind, row.summary, row.cause_kind, row.cause_ref, row.cause_actor, dict(row.details)
@@ -103,16 +103,17 @@ class Timeline:
         )
         if external_id is not None:
             wanted = wanted.where(customers.c.external_id == external_id)
-        async with transaction(self._engine, statements_within=LISTS_WITHIN) as connection:
+        async with transaction(self._engine, tenant, statements_within=LISTS_WITHIN) as connection:
             rows = [dict(row._mapping) for row in await connection.execute(wanted)]  # noqa: SLF001
         return [_invoice_row(row) for row in rows]
 
-    async def open_invoice(self, subscription: str) -> str | None:
+    async def open_invoice(self, tenant: str, subscription: str) -> str | None:
         """The URL of the page to pay the newest unpaid invoice."""
         wanted = (
             select(invoices.c.url)
             .join(subscriptions, subscriptions.c.id == invoices.c.subscription)
             .where(
+                invoices.c.tenant == tenant,
                 invoices.c.subscription == UUID(subscription),
                 invoices.c.status == "open",
                 invoices.c.url != "",
@@ -121,7 +122,7 @@ class Timeline:
             .order_by(invoices.c.at.desc())
             .limit(1)
         )
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             url: str | None = (await connection.execute(wanted)).scalar()
         return url
 

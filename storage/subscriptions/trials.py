@@ -68,7 +68,7 @@ class Trials:
         )
         if besides is not None:
             found = found.where(trials.c.subscription != UUID(besides))
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             taken = set((await connection.execute(found)).scalars())
         return next((mark for mark in one_per if mark.value in taken), None)
 

@@ -36,7 +36,7 @@ class UsageFit:
 
     async def _limit_conflicts(self, subscription: Subscription, check: FitCheck) -> tuple[LimitConflict, ...]:
         named = select(customers.c.external_id).where(customers.c.id == UUID(subscription.customer))
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, subscription.tenant) as connection:
             today = await in_force(connection)
             customer = (await connection.execute(named)).scalar_one_or_none()
         if today is None or customer is None:

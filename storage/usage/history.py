@@ -66,7 +66,7 @@ class UsageHistory:
             .order_by(it.period_start.desc())
             .limit(limit)
         )
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             rows = (await connection.execute(wanted)).all()
         return [PastPeriod(row.period_start, row.period_end, row.used) for row in reversed(rows)]
 
@@ -80,7 +80,7 @@ class UsageHistory:
             .where(it.tenant == tenant, it.customer == customer, it.feature == feature, it.day > func.now() - back)
             .order_by(it.day)
         )
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             return [PastDay(*row) for row in await connection.execute(wanted)]
 
     async def statistics(self, *, tenant: str = DEFAULT_TENANT) -> list[Statistic]:
@@ -90,5 +90,5 @@ class UsageHistory:
         wanted = select(
             it.taken_at, it.plan, it.feature, it.customers, it.used, it.highest, it.near_limit, it.at_limit
         ).where(it.tenant == tenant, it.taken_at == latest)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             return [Statistic(*row) for row in await connection.execute(wanted.order_by(it.plan, it.feature))]

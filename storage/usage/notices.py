@@ -66,9 +66,9 @@ class UsageNotices:
         async with transaction(self._engine) as connection:
             return [_queued(row) for row in await connection.execute(wanted.limit(limit))]
 
-    async def handed_over(self, handed: Sequence[QueuedMail]) -> None:
+    async def handed_over(self, handed: Sequence[QueuedMail], tenant: str | None = None) -> None:
         ids = [UUID(mail.id) for mail in handed]
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             await connection.execute(update(mails).where(mails.c.id.in_(ids)).values(handed_over_at=func.now()))
 
 

@@ -33,7 +33,7 @@ class UsageReports:
         it = usage_events.c
         its = (it.tenant == tenant, it.customer == customer)
         wanted = select(it.key).where(*its, it.overage > 0, it.reported_at.is_(None), it.report_trouble.is_(None))
-        async with statement(self._at_once) as connection:
+        async with transaction(self._engine, tenant) as connection:
             return (await connection.execute(wanted.limit(1))).first() is not None
 
     async def claim(self, limit: int) -> list[ClaimedUsage]:

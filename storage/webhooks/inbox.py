@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Row, func, literal, select, tuple_, union_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.names import DEFAULT_TENANT
 from domain.provider.events import (
     NOTHING_NEW,
     Address,
@@ -70,14 +71,17 @@ class Inbox:
         self._at_once = single(engine)
         self._waits = waits
 
-    async def receive(self, event: ProviderEvent, body: bytes, *, tenant: str) -> bool:
+    async def receive(self, event: ProviderEvent, body: bytes, *, tenant: str = DEFAULT_TENANT) -> bool:
         """Stores an event, as handled if it carries no news. Returns False if it was stored already. One round trip."""
         keep = _KEEP_AS_HANDLED if event.news is None else _KEEP
         async with statement(self._at_once) as connection:
             return (await connection.execute(keep, _values(event, body, tenant))).first() is not None
 
     async def mark_handled(self, verdicts: Mapping[str, Routing], *, redelivered: bool = False) -> None:
-        """Records the results of events by id. The first result stays, except for events that were *redelivered*."""
+        """Records the results of events by id, and whose they are.
+
+        The first result stays, except for events that were *redelivered*.
+        """
         if not verdicts:
             return
         given = (
@@ -85,8 +89,9 @@ class Inbox:
                 texts(verdicts),
                 texts(verdict.disposition.value for verdict in verdicts.values()),
                 texts(verdict.words for verdict in verdicts.values()),
+                texts(verdict.tenant for verdict in verdicts.values()),
             )
-            .table_valued("event_id", "disposition", "outcome")
+            .table_valued("event_id", "disposition", "outcome", "tenant")
             .render_derived(name="given")
         )
         it = webhook_inbox.c
@@ -97,6 +102,7 @@ class Inbox:
                 handled_at=func.coalesce(it.handled_at, func.now()),
                 disposition=given.c.disposition,
                 outcome=given.c.outcome,
+                tenant=func.coalesce(func.nullif(given.c.tenant, ""), it.tenant),
             )
         )
         if not redelivered:
@@ -204,7 +210,7 @@ class RoutingIndex:
     async def look_up(self, customer_refs: Iterable[str], agreement_refs: Iterable[str]) -> Directory:
         """All subscriptions of these customers and agreements, in any status, with one query."""
         it = subscriptions.c
-        shown = (it.id, it.agreement_ref, it.created_at, it.customer)
+        shown = (it.id, it.agreement_ref, it.created_at, it.customer, it.tenant)
         joined = subscriptions.join(customers, customers.c.id == it.customer)
         of_customers = (
             select(*shown, customers.c.customer_ref)
@@ -232,11 +238,11 @@ class RoutingIndex:
 
 def _directory(rows: Sequence[Any]) -> Directory:
     by_customer: dict[str, list[Address]] = {}
-    by_agreement: dict[str, str] = {}
+    by_agreement: dict[str, Address] = {}
     for row in rows:
-        address = Address(str(row.id), row.agreement_ref, str(row.customer))
+        address = Address(str(row.id), row.agreement_ref, str(row.customer), row.tenant)
         if row.customer_ref:
             by_customer.setdefault(row.customer_ref, []).append(address)
         if row.agreement_ref:
-            by_agreement[row.agreement_ref] = address.subscription
+            by_agreement[row.agreement_ref] = address
     return Directory(by_customer, by_agreement)

@@ -22,6 +22,7 @@ from gateways.stripe.http_client import connected
 from storage.catalog.catalogs import Catalogs
 from storage.catalog.current import put_in_force
 from storage.db.engine import create_engine_from_url
+from storage.db.roles import DatabaseRole
 from tenure.cli.catalog_impact import Outlook, Step, outlook, refuse_in_place
 from tenure.cli.connections import database
 
@@ -109,7 +110,7 @@ async def _push(catalog: Catalog, *, in_place: bool, in_force: bool, dry_run: bo
         await _to_stripe(settings, catalog, dry_run=dry_run)
         print(f"TENURE_DATABASE_URL is not set: `tenure api` publishes {catalog.name} when it starts with this file.")
         return
-    engine = create_engine_from_url(settings.database_url.get_secret_value())
+    engine = create_engine_from_url(settings.database_url.get_secret_value(), role=DatabaseRole.SYSTEM)
     try:
         ahead = await outlook(engine, catalog)
         _print_impact(ahead)

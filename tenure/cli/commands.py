@@ -20,6 +20,7 @@ GROUPS: Final[dict[str, str]] = {
     "mails": "Preview the mails.",
     "keys": "Create, list, rotate and revoke API keys.",
     "operators": "Add, list and disable operators: the people who may sign in to the console.",
+    "tenants": "Add and list tenants.",
     "webhooks": "List webhooks from the payment provider, and deliver them again.",
     "usage": "Roll up and show usage, and report overage.",
     "metrics": "Check the figures of revenue.",
@@ -85,6 +86,10 @@ COMMANDS: Final[dict[str, Command]] = {
     "operators disable": Command(
         "operators", "disable", "End an operator's access and sessions; the last admin stays."
     ),
+    "tenants add": Command(
+        "tenants", "add", "Add a tenant: a region, a reseller or an environment of the product; safe to repeat."
+    ),
+    "tenants list": Command("tenants", "list_", "List the tenants."),
     "reconcile": Command(
         "reconcile",
         "reconcile",

@@ -14,6 +14,7 @@ from domain.provider.ports import Provider
 from services.watched_temporal import watched
 from storage.db.engine import create_engine_from_url
 from storage.db.pooling import Pooling
+from storage.db.roles import DatabaseRole
 from worker import composition
 
 
@@ -22,12 +23,24 @@ def plain(secret: SecretStr | None) -> str | None:
 
 
 @asynccontextmanager
-async def database(settings: DatabaseSettings, *, for_callers: bool = False) -> AsyncIterator[AsyncEngine]:
-    """Yield an engine; it connects on first use. One *for_callers* fails soon rather than let them wait."""
+async def database(
+    settings: DatabaseSettings,
+    role: DatabaseRole = DatabaseRole.SYSTEM,
+    *,
+    for_callers: bool = False,
+    connections: int | None = None,
+    url: SecretStr | None = None,
+) -> AsyncIterator[AsyncEngine]:
+    """Yield an engine of a role; it connects on first use. One *for_callers* fails soon rather than let them wait.
+
+    *connections* and *url*, if given, are instead of what the settings say.
+    """
     by_transaction = settings.database_pooler is Pooler.TRANSACTION
     pooling = Pooling.for_callers if for_callers else Pooling
     engine = create_engine_from_url(
-        settings.database_url.get_secret_value(), pooling(settings.database_pool, by_transaction=by_transaction)
+        (url or settings.database_url).get_secret_value(),
+        pooling(connections or settings.database_pool, by_transaction=by_transaction),
+        role=role,
     )
     try:
         yield engine

@@ -30,6 +30,7 @@ from storage.catalog.catalogs import Catalogs
 from storage.catalog.policies import Policies
 from storage.catalog.unpublished import followers
 from storage.db.health import check
+from storage.db.roles import DatabaseRole
 from storage.subscriptions.trial_key import check_trial_key
 from tenure.cli.catalog_warnings import follow, lack
 from tenure.cli.connections import database, temporal
@@ -75,7 +76,7 @@ async def _find(subject: str, looking: Awaitable[str]) -> Finding:
 async def _catalog(settings: EverySetting) -> str:
     catalog = load_catalog(settings.catalog)
     said = f"{catalog.product}, version {catalog.version}: {', '.join(catalog.plans)}"
-    async with database(settings) as engine:
+    async with database(settings, url=settings.system_database_url) as engine:
         if await check(engine) is not None:
             return said  # the database has a finding of its own
         published = await Catalogs(engine).get(catalog.name)
@@ -103,11 +104,14 @@ async def _policy(settings: EverySetting) -> str:
 
 
 async def _database(settings: EverySetting) -> str:
-    async with database(settings) as engine:
-        wrong = await check(engine)
+    async with (
+        database(settings, DatabaseRole.APPLICATION) as engine,
+        database(settings, url=settings.system_database_url) as system_engine,
+    ):
+        wrong = await check(engine) or await check(system_engine)
         if wrong is not None:
             raise GatewayUnavailable(wrong)
-        await check_trial_key(engine, trial_key_of(settings))
+        await check_trial_key(system_engine, trial_key_of(settings))
     return "up to date"
 
 

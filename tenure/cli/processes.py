@@ -36,7 +36,7 @@ def payments_a_second(settings: WorkerSettings) -> float:
 
 @asynccontextmanager
 async def api_dependencies(
-    settings: ApiSettings, client: Client, engine: AsyncEngine
+    settings: ApiSettings, client: Client, engine: AsyncEngine, system_engine: AsyncEngine
 ) -> AsyncIterator[AppDependencies]:
     """Yield the dependencies of the API.
 
@@ -46,16 +46,17 @@ async def api_dependencies(
             `trial_key_differs`; the installation has another trial key.
     """
     (catalog, policy), trial_key = load_offer(settings.catalog, settings.policy), trial_key_of(settings)
-    publish = Offer(engine, catalog, policy).publish
+    publish = Offer(system_engine, catalog, policy).publish
     # What differs from the database is reported at once. A database that is not there yet, or not migrated, is no
     # error: the API publishes when it is.
     with suppress(GatewayUnavailable, DBAPIError):
-        await check_trial_key(engine, trial_key)
+        await check_trial_key(system_engine, trial_key)
         await publish()
     async with payment_provider(settings) as provider:
         yield AppDependencies(
             client=client,
             engine=engine,
+            system_engine=system_engine,
             catalog=catalog,
             policy=policy,
             publish_offer=publish,
@@ -64,10 +65,10 @@ async def api_dependencies(
                 settings.stripe_api_key.get_secret_value(),
                 settings.stripe_account or "",
             ),
-            deliver=composition.webhook_delivery(client, engine, provider, trial_key).deliver,
+            deliver=composition.webhook_delivery(client, system_engine, provider, trial_key).deliver,
             wallets=provider.wallets,
             contacts=provider.contacts,
-            purchases=composition.purchases(client, engine, provider, trial_key),
+            purchases=composition.purchases_of(client, engine, provider, trial_key),
             public_url=settings.public_url,
             signing=signing_of(settings),
             trial_key=trial_key,

@@ -17,8 +17,9 @@ from api.http.slow_clients import PunctualProtocol
 from configuration.loading import Process, load_settings
 from configuration.settings import MigrateSettings, Settings
 from domain.errors import GatewayUnavailable
-from storage.db.health import check
+from storage.db.health import check, refuse_unfit_login
 from storage.db.migrations import Patience, current, head, upgrade
+from storage.db.roles import DatabaseRole
 from storage.subscriptions.trial_key import check_trial_key, key_all_marks
 from storage.subscriptions.trials import TrialKey
 from tenure.cli import logs
@@ -120,10 +121,17 @@ async def _serve() -> None:
     _configure_logs(settings)
     # Temporal and PostgreSQL may start later: `/readyz` reports whether they are up.
     client = await temporal(settings, for_callers=True)
+    # Of the process's connections, what it does across tenants gets a quarter.
+    crossing = max(1, settings.database_pool // 4)
+    rest = max(1, settings.database_pool - crossing)
+    system_url = settings.system_database_url
     async with (
-        database(settings, for_callers=True) as engine,
-        api_dependencies(settings, client, engine) as dependencies,
+        database(settings, DatabaseRole.APPLICATION, for_callers=True, connections=rest) as engine,
+        database(settings, for_callers=True, connections=crossing, url=system_url) as system_engine,
+        api_dependencies(settings, client, engine, system_engine) as dependencies,
     ):
+        for each in (engine, system_engine):
+            await refuse_unfit_login(each)
         app = create_app(dependencies)
         config = uvicorn.Config(
             app,
@@ -138,7 +146,7 @@ async def _serve() -> None:
             forwarded_allow_ips=list(settings.trusted_proxies),
         )
         log.info("api starting", host=settings.api_host, port=settings.api_port)
-        await _until_stopped(_Server(config), _holding_to_trial_key(engine, trial_key_of(settings)))
+        await _until_stopped(_Server(config), _holding_to_trial_key(system_engine, trial_key_of(settings)))
 
 
 class _Server(uvicorn.Server):

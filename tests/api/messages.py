@@ -26,7 +26,7 @@ from storage.catalog.offer import Offer
 from tests.harness.catalogs import shipped_catalog, shipped_policy
 from tests.harness.patience import PATIENT
 from tests.harness.trial_key import TRIAL_KEY
-from worker.composition import purchases, webhook_delivery
+from worker.composition import purchases_of, webhook_delivery
 
 PATH = "/webhooks/stripe"
 
@@ -63,7 +63,8 @@ async def dealt_with(stack: Stack, event: str) -> str:
 async def an_api(stack: Stack, looked_up: Provider, client: Client) -> AsyncIterator[httpx.AsyncClient]:
     parts = AppDependencies(
         client=client,
-        engine=stack.engine,
+        engine=stack.api_parts.engine,
+        system_engine=stack.engine,
         catalog=shipped_catalog(),
         policy=shipped_policy(),
         publish_offer=Offer(stack.engine, shipped_catalog()).publish,
@@ -71,7 +72,7 @@ async def an_api(stack: Stack, looked_up: Provider, client: Client) -> AsyncIter
         deliver=webhook_delivery(client, stack.engine, looked_up, TRIAL_KEY).deliver,
         wallets=looked_up.wallets,
         contacts=looked_up.contacts,
-        purchases=purchases(client, stack.engine, looked_up, TRIAL_KEY),
+        purchases=purchases_of(client, stack.api_parts.engine, looked_up, TRIAL_KEY),
         public_url="http://127.0.0.1",
         signing=SigningSecrets.of("s" * 32),
         trial_key=TRIAL_KEY,

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import httpx
 from sqlalchemy import text
 
+from domain.names import DEFAULT_TENANT
 from domain.provider.events import KeptEvent
 from domain.provider.hints import EventKind
 from domain.purchases.ports import PurchaseState
@@ -42,7 +43,7 @@ class Buyer:
 
     @property
     def purchases(self) -> PurchaseService:
-        return self.stack.api_parts.purchases
+        return self.stack.api_parts.purchases(DEFAULT_TENANT)
 
     @property
     def ref(self) -> str:

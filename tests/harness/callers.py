@@ -13,6 +13,7 @@ from domain.names import DEFAULT_TENANT
 from sandbox.product import REPEATS, UNFINISHED
 from sandbox.stack import Stack
 from storage.access.api_keys import ApiKeys, Role
+from storage.access.tenants import Tenants
 from tests.harness.patience import PATIENT
 
 PROBLEM = "application/problem+json"
@@ -42,6 +43,7 @@ class Caller:
     @classmethod
     @asynccontextmanager
     async def of_role(cls, stack: Stack, role: Role, tenant: str = DEFAULT_TENANT) -> AsyncIterator[Self]:
+        await Tenants(stack.engine).add(tenant, tenant)
         key = await ApiKeys(stack.engine).create(role, f"test {role}", tenant=tenant)
         async with cls.holding(stack, key) as caller:
             yield caller

@@ -10,7 +10,7 @@ from itertools import count
 import asyncpg
 import pytest_asyncio
 
-from sandbox.postgres import Postgres
+from sandbox.postgres import OWNER, Postgres
 from storage.db.migrations import upgrade
 from storage.schema.metadata import METADATA
 from tests.harness.folders import data_folder
@@ -23,6 +23,7 @@ END_ALL_OTHERS = (
 ERASING = "SET LOCAL tenure.erasing = 'yes'"
 """Without it the journal lets go of nothing."""
 EMPTY_ALL = [f"DELETE FROM {table.name}" for table in reversed(METADATA.sorted_tables)]  # noqa: S608
+FIRST_TENANT = "INSERT INTO tenants (id, name) VALUES ('default', 'default')"
 WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = $1"
 
 
@@ -33,6 +34,10 @@ class Databases:
         self._server = server
         self._numbers = count(1)
         self._cleared: list[str] = []
+
+    @property
+    def superuser_url(self) -> str:
+        return self._server.superuser_url
 
     async def empty(self) -> str:
         """The URL of a new database with nothing in it."""
@@ -52,7 +57,7 @@ class Databases:
         """Clear a migrated database for whoever needs one next; its tables must be as they were."""
         connection = await asyncpg.connect(url)
         try:
-            await connection.execute("; ".join(["BEGIN", END_ALL_OTHERS, ERASING, *EMPTY_ALL, "COMMIT"]))
+            await connection.execute("; ".join(["BEGIN", END_ALL_OTHERS, ERASING, *EMPTY_ALL, FIRST_TENANT, "COMMIT"]))
         finally:
             await connection.close()
         self._cleared.append(url)
@@ -91,6 +96,10 @@ async def serve_databases() -> AsyncIterator[Databases]:
     """A server of its own in a folder of its own; both are gone afterwards."""
     with data_folder() as folder:
         async with Postgres(folder, durable=False) as server:
+            connection = await asyncpg.connect(server.superuser_url)
+            # For tests of deadlocks.
+            await connection.execute(f"GRANT SET ON PARAMETER deadlock_timeout TO {OWNER}")
+            await connection.close()
             yield Databases(server)
 
 

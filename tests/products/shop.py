@@ -18,6 +18,7 @@ from sandbox.product import Product
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from storage.access.api_keys import ApiKeys, Role
+from storage.access.tenants import Tenants
 from tests.harness.callers import Caller
 from tests.harness.catalogs import CATALOGS, shipped_policy
 from tests.harness.lives import Life
@@ -54,6 +55,7 @@ class Shop(Caller):
             stripe = await exits.enter_async_context(connected(stripe_key, stack.addresses.stripe_url))
             await push(stripe, catalog)
             addresses = await exits.enter_async_context(stack.under(shipped_policy(), catalog))
+            await Tenants(stack.engine).add(tenant, tenant)
             key = await ApiKeys(stack.engine).create(Role.ADMIN, f"test {name}", tenant=tenant)
             product = await exits.enter_async_context(Product(replace(addresses, admin_key=key)))
             caller = await exits.enter_async_context(Caller.at(addresses.api_url, key))

@@ -54,6 +54,7 @@ TABLES = (
     "mrr_roll_up",
     "purchases",
     "installation",
+    "tenants",
 )
 
 

@@ -67,7 +67,7 @@ async def test_of_two_pages_for_one_subscription_the_first_is_kept(purchases: Pu
 async def test_pages_of_purchases_are_told_from_others(purchases: PurchaseRecords) -> None:
     purchase = await purchases.add(a_purchase())
 
-    assert await purchases.known([purchase.page.ref, "cs_nobody"]) == {purchase.page.ref}
+    assert await purchases.known([purchase.page.ref, "cs_nobody"]) == {purchase.page.ref: "default"}
     assert await purchases.of_page("cs_nobody") is None
     assert await purchases.of_subscription(str(uuid4())) is None
     assert await purchases.of_subscription("not ours") is None

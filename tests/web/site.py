@@ -13,9 +13,11 @@ from domain.brand import Brand
 from domain.signing import SigningSecrets
 from domain.subscription.policy import DEFAULT_POLICY
 from storage.db.engine import create_engine_from_url
+from storage.db.roles import DatabaseRole
 from tests.harness.shop import CATALOG
 from tests.harness.trial_key import TRIAL_KEY
 
+NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 ADDRESS = "https://billing.northwind.example"
 BRAND = Brand("Northwind & Co", "https://northwind.example", "help@northwind.example", "#0f766e")
 
@@ -26,7 +28,8 @@ def an_app(**parts: Any) -> FastAPI:
         AppDependencies(
             **{
                 "client": cast("Any", None),
-                "engine": create_engine_from_url("postgresql://nobody@127.0.0.1:1/none"),
+                "engine": create_engine_from_url(NOWHERE, role=DatabaseRole.APPLICATION),
+                "system_engine": create_engine_from_url(NOWHERE, role=DatabaseRole.SYSTEM),
                 "catalog": CATALOG,
                 "policy": DEFAULT_POLICY,
                 "publish_offer": cast("Any", None),

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from sandbox.stack import Stack
 from storage.access.api_keys import ApiKeys, Role
+from storage.access.tenants import Tenants
 from tests.harness.callers import Caller, fields_of, problem_of
 
 PLAN = {"code": "free", "name": "Free", "catalog": "gadgets_v1"}
@@ -272,6 +273,7 @@ async def test_a_read_only_key_cannot_consume(stack: Stack, name: str) -> None:
 
 
 async def test_usage_is_counted_per_tenant(stack: Stack, shop: Caller, name: str) -> None:
+    await Tenants(stack.engine).add(name, name)
     key = await ApiKeys(stack.engine).create(Role.SERVICE, name, tenant=name)
     async with Caller.at(str(shop.http.base_url), key) as other:
         for caller in (shop, other):

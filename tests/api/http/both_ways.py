@@ -26,9 +26,11 @@ from domain.signing import SigningSecrets
 from domain.subscription.policy import DEFAULT_POLICY
 from storage.access.api_keys import ApiKey, Role
 from storage.db.engine import create_engine_from_url
+from storage.db.roles import DatabaseRole
 from tests.harness.shop import CATALOG
 from tests.harness.trial_key import TRIAL_KEY
 
+NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 MONTH = (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
 STANDING = EntitlementBasis(
@@ -118,7 +120,7 @@ class Way:
         app.state.repositories = replace(
             app.state.repositories,
             usage=cast("Any", _Usage()),
-            keys=cast("Any", _Keys()),
+            crossings=replace(app.state.repositories.crossings, keys=cast("Any", _Keys())),
             catalogs=cast("Any", _Catalogs()),
         )
 
@@ -142,7 +144,8 @@ def plain_and_described(monkeypatch: pytest.MonkeyPatch) -> tuple[Way, Way]:
     unthrottled = RequestRate(10**6)
     parts = AppDependencies(
         client=cast("Any", None),
-        engine=create_engine_from_url("postgresql://nobody@127.0.0.1:1/none"),
+        engine=create_engine_from_url(NOWHERE, role=DatabaseRole.APPLICATION),
+        system_engine=create_engine_from_url(NOWHERE, role=DatabaseRole.SYSTEM),
         catalog=CATALOG,
         policy=DEFAULT_POLICY,
         publish_offer=cast("Any", None),

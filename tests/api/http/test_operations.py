@@ -26,7 +26,7 @@ from tests.harness.catalogs import shipped_catalog, shipped_policy
 from tests.harness.names import a_name
 from tests.harness.patience import PATIENT
 from tests.harness.trial_key import TRIAL_KEY
-from worker.composition import purchases, webhook_delivery
+from worker.composition import purchases_of, webhook_delivery
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 
@@ -133,6 +133,7 @@ async def cut_off(stack: Stack, looked_up: Provider) -> AsyncIterator[httpx.Asyn
     parts = AppDependencies(
         client=stack.client,
         engine=engine,
+        system_engine=engine,
         catalog=shipped_catalog(),
         policy=shipped_policy(),
         publish_offer=Offer(engine, shipped_catalog()).publish,
@@ -140,7 +141,7 @@ async def cut_off(stack: Stack, looked_up: Provider) -> AsyncIterator[httpx.Asyn
         deliver=webhook_delivery(stack.client, engine, looked_up, TRIAL_KEY).deliver,
         wallets=looked_up.wallets,
         contacts=looked_up.contacts,
-        purchases=purchases(stack.client, engine, looked_up, TRIAL_KEY),
+        purchases=purchases_of(stack.client, engine, looked_up, TRIAL_KEY),
         public_url="http://127.0.0.1",
         signing=SigningSecrets.of("s" * 32),
         trial_key=TRIAL_KEY,

@@ -30,7 +30,9 @@ class _Keys:
 @asynccontextmanager
 async def an_api(address: str = "192.0.2.1", **rates: Any) -> AsyncIterator[httpx.AsyncClient]:
     app = an_app(rates=RequestRates(**rates))
-    app.state.repositories = replace(app.state.repositories, keys=cast("Any", _Keys()))
+    app.state.repositories = replace(
+        app.state.repositories, crossings=replace(app.state.repositories.crossings, keys=cast("Any", _Keys()))
+    )
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False, client=(address, 4711))
     async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as http:
         yield http

@@ -69,7 +69,9 @@ async def test_every_layer_names_the_request(
 )
 async def test_outages_and_bugs_name_the_request(path: str, error: Exception, status: int, code: str) -> None:
     app = an_app()
-    app.state.repositories = replace(app.state.repositories, keys=cast("Any", _Fails(error)))
+    app.state.repositories = replace(
+        app.state.repositories, crossings=replace(app.state.repositories.crossings, keys=cast("Any", _Fails(error)))
+    )
     async with a_browser(app, **NAMED) as http:
         check(await http.get(path, headers=KEY), status, code)
 

@@ -12,6 +12,7 @@ from domain.subscription.lifecycle import Status
 from domain.subscription.state import Pause
 from storage.access.api_keys import ApiKeys, Role
 from storage.db.engine import create_engine_from_url
+from storage.db.roles import DatabaseRole
 from tests.builders import PRO
 from tests.harness.catalogs import shipped_catalog
 from tests.harness.postgres import database_url, databases
@@ -29,12 +30,15 @@ async def ledger(database_url: str) -> AsyncIterator[Ledger]:
 
 
 @pytest.fixture
-async def api(ledger: Ledger) -> AsyncIterator[httpx.AsyncClient]:
+async def api(ledger: Ledger, database_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """A caller who may only read."""
     key = await ApiKeys(ledger.engine).create(Role.READ_ONLY, "the founder")
-    app = an_app(engine=ledger.engine, catalog=shipped_catalog(), timezone="Europe/Berlin")
+    engine, system_engine = (create_engine_from_url(database_url, role=role) for role in DatabaseRole)
+    app = an_app(engine=engine, system_engine=system_engine, catalog=shipped_catalog(), timezone="Europe/Berlin")
     async with a_browser(app, Authorization=f"Bearer {key}") as http:
         yield http
+    await engine.dispose()
+    await system_engine.dispose()
 
 
 def on(month: int) -> datetime:

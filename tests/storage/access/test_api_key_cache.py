@@ -12,6 +12,7 @@ from domain.errors import GatewayUnavailable
 from sandbox.processes import free_port
 from storage.access.api_key_cache import CACHE_SECONDS, USE_NOTED_EVERY, ApiKeyCache
 from storage.access.api_keys import ApiKeys, Role
+from storage.access.tenants import Tenants
 from storage.db.engine import create_engine_from_url
 from tests.storage.ledger import Ledger
 
@@ -46,6 +47,7 @@ def looked_up(asked: list[str]) -> int:
 async def test_a_key_is_asked_for_once_while_it_is_known(
     ledger: Ledger, known: ApiKeyCache, clock: Clock, asked: list[str]
 ) -> None:
+    await Tenants(ledger.engine).add("acme", "Acme")
     secret = await ApiKeys(ledger.engine).create(Role.SERVICE, "the shop", tenant="acme")
     asked.clear()
     found = await asyncio.gather(*(known.verify(secret) for _ in range(20)))

@@ -10,6 +10,7 @@ import pytest_asyncio
 from domain.api_keys import KeyMode, hint, mode_of_key, new_key
 from domain.errors import Rejected
 from storage.access.api_keys import ApiKeys, KeyStatus, Role
+from storage.access.tenants import Tenants
 from tests.storage.ledger import Ledger
 
 GIVEN = "tn_test_" + "Zz-_9" * 6 + "zz"
@@ -18,6 +19,7 @@ GIVEN = "tn_test_" + "Zz-_9" * 6 + "zz"
 
 @pytest_asyncio.fixture
 async def keys(ledger: Ledger) -> ApiKeys:
+    await Tenants(ledger.engine).add("acme", "Acme")
     return ApiKeys(ledger.engine)
 
 

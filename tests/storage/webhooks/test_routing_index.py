@@ -14,17 +14,17 @@ async def test_subscriptions_are_found_by_customer_and_by_agreement_whatever_the
     first = await ledger.sign_up("ada")
     assert await reader.look_up(["cus_1"], ["sub_1"]) == Directory()
     await ledger.records.remember_wallet(first.customer, "cus_1")
-    assert await reader.look_up(["cus_1"], []) == Directory({"cus_1": [Address(first.id, customer=first.customer)]})
+    unpaid = Address(first.id, customer=first.customer, tenant="default")
+    assert await reader.look_up(["cus_1"], []) == Directory({"cus_1": [unpaid]})
 
     await ledger.save(a_step(later(first, status=Status.CANCELED, agreement_ref="sub_1")))
     second = await ledger.sign_up("ada", created_at=NOW + timedelta(days=1))
 
     found = await reader.look_up(["cus_1", "cus_2"], ["sub_1", "sub_2"])
-    assert found == Directory(
-        {"cus_1": [Address(first.id, "sub_1", first.customer), Address(second.id, customer=second.customer)]},
-        {"sub_1": first.id},
-    )
-    assert await reader.look_up([], ["sub_1"]) == Directory({}, {"sub_1": first.id})
+    ended = Address(first.id, "sub_1", first.customer, "default")
+    begun = Address(second.id, customer=second.customer, tenant="default")
+    assert found == Directory({"cus_1": [ended, begun]}, {"sub_1": ended})
+    assert await reader.look_up([], ["sub_1"]) == Directory({}, {"sub_1": ended})
     assert await reader.look_up([""], [""]) == Directory()
 
 
@@ -37,7 +37,7 @@ async def test_a_customer_who_was_deleted_at_the_provider_is_found_by_every_id_t
     assert await records.replace_wallet(known.customer, "cus_1", "cus_other") == "cus_2"
     assert await records.replace_wallet(known.customer, "cus_2", "cus_3") == "cus_3"
 
-    here = [Address(known.id, customer=known.customer)]
+    here = [Address(known.id, customer=known.customer, tenant="default")]
     found = await reader.look_up(["cus_1", "cus_2", "cus_3", "cus_other"], [])
     assert found == Directory({"cus_1": here, "cus_2": here, "cus_3": here})
     assert (await records.contact(known.customer)).customer_ref == "cus_3"

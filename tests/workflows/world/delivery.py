@@ -41,13 +41,14 @@ class Post:
     async def look_up(self, customer_refs: Iterable[str], agreement_refs: Iterable[str]) -> Directory:
         customers, agreements = set(customer_refs), set(agreement_refs)
         by_customer: dict[str, list[Address]] = {}
-        by_agreement: dict[str, str] = {}
+        by_agreement: dict[str, Address] = {}
         for step in self._records.steps.values():
             it, known = step.subscription, self._records.customers[step.subscription.customer]
+            address = Address(it.id, it.agreement_ref, it.customer, it.tenant)
             for ref in customers & {known.contact.customer_ref, *known.former_refs}:
-                by_customer.setdefault(ref, []).append(Address(it.id, it.agreement_ref, it.customer))
+                by_customer.setdefault(ref, []).append(address)
             if it.agreement_ref in agreements:
-                by_agreement[it.agreement_ref] = it.id
+                by_agreement[it.agreement_ref] = address
         return Directory(by_customer, by_agreement)
 
     async def ended(self, subscription: str) -> tuple[Subscription, datetime] | None:

@@ -1,0 +1,85 @@
+"""What the API does across tenants, as the role that sees every one: what stands here, and nothing else.
+
+Everything else runs as `tenure_app` in transactions that are for one tenant. A look-up yields the tenant, and all that
+follows it is for that tenant.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from api.background.offer_publisher import OfferPublisher, Publish
+from api.background.usage_notice_dispatcher import UsageNoticeDispatcher
+from api.background.webhook_dispatcher import Deliver, WebhookDispatcher
+from domain.provider.events import ProviderEvent
+from domain.purchases.ports import StoredPurchase
+from services.mail_dispatcher import TemporalMailDispatcher
+from services.usage_notifier import UsageNotifier
+from storage.access.api_key_cache import ApiKeyCache
+from storage.access.api_keys import ApiKeys
+from storage.access.web_sessions import Destination, WebSession, WebSessions
+from storage.db.health import check
+from storage.purchases import PurchaseRecords
+from storage.subscriptions.billing_accounts import BillingAccount, BillingAccounts
+from storage.subscriptions.pay_pages import PayPage, PayPages
+from storage.subscriptions.read_model import Subscriptions
+from storage.usage.notices import UsageNotices
+from storage.webhooks.inbox import Inbox
+
+
+@dataclass(frozen=True)
+class Crossings:
+    """Each of them, with the one thing that it may do."""
+
+    keys: ApiKeyCache
+    """Verifies API keys, and notes their use."""
+    session: Callable[[str], Awaitable[WebSession | None]]
+    """Looks a session up by its cookie."""
+    end_session: Callable[[str], Awaitable[None]]
+    check_link: Callable[[str], Awaitable[Destination]]
+    """Looks a one-time link up."""
+    enter: Callable[[str], Awaitable[tuple[str, Destination]]]
+    """Exchanges a one-time link for a session."""
+    pay_page: Callable[[str], Awaitable[PayPage | None]]
+    """Looks up the subscription of a signed link to pay."""
+    account_of_link: Callable[[str], Awaitable[BillingAccount | None]]
+    """Looks up the customer of a signed link in a mail."""
+    purchase_of_page: Callable[[str], Awaitable[StoredPurchase | None]]
+    """Looks a purchase up by the page on which it was made."""
+    receive: Callable[[ProviderEvent, bytes], Awaitable[bool]]
+    """Takes a webhook in: the provider names no tenant of ours."""
+    webhooks: WebhookDispatcher
+    """Delivers them."""
+    notices: UsageNoticeDispatcher
+    """Tells customers of all tenants what they have used."""
+    offer: OfferPublisher
+    """Publishes the catalog and the policy."""
+    blocked: Callable[[], Awaitable[Mapping[str, int]]]
+    """Counts blocked subscriptions for `/metrics`."""
+    fault: Callable[[], Awaitable[str | None]]
+    """Finds out whether the database can be used; sees no tenant's rows."""
+
+    @classmethod
+    def on(cls, engine: AsyncEngine, client: Client, publish: Publish, deliver: Deliver) -> Self:
+        """Return them on an engine of the system's role."""
+        sessions, purchases = WebSessions(engine), PurchaseRecords(engine)
+        notifier = UsageNotifier(UsageNotices(engine), TemporalMailDispatcher(client))
+        return cls(
+            keys=ApiKeyCache(ApiKeys(engine)),
+            session=sessions.session,
+            end_session=sessions.end,
+            check_link=sessions.check_link,
+            enter=sessions.enter,
+            pay_page=PayPages(engine).of,
+            account_of_link=BillingAccounts(engine).of_subscription,
+            purchase_of_page=purchases.of_page,
+            receive=Inbox(engine).receive,
+            webhooks=WebhookDispatcher(deliver),
+            notices=UsageNoticeDispatcher(notifier.send_pending),
+            offer=OfferPublisher(publish),
+            blocked=Subscriptions(engine).blocked,
+            fault=lambda: check(engine),
+        )
