@@ -33,5 +33,5 @@ def renew_links(core: Core, subscription: Target, *, key: str | None = None) -> 
 
 
 def usage_statistics(core: Core) -> Steps[UsageStatistics]:
-    """Return usage by plan and feature."""
+    """Return usage by plan and feature; keys of role `read_only` may, too."""
     return core.ask(Call("GET", "/v1/usage/statistics", UsageStatistics))

@@ -249,4 +249,6 @@ async def test_admins_statistics(shop: Shop, stack: Stack) -> None:
     assert minutes["customers"] >= 2
     assert (minutes["highest"], minutes["at_limit"] >= 1, minutes["near_limit"] >= 2) == (60, True, True)
     async with shop.as_role(stack, Role.READ_ONLY) as onlooker:
-        problem_of(await onlooker.get("/v1/usage/statistics"), 403, "forbidden")
+        assert (await onlooker.get("/v1/usage/statistics")).json()["statistics"] == statistics
+    async with shop.as_role(stack, Role.SERVICE) as product:
+        problem_of(await product.get("/v1/usage/statistics"), 403, "forbidden")
