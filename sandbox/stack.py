@@ -36,6 +36,8 @@ from sandbox.postgres import Postgres
 from sandbox.processes import free_port
 from sandbox.secrets import Secrets
 from sandbox.serving import serve
+from sandbox.sign_up_page import PATH as SIGN_UP_PATH
+from sandbox.sign_up_page import SignUpPage
 from sandbox.stripe import StripeSimulator
 from sandbox.stripe.account import MERCHANT
 from sandbox.temporal import TemporalDevServer
@@ -234,7 +236,12 @@ async def _build_on(
         note="Paused in the sandbox, where each subscription has its own clock; Trigger works."
     )
     api_parts = _app_dependencies(watched(skipper.client), ground, secrets, provider, catalog, policy, api_url)
-    api_parts = replace(api_parts, presentation=load_presentation(options.catalog))
+    control_port = free_port()
+    api_parts = replace(
+        api_parts,
+        presentation=load_presentation(options.catalog),
+        sign_up_url=f"http://127.0.0.1:{control_port}{SIGN_UP_PATH}",
+    )
     await exits.enter_async_context(serve(create_app(api_parts), port=api_port, protocol=PunctualProtocol))
     ground.simulator.webhook_url = f"{api_url}{WEBHOOKS}"
     await ground.simulator.start()
@@ -244,7 +251,8 @@ async def _build_on(
     controls = control_app(
         ground.simulator, ground.mailbox, journey, lambda customer: is_customer(customer, ground.engine)
     )
-    sandbox_url = await exits.enter_async_context(serve(controls))
+    controls.router.routes.extend(SignUpPage(api_url, secrets.admin_key).routes)
+    sandbox_url = await exits.enter_async_context(serve(controls, port=control_port))
     addresses = _addresses(ground, options, secrets, api_url, sandbox_url)
     return Stack(
         addresses, ground.client, ground.engine, ground.simulator, ground.mailbox, journey, api_parts, provider, others

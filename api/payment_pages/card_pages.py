@@ -1,9 +1,11 @@
 """Opens the provider's page on which a customer puts a card on file."""
 
 import hashlib
+from urllib.parse import urlencode
 
 from activities.wallets import call_with_wallet, customer_ref
 from api.http.dependencies import AppDependencies, Repositories
+from api.web.readers import LANGUAGE
 from domain.errors import GatewayUnavailable
 from domain.subscription.state import Subscription
 from storage.subscriptions.pay_pages import PayPage
@@ -21,7 +23,8 @@ async def shared_card_page(known: PayPage, dependencies: AppDependencies, reposi
         return known.url
     number, base_url = known.number + 1, dependencies.public_url.rstrip("/")
     key = f"{known.subscription.id}/pay/{number}/{known.subscription.sequence}"
-    urls = (f"{base_url}/pay/done", f"{base_url}/pay/canceled")
+    language = urlencode({LANGUAGE: known.locale})
+    urls = (f"{base_url}/pay/done?{language}", f"{base_url}/pay/canceled?{language}")
     url = await open_card_page(known.subscription, urls, key, dependencies, repositories)
     await repositories.pay_pages.opened(known.subscription, number, url)
     return url

@@ -18,6 +18,8 @@ FLOW_OF_FACT: Final[Mapping[str, BillingFlow]] = {
     "resume_url": BillingFlow.RESUME,
     "withdraw_change_url": BillingFlow.WITHDRAW_CHANGE,
     "billing_url": BillingFlow.OVERVIEW,
+    "buy_url": BillingFlow.BUY,
+    "change_plan_url": BillingFlow.CHANGE_PLAN,
 }
 """By fact: the page that its link opens."""
 

@@ -104,6 +104,8 @@ FACTS: Final[Mapping[str, str]] = {
     "resume_url": "the page on which the customer resumes a paused subscription",
     "withdraw_change_url": "the page on which the customer withdraws a planned change",
     "billing_url": "the page that mails the customer a link to their billing page",
+    "buy_url": "the page that mails the customer a link to where they choose a plan after an end",
+    "change_plan_url": "the page that mails the customer a link to where they change their plan",
     "enter_url": "the one-time link to the billing page",
     "reason": "nonpayment; any other value is not shown to the customer",
     "old_plan_name": "the name of the previous plan; the same as plan_name when only other things change",

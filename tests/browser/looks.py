@@ -22,6 +22,13 @@ SCREENSHOTS = os.environ.get("TENURE_SCREENSHOTS", "")
 """A folder for a picture of every page in every look; empty: none are taken."""
 MOST_BYTES, MOST_REQUESTS = 40_000, 5
 """Of one customer page with everything it loads."""
+PAPER = 718
+"""Pixels of A4 between usual margins."""
+ON_PAPER = """() => ({
+    page: getComputedStyle(document.body).backgroundColor, words: getComputedStyle(document.body).color,
+    buttons: [...document.querySelectorAll(".button")].filter(one => one.checkVisibility()).length,
+    isWide: document.documentElement.scrollWidth > innerWidth,
+})"""
 RUN_AXE = "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})"
 
 
@@ -66,9 +73,20 @@ class Looks:
                 await self.page.set_viewport_size({"width": width, "height": HEIGHT})
                 await self.page.emulate_media(color_scheme=scheme)
                 await self._is_fine(shown, f"{state} {language} {scheme} {width}", width)
+            await self._prints(shown, f"{state} {language}")
             await self.page.set_viewport_size({"width": WIDTHS[0], "height": HEIGHT})
             await self.page.emulate_media(color_scheme=SCHEMES[0])
         self.tally.seen.add((state, language))
+
+    async def _prints(self, shown: Page | Frame, state: str) -> None:
+        """Check that paper gets dark words on white, nothing to press, and no more than its width."""
+        await self.page.set_viewport_size({"width": PAPER, "height": HEIGHT})
+        await self.page.emulate_media(media="print", color_scheme="dark")
+        if SCREENSHOTS:
+            await self.page.screenshot(path=Path(SCREENSHOTS) / f"{state.replace(' ', '-')}-print.png", full_page=True)
+        told = await shown.evaluate(ON_PAPER)
+        await self.page.emulate_media(media="screen")
+        assert told == {"page": "rgb(255, 255, 255)", "words": "rgb(0, 0, 0)", "buttons": 0, "isWide": False}, state
 
     async def _is_fine(self, shown: Page | Frame, look: str, width: int) -> None:
         self.tally.looks += 1

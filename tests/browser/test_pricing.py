@@ -5,6 +5,7 @@ import pytest
 from tests.browser.conftest import Arrive
 from tests.browser.customers import in_both_languages
 from tests.browser.visitor import Visitor
+from tests.harness.names import named_after
 
 pytestmark = in_both_languages
 
@@ -56,3 +57,17 @@ async def test_an_address_that_does_not_exist_is_answered_by_a_page(arrive: Arri
     await visitor.page.wait_for_load_state()
 
     assert await visitor.page.locator("h1").is_visible()
+
+
+async def test_a_button_leads_through_the_sandboxs_sign_up_to_a_subscription(
+    visitor: Visitor, language: str, request: pytest.FixtureRequest
+) -> None:
+    page = visitor.page
+    await page.locator('a.button[href*="plan=professional"]:visible').click()
+    await page.get_by_label("Your mail address").fill(f"{named_after(request)}@example.com")
+    await page.get_by_role("button").click()
+    await page.wait_for_load_state()
+    await visitor.pays()
+    await page.get_by_role("link", name="Open your billing page").click(timeout=60_000)
+    await page.get_by_role("button").click()
+    await visitor.sees_here("overview after buying", "Professional")

@@ -19,6 +19,7 @@ from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from tests.harness.callers import Caller
 from tests.harness.lives import Life
+from tests.harness.patience import until
 from tests.web.billing.visitor import Visitor, forms_of, said, title
 from tests.web.markup import Markup
 
@@ -259,6 +260,45 @@ async def test_the_link_to_manage_mails_a_link_which_alone_opens_the_pages(
         async with stack.engine.connect() as connection:
             rows = (await connection.execute(text("select facts::text from mails"))).scalars().all()
         assert all(entry.rpartition("/")[2] not in row for row in rows)
+
+
+async def test_the_mail_about_the_end_leads_back_to_a_choice_of_plans(stack: Stack, begin: Callable[..., Any]) -> None:
+    life = await begin(payment_method="pm_card_visa", trial_days=0)
+    await life.command("cancel", at="now")
+    mail = await mailed(life, Occasion.CANCELED)
+
+    async with Visitor.of(stack) as ada:
+        shown = await ada.get(links_in(mail)[BillingFlow.BUY])
+        assert "choose a plan" in said(shown)
+        assert "on its way to you" in said(await ada.submit(str(shown.url)))
+        linked = await mailed(life, Occasion.BILLING_LINK)
+        [entry] = [word for word in str(linked["text"]).split() if "/billing/enter/" in word]
+        assert (await ada.submit(entry)).headers["Location"] == "/billing/plans"
+
+
+async def mailed(life: Life, occasion: Occasion) -> dict[str, Any]:
+    """The mail of an occasion, once it has come: what has ended has no clock to be moved."""
+
+    async def found() -> dict[str, Any] | None:
+        mails = await life.product.mails(life.external_id)
+        return next((one for one in mails if one["headers"]["X-Tenure-Occasion"] == occasion), None)
+
+    await until(found)
+    mail = await found()
+    assert mail is not None
+    return mail
+
+
+async def test_a_card_page_leads_back_in_the_customers_language(
+    stack: Stack, admin: Caller, begin: Callable[..., Any]
+) -> None:
+    life = await begin(customer={"locale": "de-AT"})
+    url = await link_of(life, Occasion.TRIAL_STARTED, BillingFlow.PAYMENT_METHOD)
+
+    async with Visitor.of(stack) as ada:
+        page = refreshed((await ada.submit(url)).text)
+        back = await life.product.complete_page(page)
+        assert title(await ada.get(back, **{"Accept-Language": "en"})) == "Vielen Dank"
 
 
 async def test_a_link_after_the_end_says_so_calmly(stack: Stack, begin: Callable[..., Any]) -> None:
