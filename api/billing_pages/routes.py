@@ -83,6 +83,8 @@ async def invoices(visit: WithVisit, cursor: Annotated[str | None, Query(max_len
     found, after = await visit.repositories.billing_accounts.invoices(
         account.tenant, account.customer_id, after=cursor, limit=PAGE_SIZE
     )
+    if cursor is not None and not found:
+        return visit.back_to(BillingFlow.INVOICES)
     return visit.page("invoices.html", BillingFlow.INVOICES, invoices=found, cursor=after)
 
 

@@ -49,9 +49,11 @@ async def test_who_gives_a_card_after_the_trial_goes_on_where_they_left_off(
     stack.simulator.hold_webhooks(life.external_id)
     await visitor.pays("pm_card_authenticationRequiredOnSetup")
     await visitor.confirms()
-    await visitor.sees("card is being confirmed", "Your card is being confirmed")
+    await visitor.reads(visitor.says("Your card is being confirmed"))
+    # After five looks the page no longer looks again by itself: it stays while it is looked at here.
+    await visitor.opens(f"{visitor.page.url.partition('&')[0]}&looks=5")
+    await visitor.sees("card is being confirmed", "Your card is being confirmed", "Look again")
     await stack.simulator.release_webhooks(life.external_id)
-    await visitor.waits_for("active")
     await life.live(A_MOMENT)
     await visitor.opens("/billing")
     await visitor.sees("overview of an active subscription", "Next bill")

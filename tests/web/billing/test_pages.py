@@ -221,6 +221,8 @@ async def test_invoices_are_listed_page_by_page_also_after_the_end(
 
     async with Visitor.entered(stack, admin, life.external_id) as ada:
         pages = [await ada.get("/billing/invoices")]
+        unknown = await ada.get("/billing/invoices?cursor=in_unknown")
+        assert (unknown.status_code, unknown.headers["Location"]) == (303, "/billing/invoices")
         older = [one["href"] for one in Markup(pages[0].text).all("a") if "cursor=" in one.get("href", "")]
         assert len(older) == 1
         pages.append(await ada.get(older[0]))
