@@ -87,7 +87,7 @@ async def measure(customers: int = CUSTOMERS) -> str:
         async with running(Options(Path(folder), CATALOG, POLICY, durable=False, ui=False)) as stack:
             await _fill(stack, customers)
             async with _browser(stack) as browser:
-                with _counted(stack.engine) as count:
+                with _counted(stack.api_parts.engine) as count:
                     pages = {name: _Page() for name in PAGES}
                     for number in range(ROUNDS + 20):
                         for name, path in PAGES.items():

@@ -30,6 +30,6 @@ def statements(stack: Stack) -> Iterator[list[str]]:
     def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
         found.append(statement)
 
-    event.listen(stack.engine.sync_engine, "before_cursor_execute", note)
+    event.listen(stack.api_parts.engine.sync_engine, "before_cursor_execute", note)
     yield found
-    event.remove(stack.engine.sync_engine, "before_cursor_execute", note)
+    event.remove(stack.api_parts.engine.sync_engine, "before_cursor_execute", note)
