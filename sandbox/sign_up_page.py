@@ -36,18 +36,21 @@ class SignUpPage:
             return _ask(plan, interval)
         email = (await form(request)).get("email", "").strip()
         here = str(request.url.replace(query=""))
-        made = await self._made(plan, interval, email, here)
+        # As a product would that knows its customers' language.
+        locale = request.headers.get("Accept-Language", "").partition(",")[0].partition(";")[0].strip() or "en"
+        customer = {"external_id": email, "email": email, "locale": locale}
+        made = await self._made(plan, interval, customer, here)
         if isinstance(made, str):
             return _ask(plan, interval, email=email, problem=made)
         return RedirectResponse(made.get("url") or _welcome_url(here, email), status_code=303)
 
-    async def _made(self, plan: str, interval: str, email: str, here: str) -> dict[str, Any] | str:
+    async def _made(self, plan: str, interval: str, customer: dict[str, str], here: str) -> dict[str, Any] | str:
         """What the API has made: a page to buy on, or at once the subscription to a free plan; else why not."""
-        asked: dict[str, Any] = {"customer": {"external_id": email, "email": email}, "plan": plan}
+        asked: dict[str, Any] = {"customer": customer, "plan": plan}
         path = "/v1/subscriptions"
         if interval:
             path = "/v1/checkout-sessions"
-            asked |= {"interval": interval, "success_url": _welcome_url(here, email)}
+            asked |= {"interval": interval, "success_url": _welcome_url(here, customer["email"])}
             asked["cancel_url"] = f"{self._api_url}/pricing"
         return await self._post(path, asked)
 
