@@ -36,6 +36,13 @@ class Asked:
             description="figures of this plan alone; changes from and to others enter and leave",
         ),
     ] = ""
+    status: Annotated[
+        Literal["active", "past_due", "paused", "trialing"] | None,
+        Query(
+            description="of `mrr`: what there is now in this status, without periods, as the status of the past is not"
+            " kept. Not with `from`, `to`, `interval`, `group` and CSV, and not of `movements`"
+        ),
+    ] = None
     currency: Annotated[
         str | None,
         Query(pattern="^[a-z]{3}$", description="by default the catalog's; currencies are never added"),
@@ -44,6 +51,35 @@ class Asked:
     format: Annotated[
         Literal["json", "csv"] | None, Query(description="`csv` is also to be had by `Accept: text/csv`")
     ] = None
+
+    def refuse_status(self) -> None:
+        """Reject a status in a report of the past.
+
+        Raises:
+            Malformed: there is one.
+        """
+        if self.status is not None:
+            raise Malformed(
+                "movements are not told apart by status, which is not kept of the past: ask for mrr with this status,"
+                " or leave it out",
+                field="status",
+            )
+
+    def check_status(self) -> None:
+        """Reject a status along with periods.
+
+        Raises:
+            Malformed: both are asked for.
+        """
+        others = {"from": self.first, "to": self.last, "group": self.group, "format=csv": self.format == "csv"}
+        given = [name for name, value in others.items() if value]
+        given += ["interval"] if self.interval is not PeriodLength.MONTH else []
+        if self.status is not None and given:
+            raise Malformed(
+                "with a status, mrr is of now alone, as the status of the past is not kept: leave out"
+                f" {', '.join(given)}",
+                field="status",
+            )
 
     def periods(self, latest: date) -> tuple[date, date]:
         """The first day of the first period, and of the period after the last one.

@@ -85,6 +85,7 @@ async def movements(report: WithReport, request: Request) -> MovementsView | Res
     Amounts are in minor units.
 
     """
+    report.asked.refuse_status()
     interval = report.range.length
     data = [MovementsPeriodView.of(period, interval, plan) async for plan, period in report.periods()]
     if wants_csv(request, report.asked.format):
@@ -94,11 +95,12 @@ async def movements(report: WithReport, request: Request) -> MovementsView | Res
 
 @router.get("/mrr", operation_id="getMrr", summary="Get monthly recurring revenue", response_model=MrrView)
 async def mrr(report: WithReport, request: Request) -> MrrView | Response:
-    """MRR at the end of each period, and what there is now. Amounts are in minor units."""
-    interval = report.range.length
-    data = [MrrPeriodView.of(period, interval, plan) async for plan, period in report.periods()]
-    if wants_csv(request, report.asked.format):
+    """MRR at the end of each period, and what there is now; with a status, that alone. Amounts are in minor units."""
+    report.asked.check_status()
+    status, interval = report.asked.status or "", report.range.length
+    data = [] if status else [MrrPeriodView.of(each, interval, plan) async for plan, each in report.periods()]
+    if wants_csv(request, report.asked.format) and not status:
         return csv_answer("mrr", MrrPeriodView.heads(), (each.cells() for each in data))
-    standing = await report.figures.standing(report.tenant, report.range.plan)
+    standing = await report.figures.standing(report.tenant, report.range.plan, status)
     now = next((each for each in standing if each.currency == report.range.currency), None)
     return MrrView(**report.about(request), definitions=MRR_DEFINITIONS, now=MrrNowView.of(now), data=data)

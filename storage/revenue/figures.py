@@ -71,10 +71,10 @@ class RevenueFigures:
         latest = max(row.today, row.latest or row.today)
         return Extent(row.as_of, row.today, latest, row.since, tuple(row.currencies), tuple(row.plans))
 
-    async def standing(self, tenant: str, plan: str = "") -> list[Standing]:
-        """What there is now, by currency; of all plans or one."""
+    async def standing(self, tenant: str, plan: str = "", status: str = "") -> list[Standing]:
+        """What there is now, by currency; of all plans or one, in any status or one."""
         async with transaction(self._engine, tenant, statements_within=LISTS_WITHIN) as connection:
-            rows = await self._rows(connection, "standing", tenant=tenant, plan=plan)
+            rows = await self._rows(connection, "standing", tenant=tenant, plan=plan, status=status)
         return [Standing(**row._mapping) for row in rows]  # noqa: SLF001 - its documented name
 
     async def periods(self, tenant: str, wanted: Range) -> list[Period]:
@@ -90,9 +90,7 @@ class RevenueFigures:
         }
         async with transaction(self._engine, tenant, statements_within=LISTS_WITHIN) as connection:
             moved = await self._rows(connection, "sums", **given)
-            is_by_month = wanted.length is PeriodLength.MONTH
-            # Customers of months are counted ahead; of days and years, which are rarely wanted, they are not.
-            movers = await self._rows(connection, "customers_by_month" if is_by_month else "customers", **given)
+            movers = await self._rows(connection, "customers", **given)
         return by_period(
             [Moved(row.period, row.moved, row.end_kind, row.delta, row.payers) for row in moved],
             [Movers(row.period, row.moved, row.end_kind, row.customers) for row in movers],

@@ -1,4 +1,4 @@
-"""Sums up movements by day and counts customers by month, so that figures over years read few rows."""
+"""Sums up movements by day and counts customers by day, month and year, so that figures over years read few rows."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,7 +36,7 @@ class RevenueRollUpRecords:
             if until <= since:
                 return
             given = {"timezone": self._timezone, "since": since, "until": until}
-            for name in ("forget_days", "sum_days", "forget_months", "count_months"):
+            for name in ("forget_days", "sum_days", "forget_customers", "count_customers"):
                 await connection.execute(sql_text(_FILES / f"{name}.sql"), given)
             await connection.execute(delete(mrr_roll_up))
             await connection.execute(mrr_roll_up.insert().values(timezone=self._timezone, recorded_until=until))

@@ -18,12 +18,16 @@ def mrr(
     last: str | None = None,
     interval: PeriodLength = "month",
     plan: str | None = None,
+    status: Literal["active", "past_due", "paused", "trialing"] | None = None,
     currency: str | None = None,
     group: Literal["plan"] | None = None,
 ) -> Steps[Mrr]:
-    """Return monthly recurring revenue, now and at the end of each period from *first* to *last*, as `2026-01`."""
+    """Return monthly recurring revenue, now and at the end of each period from *first* to *last*, as `2026-01`.
+
+    With a *status*, only what there is now in it: the status of the past is not kept.
+    """
     asked = {"from": first, "to": last, "interval": interval, "plan": plan, "currency": currency, "group": group}
-    return core.ask(Call("GET", "/v1/metrics/mrr", Mrr, query=_given(asked)))
+    return core.ask(Call("GET", "/v1/metrics/mrr", Mrr, query=_given(asked | {"status": status})))
 
 
 def movements(

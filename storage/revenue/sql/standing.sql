@@ -15,6 +15,7 @@ FROM (
                OR status = 'paused' AND coalesce((state #>> '{pause,counts}')::boolean, false) AS counts
     FROM subscriptions
     WHERE tenant = :tenant AND status NOT IN ('canceled', 'suspended') AND :plan IN ('', plan)
+      AND :status IN ('', status)
 ) AS worth
 GROUP BY currency
 ORDER BY currency

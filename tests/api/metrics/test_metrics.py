@@ -108,6 +108,34 @@ async def test_mrr_at_the_end_of_each_month_and_now(api: httpx.AsyncClient) -> N
     }
 
 
+@pytest.mark.usefixtures("lives")
+async def test_what_there_is_now_can_be_told_apart_by_status(api: httpx.AsyncClient) -> None:
+    paused, active = [await report(api, "mrr", status=status) for status in ("paused", "active")]
+
+    assert (paused["data"], paused["now"]["mrr"], paused["now"]["paused"]) == ([], 0, STARTER)
+    assert (active["now"]["mrr"], active["now"]["customers"], active["now"]["paused"]) == (PRO, 1, 0)
+    of_another_plan = await report(api, "mrr", status="active", plan="starter")
+    assert of_another_plan["now"]["mrr"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "words"),
+    [
+        ("movements", {}, "ask for mrr with this status"),
+        ("mrr", QUARTER, "leave out from, to"),
+        ("mrr", {"group": "plan", "format": "csv", "interval": "day"}, "leave out group, format=csv, interval"),
+    ],
+)
+async def test_a_status_of_the_past_is_refused(
+    api: httpx.AsyncClient, name: str, query: dict[str, str], words: str
+) -> None:
+    answer = await api.get(f"/v1/metrics/{name}", params={"status": "past_due", **query})
+
+    assert answer.status_code == 422
+    assert fields_of(answer.json()) == {"status"}
+    assert words in answer.text
+
+
 async def test_a_yearly_price_is_rounded_once(api: httpx.AsyncClient, ledger: Ledger) -> None:
     for name in ("ada", "bob"):
         it = later(await ledger.sign_up(name), status=Status.ACTIVE, amount=49_001)
