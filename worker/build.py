@@ -22,6 +22,7 @@ from activities.records import RecordActivities
 from activities.rolling_up import RollUpActivities
 from activities.wallets import WalletActivities
 from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
+from worker.heartbeats import Heartbeats
 from workflows.customer import CustomerWorkflow
 from workflows.mail import MailWorkflow
 from workflows.reconcile import ReconcileWorkflow
@@ -43,6 +44,8 @@ WORKFLOWS = (
 PURE_PACKAGES = ("activities", "domain")
 """Deterministic on import, so the workflow sandbox need not reload them for every run."""
 
+STICKY_TIMEOUT = timedelta(seconds=5)
+"""How long a workflow waits for the worker that has it in its cache, and that may have died."""
 MAILS_PER_SECOND = 50.0
 MAX_CONCURRENT_WORKFLOW_TASKS = 16
 """Per worker. The rest waits in Temporal, by priority; started all at once, each task would exceed its timeout."""
@@ -85,11 +88,13 @@ def build_workers(
     *payments_a_second* limits the whole fleet; the value of the worker that polled last applies. None: no limit. On
     shutdown, each worker takes no new tasks and lets its activities finish within *finish_within*.
     """
+    interceptors = [Heartbeats(client)]
     return [
         Worker(
             client,
             task_queue=LIFECYCLE_QUEUE,
             workflows=WORKFLOWS,
+            sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
             # Database activities run here as local activities, within the workflow task.
             activities=[
                 activities.records.record,
@@ -106,6 +111,7 @@ def build_workers(
         Worker(
             client,
             task_queue=PAYMENTS_QUEUE,
+            interceptors=interceptors,
             activities=[
                 activities.confirmations.confirmation,
                 activities.confirmations.withdraw_confirmation,
@@ -144,6 +150,7 @@ def build_workers(
         Worker(
             client,
             task_queue=MAIL_QUEUE,
+            interceptors=interceptors,
             activities=[activities.mail.deliver, activities.mail.give_up],
             max_concurrent_activities=10,
             graceful_shutdown_timeout=finish_within,
@@ -152,6 +159,7 @@ def build_workers(
         Worker(
             client,
             task_queue=RECORDS_QUEUE,
+            interceptors=interceptors,
             activities=[
                 activities.inbox.sweep,
                 activities.customers.notify_subscription,

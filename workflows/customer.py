@@ -9,7 +9,7 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.customers import CustomerActivities, HeardRequest
     from domain.names import PAYMENTS_QUEUE, RECORDS_QUEUE
-    from workflows.retries import retry_forever
+    from workflows.retries import HEARTBEAT_TIMEOUT, retry_forever
 
 LIMITED_RETRIES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=5)
 """After that the change is left to the next sweep, so that later changes do not queue up behind it."""
@@ -49,6 +49,7 @@ class CustomerWorkflow:
                 customer,
                 task_queue=RECORDS_QUEUE,
                 start_to_close_timeout=timedelta(minutes=1),
+                heartbeat_timeout=HEARTBEAT_TIMEOUT,
                 retry_policy=LIMITED_RETRIES,
                 summary="Notify the customer's subscription",
             )
@@ -57,6 +58,7 @@ class CustomerWorkflow:
                 customer,
                 task_queue=PAYMENTS_QUEUE,
                 start_to_close_timeout=timedelta(seconds=45),
+                heartbeat_timeout=HEARTBEAT_TIMEOUT,
                 retry_policy=LIMITED_RETRIES,
                 summary="Update the customer at the payment provider",
             )
@@ -69,6 +71,7 @@ class CustomerWorkflow:
             HeardRequest(customer, self._latest_event),
             task_queue=PAYMENTS_QUEUE,
             start_to_close_timeout=timedelta(seconds=45),
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
             retry_policy=RETRIES,
             summary="Read the customer from the payment provider",
         )

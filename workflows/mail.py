@@ -8,7 +8,7 @@ from temporalio.exceptions import ActivityError, RetryState
 with workflow.unsafe.imports_passed_through():
     from activities.mail import MailActivities
     from domain.names import MAIL_QUEUE
-    from workflows.retries import retry_forever
+    from workflows.retries import HEARTBEAT_TIMEOUT, retry_forever
 
 DELIVERY_TIMEOUT = timedelta(days=3)
 RETRIES = retry_forever(max_interval=timedelta(minutes=10))
@@ -26,6 +26,7 @@ class MailWorkflow:
                 mail_id,
                 task_queue=MAIL_QUEUE,
                 start_to_close_timeout=timedelta(seconds=60),
+                heartbeat_timeout=HEARTBEAT_TIMEOUT,
                 schedule_to_close_timeout=DELIVERY_TIMEOUT,
                 retry_policy=RETRIES,
                 summary="Hand the mail to the mail server",
@@ -38,6 +39,7 @@ class MailWorkflow:
                 mail_id,
                 task_queue=MAIL_QUEUE,
                 start_to_close_timeout=timedelta(seconds=60),
+                heartbeat_timeout=HEARTBEAT_TIMEOUT,
                 retry_policy=RETRIES,
                 summary="Record that the mail was given up",
             )

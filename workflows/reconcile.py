@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.names import PAYMENTS_QUEUE, RECORDS_QUEUE
     from domain.reconciliation.differences import DifferenceKind, Discrepancy, Outcome
     from domain.reconciliation.ports import Found, Page
-    from workflows.retries import retry_forever
+    from workflows.retries import HEARTBEAT_TIMEOUT, retry_forever
 
 PAGES_PER_RUN = 50
 HEAL_CONCURRENCY = 5
@@ -33,6 +33,7 @@ LOWEST_PRIORITY = Priority(priority_key=5)
 class _Options(TypedDict):
     task_queue: str
     start_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
     schedule_to_close_timeout: timedelta
     retry_policy: RetryPolicy
     priority: Priority
@@ -42,6 +43,7 @@ COMPARING: _Options = {
     "task_queue": PAYMENTS_QUEUE,
     # A page with many unresponsive workflows takes minutes.
     "start_to_close_timeout": timedelta(minutes=10),
+    "heartbeat_timeout": HEARTBEAT_TIMEOUT,
     # After that the next hourly run starts over.
     "schedule_to_close_timeout": timedelta(minutes=45),
     "retry_policy": retry_forever(max_interval=timedelta(minutes=2)),

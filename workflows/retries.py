@@ -4,6 +4,10 @@ from datetime import timedelta
 
 from temporalio.common import RetryPolicy
 
+HEARTBEAT_TIMEOUT = timedelta(seconds=10)
+"""For activities that call outside: after this long without a sign of life, another worker tries again. The call itself
+may take longer than any answer does. `worker.heartbeats` sends the signs."""
+
 
 def retry_forever(*, max_interval: timedelta) -> RetryPolicy:
     """Returns a policy that retries until it succeeds, at first after a second, then at most *max_interval* apart."""

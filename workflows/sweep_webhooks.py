@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.inbox import InboxActivities
     from activities.rolling_up import LateNotices, RollUpActivities
     from domain.names import RECORDS_QUEUE
+    from workflows.retries import HEARTBEAT_TIMEOUT
 
 MAILS_LEFT_BEHIND = "mails-left-behind"
 """A change to the order of commands: before, queued mails waited for the roll-up, up to six hours."""
@@ -37,6 +38,7 @@ class SweepWebhooksWorkflow:
                 InboxActivities.sweep,
                 task_queue=RECORDS_QUEUE,
                 start_to_close_timeout=timedelta(minutes=2),
+                heartbeat_timeout=HEARTBEAT_TIMEOUT,
                 retry_policy=RETRY_UNTIL_NEXT_SWEEP,
                 summary="Deliver pending webhooks",
             )
@@ -59,6 +61,7 @@ class SweepWebhooksWorkflow:
                     CustomerActivities.start_pending_syncs,
                     task_queue=RECORDS_QUEUE,
                     start_to_close_timeout=timedelta(minutes=2),
+                    heartbeat_timeout=HEARTBEAT_TIMEOUT,
                     retry_policy=RETRY_UNTIL_NEXT_SWEEP,
                     summary="Propagate pending customer changes",
                 )
@@ -69,6 +72,7 @@ class SweepWebhooksWorkflow:
             RollUpActivities.send_late_notices,
             task_queue=RECORDS_QUEUE,
             start_to_close_timeout=timedelta(minutes=2),
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
             retry_policy=RETRY_UNTIL_NEXT_SWEEP,
             summary="Send pending mails",
         )

@@ -10,6 +10,7 @@ from workflows.priorities import Urgency
 with workflow.unsafe.imports_passed_through():
     from activities.metering import MeteringActivities, Reported
     from domain.names import PAYMENTS_QUEUE
+    from workflows.retries import HEARTBEAT_TIMEOUT
 
 MAX_ACTIVITIES_PER_RUN = 100
 """The rest is left to the next run."""
@@ -29,6 +30,7 @@ class ReportUsageWorkflow:
                 MeteringActivities.report_usage,
                 task_queue=PAYMENTS_QUEUE,
                 start_to_close_timeout=timedelta(minutes=3),
+                heartbeat_timeout=HEARTBEAT_TIMEOUT,
                 # After five attempts it is left to the next run.
                 retry_policy=RetryPolicy(maximum_attempts=5),
                 priority=Priority(priority_key=Urgency.LOOKUP),

@@ -32,7 +32,7 @@ from domain.subscription.confirmation import Confirmation, ConfirmedAction
 from domain.subscription.own_period import own_period
 from domain.subscription.state import Subscription
 from workflows.priorities import Urgency, attempt_key, is_few_attempts, is_single_attempt, priority
-from workflows.retries import retry_forever
+from workflows.retries import HEARTBEAT_TIMEOUT, retry_forever
 
 SINGLE_ATTEMPT = RetryPolicy(maximum_attempts=1)
 """For a step that is blocked already: the workflow itself retries it, and can take commands in between."""
@@ -53,6 +53,7 @@ QUOTE_TIMEOUT = timedelta(seconds=20)
 class ProviderCall(TypedDict):
     task_queue: str
     start_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
     schedule_to_close_timeout: timedelta
     retry_policy: RetryPolicy
     priority: Priority
@@ -63,6 +64,7 @@ def provider_call(urgency: Urgency, subscription: Subscription, within: timedelt
     return {
         "task_queue": PAYMENTS_QUEUE,
         "start_to_close_timeout": timedelta(seconds=45),
+        "heartbeat_timeout": HEARTBEAT_TIMEOUT,
         "schedule_to_close_timeout": within,
         "retry_policy": SINGLE_ATTEMPT if is_single_attempt() else FEW_ATTEMPTS if is_few_attempts() else UNTIL_SUCCESS,
         "priority": priority(urgency, subscription.tenant),
