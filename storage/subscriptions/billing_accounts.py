@@ -74,7 +74,7 @@ class BillingAccounts:
     async def locale_of(self, tenant: str, customer: str) -> str | None:
         """A customer's locale; None if there is no such customer."""
         mine = (customers.c.tenant == tenant, customers.c.id == UUID(customer))
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             found: str | None = (await connection.execute(select(customers.c.locale).where(*mine))).scalar()
         return found
 
