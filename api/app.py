@@ -17,6 +17,7 @@ from api.billing_pages import sessions as billing_session_routes
 from api.catalog import routes as catalog_routes
 from api.catalog import suggest
 from api.customers import banner as customer_banner
+from api.customers import privacy as customer_privacy
 from api.customers import routes as customers_routes
 from api.entitlements import consume
 from api.entitlements import routes as entitlements_routes
@@ -70,6 +71,7 @@ ROUTERS = (
     pricing_routes.json_router,
     health.router,
     customer_banner.router,
+    customer_privacy.router,
     customers_routes.router,  # last: its path parameter matches anything below the prefix
 )
 

@@ -105,11 +105,11 @@ def _as(name: str) -> Iterator[None]:
         yield
 
 
-async def _lock_alone(connection: AsyncConnection, it: Subscription) -> Subscription | None:
+async def _lock_alone(connection: AsyncConnection, it: Subscription) -> tuple[Subscription | None, bool]:
     """As before there were facts."""
     locked = select(customers.c.id).where(customers.c.id == UUID(it.customer)).with_for_update(key_share=True)
     (await connection.execute(locked)).one()
-    return None
+    return None, False
 
 
 def _none(_before: Subscription | None, _step: Step) -> Facts:

@@ -14,6 +14,7 @@ from configuration.settings import (
     PREFIX,
     ApiSettings,
     DatabaseSettings,
+    ErasureSettings,
     EverySetting,
     ImportSettings,
     KeySettings,
@@ -64,6 +65,8 @@ class Process(StrEnum):
     WEBHOOKS = "tenure webhooks"
     WEBHOOK_LIST = "tenure webhooks list"
     USAGE_REPORT = "tenure usage report"
+    ERASURES_EXPORT = "tenure erasures export"
+    ERASURES_APPLY = "tenure erasures apply"
     DOCTOR = "tenure doctor"
 
 
@@ -86,6 +89,8 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.WEBHOOKS: WebhookSettings,
     Process.WEBHOOK_LIST: DatabaseSettings,
     Process.USAGE_REPORT: OperatorSettings,
+    Process.ERASURES_EXPORT: DatabaseSettings,
+    Process.ERASURES_APPLY: ErasureSettings,
     Process.DOCTOR: EverySetting,
 }
 
@@ -120,6 +125,7 @@ def load_settings(
         Process.WEBHOOK_LIST,
         Process.CATALOG_DIFF,
         Process.USAGE_STATS,
+        Process.ERASURES_EXPORT,
     ],
     env_file: Path = ...,
 ) -> DatabaseSettings: ...
@@ -135,6 +141,8 @@ def load_settings(process: Literal[Process.WEBHOOKS], env_file: Path = ...) -> W
 def load_settings(process: Literal[Process.CATALOG], env_file: Path = ...) -> PushSettings: ...
 @overload
 def load_settings(process: Literal[Process.IMPORT], env_file: Path = ...) -> ImportSettings: ...
+@overload
+def load_settings(process: Literal[Process.ERASURES_APPLY], env_file: Path = ...) -> ErasureSettings: ...
 @overload
 def load_settings(process: Literal[Process.DOCTOR], env_file: Path = ...) -> EverySetting: ...
 @overload

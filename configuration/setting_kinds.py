@@ -141,6 +141,12 @@ def _file(path: Path) -> Path:
     return path
 
 
+def _writable(path: Path) -> Path:
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(f"must be a file in a folder that is there, not {path}")
+    return path
+
+
 def _listed(text: object) -> object:
     return tuple(one.strip() for one in text.split(",") if one.strip()) if isinstance(text, str) else text
 
@@ -235,6 +241,7 @@ Address = Annotated[str, AfterValidator(_address)]
 Sender = Annotated[str, AfterValidator(_sender)]
 HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
 ExistingFile = Annotated[Path, AfterValidator(_file)]
+WritableFile = Annotated[Path, AfterValidator(_writable)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_all_origins)]
 Logo = Annotated[Path, AfterValidator(_file), AfterValidator(_logo)]
 RequestsASecond = Annotated[RequestRate, NoDecode, BeforeValidator(_rate)]

@@ -27,6 +27,7 @@ from configuration.setting_kinds import (
     Timezone,
     WebAddress,
     WebhookSecrets,
+    WritableFile,
 )
 from domain.request_rates import RequestRate
 
@@ -186,6 +187,24 @@ class ImportSettings(TrialSettings, OfferSettings, StripeSettings, DatabaseSetti
     """Settings of `tenure import`."""
 
 
+class ErasingSettings(Settings):
+    """How far an erasure goes."""
+
+    erase_at_stripe: bool = False
+    """Erased customers are deleted at Stripe as well."""
+
+
+class ErasuresListSettings(Settings):
+    """Where erasures are listed outside the database."""
+
+    erasures_file: WritableFile | None = None
+    """None: restored backups are not covered."""
+
+
+class ErasureSettings(TrialSettings, ErasuresListSettings, DatabaseSettings, TemporalSettings):
+    """Settings of `tenure erasures apply`."""
+
+
 class ZoneSettings(Settings):
     """Whose days and months the figures are."""
 
@@ -215,6 +234,8 @@ class RateSettings(Settings):
 class ApiSettings(
     RateSettings,
     TrialSettings,
+    ErasingSettings,
+    ErasuresListSettings,
     ZoneSettings,
     SiteSettings,
     OfferSettings,
@@ -241,7 +262,9 @@ class ApiSettings(
     """The most requests in progress at once in this process."""
 
 
-class WorkerSettings(TrialSettings, ZoneSettings, SiteSettings, StripeSettings, DatabaseSettings, TemporalSettings):
+class WorkerSettings(
+    TrialSettings, ErasingSettings, ZoneSettings, SiteSettings, StripeSettings, DatabaseSettings, TemporalSettings
+):
     """Settings of `tenure worker`."""
 
     smtp_url: SmtpUrl = Field(description="the mail server, like smtp+starttls://user:password@host:587")

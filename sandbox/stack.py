@@ -52,6 +52,7 @@ from storage.db.engine import create_engine_from_url
 from storage.db.migrations import upgrade
 from storage.db.pooling import Pooling
 from storage.db.roles import DatabaseRole
+from storage.privacy.erasures_file import ErasuresFile
 from storage.subscriptions.trial_key import check_trial_key, key_all_marks
 from storage.subscriptions.trials import TrialKey
 from worker import composition
@@ -241,6 +242,7 @@ async def _build_on(
         api_parts,
         presentation=load_presentation(options.catalog),
         sign_up_url=f"http://127.0.0.1:{control_port}{SIGN_UP_PATH}",
+        erasure_log=ErasuresFile(options.folder / "erasures.jsonl"),
     )
     await exits.enter_async_context(serve(create_app(api_parts), port=api_port, protocol=PunctualProtocol))
     ground.simulator.webhook_url = f"{api_url}{WEBHOOKS}"

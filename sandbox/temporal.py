@@ -30,6 +30,9 @@ DYNAMIC_CONFIG = {
     "frontend.WorkflowTimeSkippingMaxSkipPerSession": "100000",
     # Tasks of equal priority are shared fairly between tenants.
     "matching.enableFairness": "true",
+    # Deleted histories are gone within a second, not after half a minute.
+    "history.visibilityProcessorUpdateAckInterval": '"1s"',
+    "history.transferProcessorUpdateAckInterval": '"1s"',
 }
 """Gives each workflow a virtual clock that can be moved forward, and enables fairness between tenants."""
 

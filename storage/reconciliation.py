@@ -82,7 +82,8 @@ class Reconciliations:
         """
         it = subscriptions.c
         seen = func.coalesce(it.seen_at_provider >= run_began, False)
-        wanted = _select().add_columns(seen.label("seen")).order_by(it.id).limit(limit)
+        wanted = _select().add_columns(seen.label("seen")).where(customers.c.erased_at.is_(None))
+        wanted = wanted.order_by(it.id).limit(limit)
         if after is not None:
             wanted = wanted.where(it.id > UUID(after))
         is_over = it.status == Status.CANCELED.value
@@ -163,14 +164,20 @@ class Reconciliations:
 
 def _select() -> Select[Any]:
     return select(
-        subscriptions.c.id, subscriptions.c.state, subscriptions.c.next_actions, customers.c.customer_ref
+        subscriptions.c.id,
+        subscriptions.c.state,
+        subscriptions.c.next_actions,
+        customers.c.customer_ref,
+        customers.c.erased_at,
     ).join(customers, customers.c.id == subscriptions.c.customer)
 
 
 def _projection(row: Row[Any]) -> Projection:
     ahead = row.next_actions[0] if row.next_actions else {}
     subscription = state_from_json(dict(row.state))
-    return Projection(subscription, ahead.get("action", ""), ahead.get("at", ""), row.customer_ref or "")
+    return Projection(
+        subscription, ahead.get("action", ""), ahead.get("at", ""), row.customer_ref or "", row.erased_at is not None
+    )
 
 
 def _key(discrepancy: Discrepancy) -> tuple[str, str, str]:

@@ -28,7 +28,7 @@ from domain.api_keys import KeyMode
 from domain.brand import Brand
 from domain.notifications.links_of_mails import links_of_mails
 from domain.notifications.ports import Mailer
-from domain.provider.ports import EventReader, Provider
+from domain.provider.ports import CustomerContacts, EventReader, Provider
 from domain.signing import SigningSecrets
 from domain.subscription.policy import Policy
 from gateways.mail.logo import LOGO_ADDRESS, logo_of
@@ -40,6 +40,7 @@ from gateways.stripe.keys import is_live
 from gateways.stripe.provider import stripe_provider
 from gateways.stripe.webhooks import Recipient, StripeEvents
 from services.customer_dispatcher import CustomerDispatcher
+from services.erasure import ErasureService
 from services.mail_dispatcher import TemporalMailDispatcher
 from services.purchases import PurchaseService
 from services.reconciliation.healing import Healer
@@ -56,6 +57,7 @@ from services.webhooks.purchase_events import PurchaseEvents
 from services.webhooks.sweeps import Sweeps
 from storage.catalog.current import CatalogInForce
 from storage.db.engine import of_tenant
+from storage.privacy.erasure import Erasures
 from storage.purchases import PurchaseRecords
 from storage.reconciliation import Reconciliations
 from storage.revenue.roll_up import RevenueRollUpRecords
@@ -143,6 +145,17 @@ def purchases_of(
     return lambda tenant: purchases(client, of_tenant(engine, tenant), provider, trial_key)
 
 
+# Erasures
+
+
+def erasing(
+    client: Client, engine: AsyncEngine, trial_key: TrialKey, contacts: CustomerContacts | None = None
+) -> ErasureService:
+    """Return what erases customers, and with *contacts* deletes them at the provider as well."""
+    erasures, records = Erasures(engine, trial_key), SubscriptionRecords(engine, trial_key)
+    return ErasureService(client, erasures, records, Subscriptions(engine), contacts)
+
+
 # Webhooks
 
 
@@ -185,6 +198,8 @@ class WorkerOptions:
     """Whose days revenue is summed up by."""
     left_to_dispatcher: timedelta = LEFT_TO_DISPATCHER
     """How long a webhook is left to the API process that stored it before the sweep takes it."""
+    erases_at_provider: bool = False
+    """Erased customers are deleted at the provider as well."""
 
 
 def worker_activities(
@@ -230,6 +245,7 @@ def worker_activities(
             Sweeps(
                 webhook_delivery(client, engine, provider, trial_key, waits=options.left_to_dispatcher),
                 purchases(client, engine, provider, trial_key),
+                erasing(client, engine, trial_key, provider.contacts if options.erases_at_provider else None),
             ),
             webhook_backfill(client, engine, provider, trial_key),
         ),

@@ -105,7 +105,7 @@ async def list_customers(
     return CustomerList(data=[CustomerSummaryView.of(row) for row in page.rows], next_cursor=page.next_cursor)
 
 
-@router.api_route("/", methods=["GET", "PATCH"], include_in_schema=False)
+@router.api_route("/", methods=["GET", "PATCH", "DELETE"], include_in_schema=False)
 async def no_customer() -> None:
     """Without an id this is an unknown path, not a customer without a name."""
     raise HTTPException(404)

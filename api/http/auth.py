@@ -150,4 +150,4 @@ Service = Annotated[Caller, Depends(RoleRequirement(*SERVICE_ROLES))]
 Operator = Annotated[Caller, Depends(RoleRequirement(*OPERATOR_ROLES))]
 """May override: suspend, reactivate, extend trials."""
 Admin = Annotated[Caller, Depends(RoleRequirement(*ADMIN_ROLES))]
-"""May decide who else gets in."""
+"""May decide who else gets in, and do what cannot be undone: erase customers."""

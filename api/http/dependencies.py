@@ -18,12 +18,14 @@ from domain.api_keys import KeyMode
 from domain.brand import Brand
 from domain.catalog.plans import Catalog
 from domain.catalog.presentation import Presentation
+from domain.privacy.ports import ErasureLog
 from domain.provider.ports import CustomerContacts, EventReader, Wallets
 from domain.request_rates import RequestRates
 from domain.signing import SigningSecrets
 from domain.subscription.policy import Policy
 from domain.subscription.ports import Records
 from services.billing_details import BillingDetailsReader
+from services.erasure import ErasureService
 from services.purchases import PurchaseService
 from services.sign_up import SignUpService
 from storage.access.api_keys import ApiKeys
@@ -32,6 +34,8 @@ from storage.access.tenants import Tenants
 from storage.access.web_sessions import WebSessions
 from storage.catalog.catalogs import Catalogs
 from storage.db.engine import of_tenant
+from storage.privacy.erasure import Erasures
+from storage.privacy.export import Exports
 from storage.revenue.figures import RevenueFigures
 from storage.subscriptions.billing_accounts import BillingAccounts
 from storage.subscriptions.billing_link_mails import BillingLinkMails
@@ -94,6 +98,10 @@ class AppDependencies:
     """How many requests each API key may send."""
     most_requests: int = 2000
     """Further ones are refused while so many are in progress."""
+    erases_at_provider: bool = False
+    """An erased customer is deleted at the payment provider as well."""
+    erasure_log: ErasureLog | None = None
+    """Where erasures are listed outside the database; None: restored backups are not covered."""
 
     @property
     def entitlement_rules(self) -> EntitlementRules:
@@ -137,6 +145,10 @@ class Repositories:
     billing_link_limits: BillingLinkLimits
     usage_notices: UsageNotices
     billing_details: BillingDetailsReader
+    exports: Exports
+    erasures: Erasures
+    erasing: Callable[[str], ErasureService]
+    """What erases customers of a tenant."""
 
     @classmethod
     def on(cls, dependencies: AppDependencies) -> Self:
@@ -146,6 +158,7 @@ class Repositories:
         crossings = Crossings.on(
             dependencies.system_engine, dependencies.client, dependencies.publish_offer, dependencies.deliver
         )
+        erasures = Erasures(engine, dependencies.trial_key)
         return cls(
             crossings,
             customers,
@@ -174,6 +187,16 @@ class Repositories:
             BillingLinkLimits(),
             UsageNotices(engine),
             BillingDetailsReader(dependencies.contacts),
+            Exports(engine),
+            erasures,
+            lambda tenant: ErasureService(
+                dependencies.client,
+                erasures,
+                SubscriptionRecords(of_tenant(engine, tenant), dependencies.trial_key),
+                subscriptions,
+                dependencies.contacts if dependencies.erases_at_provider else None,
+                dependencies.erasure_log,
+            ),
         )
 
 

@@ -82,6 +82,14 @@ class CustomerContacts(Protocol):
         """Set the customer's address, name (None: none) and language at the provider. Safe to repeat."""
         ...
 
+    async def delete_customer(self, customer_ref: str) -> None:
+        """Delete the customer with their cards and agreements at the provider, for good. Safe to repeat.
+
+        Raises:
+            GatewayRefused: the key may not.
+        """
+        ...
+
     async def billing_details(self, customer_ref: str) -> BillingDetails | None:
         """Returns to whom the customer's invoices are addressed; None: unknown, or deleted there."""
         ...

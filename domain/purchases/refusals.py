@@ -6,6 +6,7 @@ from typing import Final
 
 from domain.money import Money, formatted
 from domain.notifications.mail_types import Mail, Occasion
+from domain.privacy.redaction import ERASED
 from domain.provider.payments import Reversal
 from domain.subscription import commands, reversals
 from domain.subscription.ends import End, EndKind
@@ -22,6 +23,7 @@ WHY: Final = {
     PLAN_GONE: "the plan is not sold any more",
     "already_subscribed": "the customer has a subscription already",
     "card_declined": "the card was declined",
+    ERASED: "the customer's data was erased",
     "payment_declined": "the payment was declined",
     "payment_not_confirmed": "the payment was not confirmed",
     "payment_not_taken": "the payment was not taken",

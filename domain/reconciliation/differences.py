@@ -122,6 +122,8 @@ class Projection:
     """RFC 3339, to the second."""
     customer_ref: str = ""
     """The customer's id at the provider."""
+    is_erased: bool = False
+    """The customer's data was erased."""
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,14 @@ class StripeCustomers:
         with translated():
             await self._api.customers.update_async(customer_ref, params, {"idempotency_key": key})
 
+    async def delete_customer(self, customer_ref: str) -> None:
+        with translated():
+            try:
+                await self._api.customers.delete_async(customer_ref)
+            except stripe.InvalidRequestError as error:
+                if error.code != MISSING:  # deleted before
+                    raise
+
     async def billing_details(self, customer_ref: str) -> BillingDetails | None:
         with translated():
             try:

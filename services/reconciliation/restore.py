@@ -9,6 +9,7 @@ from temporalio.service import RPCError
 
 from domain.errors import GatewayUnavailable, Rejected
 from domain.names import LIFECYCLE_QUEUE, subscription_workflow_id
+from domain.privacy.redaction import ERASED
 from domain.provider.hints import EventHint, EventKind
 from domain.reconciliation.differences import Projection
 from domain.subscription.agenda import agenda
@@ -47,9 +48,12 @@ class Restorer:
 
         Raises:
             NotRestorable: code `no_policy`: its policy is unknown. Code `steps_lost`: commands that it carried out, a
-                cancellation perhaps, are missing from what is known.
+                cancellation perhaps, are missing from what is known. Code `customer_erased`: nothing of theirs may
+                be known again.
             GatewayUnavailable: Temporal does not respond.
         """
+        if projection.is_erased:
+            raise NotRestorable("its customer's data was erased: it stays ended", code=ERASED)
         workflow_id = subscription_workflow_id(projection.subscription.id)
         lost = await lost_run_of(self._client, workflow_id)
         policy = lost.policy if lost is not None else self._policy

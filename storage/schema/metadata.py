@@ -1,12 +1,21 @@
 """All tables."""
 
-from storage.schema import access_tables, customer_tables, purchase_tables, revenue_tables, tenant_tables, usage_tables
+from storage.schema import (
+    access_tables,
+    customer_tables,
+    privacy_tables,
+    purchase_tables,
+    revenue_tables,
+    tenant_tables,
+    usage_tables,
+)
 from storage.schema.tables import METADATA
 
 __all__ = [
     "METADATA",
     "access_tables",
     "customer_tables",
+    "privacy_tables",
     "purchase_tables",
     "revenue_tables",
     "tenant_tables",

@@ -72,6 +72,7 @@ customers = Table(
         server_default=text("'{}'::uuid[]"),
         doc="subscriptions that were asked for: a customer is forgotten when the last of them was refused",
     ),
+    Column("erased_at", _MOMENT, doc="since when nothing here names them; nothing may be written that does"),
     _made_at(),
     UniqueConstraint("tenant", "external_id"),
     UniqueConstraint("tenant", "customer_ref"),

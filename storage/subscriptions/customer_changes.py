@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, literal, 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import Malformed
+from domain.privacy.redaction import erased
 from domain.subscription.contact_changes import (
     CHANGEABLE,
     PROVIDER_FIELDS,
@@ -57,12 +58,15 @@ class CustomerChanges:
 
         Raises:
             Malformed: field `metadata`, there would be too many keys.
+            Rejected: code `customer_erased`.
         """
         wanted = select(customers).where(customers.c.tenant == tenant, customers.c.external_id == external_id)
         async with transaction(self._engine, tenant) as connection:
             row = (await connection.execute(wanted.with_for_update())).one_or_none()
             if row is None:
                 return None
+            if row.erased_at is not None:
+                raise erased(str(row.id))
             new = {name: given[name] for name in CHANGEABLE if name in given}
             if "metadata" in new:
                 new["metadata"] = _merged(row.metadata, new["metadata"])
@@ -124,7 +128,9 @@ class CustomerChanges:
             await connection.execute(update(customer_changes).where(_it.id == UUID(change)).values(refused))
 
     async def known(self, customer: str) -> KnownContact | None:
-        wanted = select(customers, _is_changing()).where(customers.c.id == UUID(customer))
+        # Of an erased customer the provider may still know everything, and we take nothing over.
+        is_them = and_(customers.c.id == UUID(customer), customers.c.erased_at.is_(None))
+        wanted = select(customers, _is_changing()).where(is_them)
         async with transaction(self._engine) as connection:
             row = (await connection.execute(wanted)).one_or_none()
         return None if row is None else KnownContact(row.customer_ref or "", row.email, row.name, row.is_changing)
@@ -133,7 +139,12 @@ class CustomerChanges:
         wanted = select(customers, _is_changing()).where(customers.c.id == UUID(customer)).with_for_update()
         async with transaction(self._engine) as connection:
             row = (await connection.execute(wanted)).one_or_none()
-            if row is None or row.is_changing or (row.email, row.name) != (was.email, was.name):
+            if (
+                row is None
+                or row.erased_at is not None
+                or row.is_changing
+                or (row.email, row.name) != (was.email, was.name)
+            ):
                 return
             await connection.execute(delete(customer_changes).where(_it.customer == row.id, _IS_PROVIDERS_CHANGE))
             new = {"email": found.email, "name": found.name}

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.customers import Contact
 from domain.errors import GatewayUnavailable, Rejected
+from domain.privacy.redaction import erased
 from domain.subscription.journal import Cause, CauseKind, Step
 from domain.subscription.lifecycle import Status
 from domain.subscription.sign_up import SignUpContact
@@ -34,11 +35,15 @@ class SignUps:
 
         The customer may not exist yet. Concurrent sign-ups of one new customer get the same id. Data for an existing
         subscription is not stored. *customer_ref*, if given, is theirs at the payment provider already.
+
+        Raises:
+            Rejected: code `customer_erased`.
         """
         external_id = contact.external_id
         async with transaction(self._engine, tenant) as connection:
             await _lock_sign_ups(connection, tenant, external_id)
             customer = await _customer_of(connection, UUID(subscription), tenant, external_id)
+            await _check_not_erased(connection, customer)
             data = {
                 "email": contact.email,
                 "name": contact.name,
@@ -76,6 +81,12 @@ async def _customer_of(connection: AsyncConnection, subscription: UUID, tenant: 
     found = select(func.coalesce(of_subscription, of_known, of_pending, literal(uuid4(), Uuid)))
     id_: UUID = (await connection.execute(found)).scalar_one()
     return id_
+
+
+async def _check_not_erased(connection: AsyncConnection, customer: UUID) -> None:
+    is_erased = select(customers.c.id).where(customers.c.id == customer, customers.c.erased_at.is_not(None))
+    if (await connection.execute(is_erased)).first() is not None:
+        raise erased(str(customer))
 
 
 async def _has_started(connection: AsyncConnection, subscription: UUID) -> bool:

@@ -143,7 +143,8 @@ def _mailed(row: Row[Any]) -> list[PastEntry]:
     """A mail. A usage mail, which no step of the subscription has decided, follows the state of the usage."""
     details = {"mail": str(row.id), "key": row.key, "message_id": row.message_id or "", "status": row.status}
     summary = f"Mail {row.occasion.replace('_', ' ')}: {row.status}"
-    if row.occasion not in USAGE_OCCASIONS:
+    # Of an erased customer the usage is not told any more.
+    if row.occasion not in USAGE_OCCASIONS or not row.facts:
         return [PastEntry(row.at, f"mail_{row.status}", summary, "step", row.key, "", details)]
     return [_crossed(row), PastEntry(row.at, f"mail_{row.status}", summary, "usage", row.key, "", details)]
 

@@ -16,6 +16,7 @@ from domain.entitlements.downgrade_fit import LimitConflict
 from domain.errors import Rejected
 from domain.notifications.mail_types import Mail, Occasion
 from domain.notifications.ports import QueuedMail
+from domain.privacy.redaction import erased, redacted
 from domain.subscription.journal import FitCheck, Step
 from domain.subscription.state import Subscription
 from storage.db.codec import due_to_json, mail_id, state_from_json, state_to_json
@@ -31,10 +32,12 @@ _UNCHANGEABLE = frozenset({"id", "tenant", "customer", "created_at"})
 """Columns that later steps do not change."""
 _ITS = "its"
 # Built once: every step locks.
-_LOCKED_CUSTOMER = select(customers.c.id).where(customers.c.id == bindparam("customer")).with_for_update(key_share=True)
+_LOCKED_CUSTOMER = (
+    select(customers.c.erased_at).where(customers.c.id == bindparam("customer")).with_for_update(key_share=True)
+)
 # The subscription is locked as well, so that it is read as of the lock and not as of the statement's start.
 _LOCKED_SUBSCRIPTION = (
-    select(subscriptions.c.state)
+    select(subscriptions.c.state, customers.c.erased_at)
     .join_from(customers, subscriptions, subscriptions.c.customer == customers.c.id)
     .where(customers.c.id == bindparam("customer"), subscriptions.c.id == bindparam("subscription"))
     .with_for_update(key_share=True, of=[customers, subscriptions])
@@ -52,7 +55,9 @@ class SubscriptionRecords:
         try:
             async with transaction(self._engine) as connection:
                 await sign_ups.settle(connection, self._trial_key, step)
-                before = await _lock(connection, step.subscription)
+                before, is_erased = await _lock(connection, step.subscription)
+                if is_erased:
+                    step = await _of_erased(connection, step)
                 if await _save_projection(connection, step, facts_of(before, step)):
                     await keep_marks(connection, self._trial_key, step)
                     await _save_journal(connection, step)
@@ -94,7 +99,7 @@ class SubscriptionRecords:
     async def remember_wallet(self, customer: str, customer_ref: str, signing_up: str = "") -> str:
         kept = (
             update(customers)
-            .where(customers.c.id == UUID(customer))
+            .where(customers.c.id == UUID(customer), customers.c.erased_at.is_(None))
             .values(customer_ref=func.coalesce(customers.c.customer_ref, customer_ref))
             .returning(customers.c.customer_ref)
         )
@@ -118,7 +123,7 @@ class SubscriptionRecords:
         it = customers.c
         replaced = (
             update(customers)
-            .where(it.id == UUID(customer), it.customer_ref == deleted_ref)
+            .where(it.id == UUID(customer), it.customer_ref == deleted_ref, it.erased_at.is_(None))
             .values(customer_ref=customer_ref, former_refs=func.array_append(it.former_refs, deleted_ref))
         )
         async with transaction(self._engine) as connection:
@@ -143,6 +148,8 @@ class SubscriptionRecords:
 
 async def _known(connection: AsyncConnection, customer: str) -> Contact | None:
     row = (await connection.execute(select(customers).where(customers.c.id == UUID(customer)))).one_or_none()
+    if row is not None and row.erased_at is not None:
+        raise erased(customer)
     return None if row is None else contact_of(row)
 
 
@@ -157,19 +164,34 @@ async def _was_started_by_earlier_release(connection: AsyncConnection, customer:
     return (await connection.execute(wanted)).first() is not None
 
 
-async def _lock(connection: AsyncConnection, it: Subscription) -> Subscription | None:
-    """Serialises transactions per customer, and returns the subscription as it is stored; None: it is not.
+async def _lock(connection: AsyncConnection, it: Subscription) -> tuple[Subscription | None, bool]:
+    """Serialises transactions per customer; returns the stored subscription, and whether the customer is erased.
 
+    None: it is not stored.
     Otherwise two that write the same new subscription at once both miss its row, and the second is told that the
     customer already has a subscription: its own.
     """
     ids = {"customer": UUID(it.customer), "subscription": UUID(it.id)}
     row = (await connection.execute(_LOCKED_SUBSCRIPTION, ids)).one_or_none() if it.sequence > 1 else None
     if row is not None:
-        return state_from_json(row.state)
-    if (await connection.execute(_LOCKED_CUSTOMER, ids)).first() is None:
+        return state_from_json(row.state), row.erased_at is not None
+    customer = (await connection.execute(_LOCKED_CUSTOMER, ids)).first()
+    if customer is None:
         raise _unknown(it.customer)
-    return None
+    return None, customer.erased_at is not None
+
+
+async def _of_erased(connection: AsyncConnection, step: Step) -> Step:
+    """What may be recorded of an erased customer's step: late reports of what has ended, without what names them.
+
+    Raises:
+        Rejected: code `customer_erased`; it would begin a subscription.
+    """
+    it = step.subscription
+    stored = select(subscriptions.c.id).where(subscriptions.c.tenant == it.tenant, subscriptions.c.id == UUID(it.id))
+    if not it.is_over and (await connection.execute(stored)).first() is None:
+        raise erased(it.customer)
+    return redacted(step)
 
 
 async def _save_projection(connection: AsyncConnection, step: Step, facts: Facts) -> bool:

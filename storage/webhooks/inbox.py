@@ -5,8 +5,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, literal, select, tuple_, union_all, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    LargeBinary,
+    Row,
+    Text,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects.postgresql import array, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.names import DEFAULT_TENANT
@@ -24,7 +41,15 @@ from domain.provider.hints import EventKind
 from storage.db.engine import single, statement, texts, transaction
 from storage.schema.tables import customers, subscriptions, webhook_inbox
 
-_KEEP = insert(webhook_inbox).on_conflict_do_nothing().returning(webhook_inbox.c.event_id)
+_CONTENT = bindparam("content", type_=LargeBinary)
+_REF = bindparam("of_customer", type_=Text)
+_OF_ERASED = exists().where(
+    customers.c.erased_at.is_not(None),
+    or_(customers.c.customer_ref == _REF, customers.c.former_refs.contains(cast(array([_REF]), ARRAY(Text)))),
+)
+# An event about an erased customer names them: it is delivered, and its body is not kept.
+_BODY = case((_OF_ERASED, b""), else_=_CONTENT)
+_KEEP = insert(webhook_inbox).values(body=_BODY).on_conflict_do_nothing().returning(webhook_inbox.c.event_id)
 _DONE = {"handled_at": func.now(), "disposition": NOTHING_NEW.disposition.value, "outcome": NOTHING_NEW.words}
 _KEEP_AS_HANDLED = _KEEP.values(_DONE)
 
@@ -184,7 +209,8 @@ def _values(event: ProviderEvent, body: bytes, tenant: str) -> dict[str, object]
         "customer_ref": event.customer_ref,
         "charge_ref": event.charge_ref,
         "agreement_ref": event.agreement_ref,
-        "body": body,
+        "content": body,
+        "of_customer": event.customer_ref or event.object_id,
     }
 
 

@@ -24,6 +24,7 @@ GROUPS: Final[dict[str, str]] = {
     "webhooks": "List webhooks from the payment provider, and deliver them again.",
     "usage": "Roll up and show usage, and report overage.",
     "metrics": "Check the figures of revenue.",
+    "erasures": "List erased customers, and erase them from a restored backup.",
 }
 COMMANDS: Final[dict[str, Command]] = {
     "catalog check": Command(
@@ -112,6 +113,16 @@ COMMANDS: Final[dict[str, Command]] = {
         "metrics",
         "check",
         "Check that revenue adds up: by subscription, and month by month; status 1 if it does not.",
+    ),
+    "erasures export": Command(
+        "erasures",
+        "export",
+        "List every erased customer, a line of JSON each, for keeping with a backup; names nobody.",
+    ),
+    "erasures apply": Command(
+        "erasures",
+        "apply",
+        "Erase the customers of a list from a restored backup, before anything else runs on it; safe to repeat.",
     ),
     "webhooks list": Command("webhooks", "show", "List the newest webhooks and the outcome of each."),
     "webhooks replay": Command(

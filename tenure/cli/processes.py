@@ -21,6 +21,7 @@ from domain.signing import SigningSecrets
 from storage.access.api_keys import Role
 from storage.catalog.offer import Offer
 from storage.catalog.policies import Policies
+from storage.privacy.erasures_file import ErasuresFile
 from storage.subscriptions.trial_key import check_trial_key
 from storage.subscriptions.trials import TrialKey
 from tenure.cli.connections import payment_provider
@@ -77,6 +78,8 @@ async def api_dependencies(
             presentation=load_presentation(settings.catalog),
             timezone=settings.timezone,
             most_requests=settings.api_concurrency,
+            erases_at_provider=settings.erase_at_stripe,
+            erasure_log=ErasuresFile(settings.erasures_file) if settings.erasures_file is not None else None,
             sign_up_url=settings.sign_up_url or "",
             embed_origins=settings.embed_origins,
             key_mode=composition.key_mode(settings.stripe_api_key.get_secret_value()),
@@ -128,7 +131,11 @@ async def worker_activities(
             mailer(settings),
             policy,
             trial_key_of(settings),
-            WorkerOptions(_limits(settings).reports_at_once, timezone=settings.timezone),
+            WorkerOptions(
+                _limits(settings).reports_at_once,
+                timezone=settings.timezone,
+                erases_at_provider=settings.erase_at_stripe,
+            ),
         )
 
 

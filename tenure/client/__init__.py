@@ -59,7 +59,17 @@ from tenure.client.metrics import (
     MrrPeriod,
     ReportLinks,
 )
-from tenure.client.reports import Cause, Invoice, Timeline, TimelineEntry, UsageStatistic, UsageStatistics
+from tenure.client.reports import (
+    Cause,
+    CustomerExport,
+    Erasure,
+    Invoice,
+    ProviderRefs,
+    Timeline,
+    TimelineEntry,
+    UsageStatistic,
+    UsageStatistics,
+)
 from tenure.client.retry import RetryPolicy
 from tenure.client.subscriptions import (
     Banner,
@@ -115,11 +125,13 @@ __all__ = [
     "Conflict",
     "ConvertAt",
     "Customer",
+    "CustomerExport",
     "CustomerPage",
     "Denied",
     "EndKind",
     "Entitlement",
     "Entitlements",
+    "Erasure",
     "Event",
     "Feature",
     "FeatureNotInPlan",
@@ -157,6 +169,7 @@ __all__ = [
     "Portal",
     "Preview",
     "Price",
+    "ProviderRefs",
     "ReasonCode",
     "Recorded",
     "Refused",

@@ -87,6 +87,8 @@ class AsyncTenure(BaseClient):
     suspend = awaited(operator_operations.suspend)
     reactivate = awaited(operator_operations.reactivate)
     renew_links = awaited(operator_operations.renew_links)
+    export_customer = awaited(operator_operations.export_customer)
+    erase_customer = awaited(operator_operations.erase_customer)
     usage_statistics = awaited(operator_operations.usage_statistics)
 
     list_api_keys = awaited(api_key_operations.list_api_keys)
@@ -218,6 +220,8 @@ class Tenure(BaseClient):
     suspend = blocking(operator_operations.suspend)
     reactivate = blocking(operator_operations.reactivate)
     renew_links = blocking(operator_operations.renew_links)
+    export_customer = blocking(operator_operations.export_customer)
+    erase_customer = blocking(operator_operations.erase_customer)
     usage_statistics = blocking(operator_operations.usage_statistics)
 
     list_api_keys = blocking(api_key_operations.list_api_keys)

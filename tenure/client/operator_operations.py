@@ -4,8 +4,8 @@ Each operation is defined once here; `Tenure` and `AsyncTenure` have it as a met
 """
 
 from tenure.client.core import Core, Steps
-from tenure.client.reports import UsageStatistics
-from tenure.client.requests import Call
+from tenure.client.reports import CustomerExport, Erasure, UsageStatistics
+from tenure.client.requests import Call, body_of, of_customer
 from tenure.client.subscriptions import Subscription
 from tenure.client.targets import Target, command
 
@@ -30,6 +30,37 @@ def reactivate(core: Core, subscription: Target, reason: str, *, key: str | None
 def renew_links(core: Core, subscription: Target, *, key: str | None = None) -> Steps[Subscription]:
     """Revoke the links in earlier mails, for a mail that reached the wrong person; links in later mails work."""
     return command(core, subscription, "renew-links", key)
+
+
+def export_customer(core: Core, customer: str) -> Steps[CustomerExport]:
+    """Return everything that is stored about a customer.
+
+    Raises:
+        NotFound: there is no such customer.
+    """
+    return core.ask(Call("GET", of_customer(customer, "export"), CustomerExport))
+
+
+def erase_customer(
+    core: Core, customer: str, *, reason: str | None = None, cancel: bool | None = None
+) -> Steps[Erasure]:
+    """Erase a customer's data, which cannot be undone; invoices and figures stay. Requires a key of role `admin`.
+
+    Args:
+        core: the client's core.
+        customer: their external id.
+        reason: for the audit, which keeps it: name nobody.
+        cancel: cancel a live subscription at once.
+
+    Raises:
+        Conflict: code `live_subscription`, without *cancel*.
+        NotFound: there never was such a customer.
+
+    """
+    query = body_of(reason=reason, cancel="true" if cancel else None)
+    erased = yield from core.ask(Call("DELETE", of_customer(customer), Erasure, query=query, takes_time=True))
+    core.memory.forget(customer)
+    return erased
 
 
 def usage_statistics(core: Core) -> Steps[UsageStatistics]:

@@ -41,6 +41,8 @@ def _reader(kind: Any) -> Reader:
         return _many(origin, get_args(kind))
     if is_dataclass(kind):
         return _record(kind)
+    if kind is object:
+        return lambda said: said
     return _moment if kind is datetime else _plain(kind)
 
 

@@ -76,6 +76,40 @@ class InvoiceList:
 
 
 @dataclass(frozen=True)
+class ProviderRefs:
+    """A customer's ids at the payment provider, which has data of its own about them."""
+
+    customers: tuple[str, ...] = ()
+    subscriptions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CustomerExport:
+    """Everything that Tenure stores about a customer."""
+
+    exported_at: datetime
+    customer: str
+    """Tenure's id."""
+    provider: ProviderRefs
+    tables: Mapping[str, tuple[Mapping[str, object], ...]] = field(default_factory=dict)
+    """Every row about the customer, by table."""
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What has become of an erasure."""
+
+    finished: bool = True
+    """False: erased from the database; the rest follows by itself, and a repeat tells whether it has."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def covers_restores(self) -> bool:
+        """Whether a restored backup is erased again."""
+        return self.headers.get("tenure-restores") == "covered"
+
+
+@dataclass(frozen=True)
 class UsageStatistic:
     """Usage of one feature by the customers of one plan, in their current periods."""
 

@@ -13,10 +13,11 @@ from tenure.client.reading import Unreadable, read
 
 T = TypeVar("T")
 
-PASSED_ON = ("ratelimit", "ratelimit-policy", "retry-after")
+PASSED_ON = ("ratelimit", "ratelimit-policy", "retry-after", "tenure-restores")
 """Headers that are of use to the caller."""
 
 
+NO_CONTENT = 204
 NO_TEXT = "it holds half of a character (a lone surrogate)"
 WAYS = re.compile(r"/(?:(?:entitlements|usage)(?:/[^/]*)?|export)\Z")
 """Endings of paths below a customer; an id with such an ending would address another customer."""
@@ -77,7 +78,7 @@ class Call(Generic[T]):
         if answer.status >= 300:
             raise error_of(answer.status, _problem(answer.content), answer.headers)
         try:
-            said = json.loads(answer.content)
+            said = json.loads(answer.content) if answer.status != NO_CONTENT else {}
             if "headers" not in said:
                 said["headers"] = {name: answer.headers[name] for name in PASSED_ON if name in answer.headers}
             return read(self.kind, said)

@@ -49,6 +49,8 @@ CALLS: Mapping[str, tuple[str, Callable[[Core], Steps[Any]]]] = {
     "extendTrial": ("extend_trial", lambda core: operator_operations.extend_trial(core, "s1", 7, "holidays")),
     "suspendSubscription": ("suspend", lambda core: operator_operations.suspend(core, "s1", "fraud")),
     "reactivateSubscription": ("reactivate", lambda core: operator_operations.reactivate(core, "s1", "settled")),
+    "exportCustomer": ("export_customer", lambda core: operator_operations.export_customer(core, "ada")),
+    "eraseCustomer": ("erase_customer", lambda core: operator_operations.erase_customer(core, "ada", cancel=True)),
     "renewLinks": ("renew_links", lambda core: operator_operations.renew_links(core, "s1")),
     "createCheckoutSession": ("checkout", lambda core: customer_operations.checkout(core, "ada")),
     "createPortalSession": ("portal", lambda core: customer_operations.portal(core, "ada")),

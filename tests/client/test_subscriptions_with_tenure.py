@@ -64,6 +64,24 @@ async def test_operators_extend_suspend_and_reactivate(tenure: AsyncTenure, name
     assert isinstance((await tenure.usage_statistics()).statistics, tuple)
 
 
+async def test_a_customer_is_exported_and_erased(tenure: AsyncTenure, name: str) -> None:
+    begun = await tenure.start_trial(person(name), "starter")
+
+    export = await tenure.export_customer(name)
+    with pytest.raises(Conflict) as live:
+        await tenure.erase_customer(name)
+    erased = await tenure.erase_customer(name, reason="asked for", cancel=True)
+
+    assert export.tables["subscriptions"][0]["id"] == begun.id
+    assert export.customer == begun.customer.id
+    assert live.value.code == "live_subscription"
+    assert (erased.finished, erased.covers_restores) == (True, True)
+    assert (await tenure.erase_customer(name)).finished
+    assert (await tenure.subscription(begun.id)).customer.external_id == f"erased-{begun.customer.id}"
+    with pytest.raises(NotFound):
+        await tenure.customer(name)
+
+
 async def test_figures_of_revenue_are_there(tenure: AsyncTenure) -> None:
     movements = await tenure.movements(first="2026-01", last="2026-03")
     mrr = await tenure.mrr(interval="year", group="plan")

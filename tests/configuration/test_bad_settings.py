@@ -56,6 +56,14 @@ WEAK: dict[str, tuple[dict[str, str], str]] = {
         {"TENURE_SECRET_KEY": "changeme-changeme-changeme-changeme"},
         "TENURE_SECRET_KEY is still a placeholder: generate one with `openssl rand -base64 48`",
     ),
+    "a list of erasures in a missing folder": (
+        {"TENURE_ERASURES_FILE": "/no/such/folder/erasures.jsonl"},
+        "TENURE_ERASURES_FILE must be a file in a folder that is there, not /no/such/folder/erasures.jsonl",
+    ),
+    "a word for deleting at Stripe": (
+        {"TENURE_ERASE_AT_STRIPE": "perhaps"},
+        "TENURE_ERASE_AT_STRIPE must be true or false",
+    ),
     "a short trial key": (
         {"TENURE_TRIAL_KEY": "q3xUu1kV8mB0sLr7ZtYw2NfKe5cHj9P"},
         "TENURE_TRIAL_KEY has 31 characters, but needs 32: generate one with `openssl rand -base64 48`",

@@ -55,6 +55,7 @@ TABLES = (
     "purchases",
     "installation",
     "tenants",
+    "erasures",
 )
 
 

@@ -186,6 +186,14 @@ class Books:
         event = ProviderEvent(self.ref("event"), news.value, object_ref, customer, news, "", agreement)
         self.past.append((self.people[customer].now, PastEvent(event, repr(event).encode())))
 
+    def delete(self, customer: str) -> None:
+        """The customer is gone with all that was agreed; who was deleted before stays so."""
+        self.deleted.add(customer)
+        self.people.pop(customer, None)
+        for deal in self.deals.values():
+            if deal.customer == customer:
+                deal.ended = True
+
     def cost(self, items: tuple[Item, ...]) -> int:
         return sum(self.prices[item.lookup_key][0].amount * item.quantity for item in items)
 

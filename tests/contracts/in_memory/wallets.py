@@ -38,6 +38,9 @@ class InMemoryWallets(Desk):
         person = self.person(customer_ref)
         person.email, person.name, person.locale = email, name, locale
 
+    async def delete_customer(self, customer_ref: str) -> None:
+        self.books.delete(customer_ref)
+
     @once
     async def put_card(self, customer_ref: str, agreement_ref: str, payment_method: str, *, key: str) -> Card:
         card = self.attach(self.person(customer_ref), payment_method)

@@ -115,12 +115,7 @@ class InMemoryWorld:
         self._payments.books.people[customer_ref].cards.clear()
 
     async def delete_customer(self, customer_ref: str) -> None:
-        books = self._payments.books
-        books.deleted.add(customer_ref)
-        del books.people[customer_ref]
-        for deal in books.deals.values():
-            if deal.customer == customer_ref:
-                deal.ended = True
+        self._payments.books.delete(customer_ref)
 
     async def pay_by_hand(self, invoice_ref: str, card: str = "") -> None:
         books = self._payments.books

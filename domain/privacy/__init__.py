@@ -1,0 +1,1 @@
+"""What is personal, and what stays of it after an erasure."""

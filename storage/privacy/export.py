@@ -1,0 +1,67 @@
+"""Everything that is stored about one customer."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from pydantic_core import to_jsonable_python
+from sqlalchemy import Row, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from storage.db.engine import transaction
+from storage.privacy.registry import RULES
+from storage.privacy.subjects import subject_of
+
+_ONE_MOMENT = text("set transaction isolation level repeatable read, read only")
+HIDDEN = frozenset({"token_hash", "id_hash"})
+"""Columns of which nobody but the database has a use."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """A customer's rows by table, as JSON can hold them, and their ids at the payment provider."""
+
+    customer: str
+    customer_refs: Sequence[str]
+    agreement_refs: Sequence[str]
+    tables: Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+class Exports:
+    """Reads all rows of a customer."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def of(self, tenant: str, customer: str) -> Export | None:
+        """Every row of a customer, as of one moment; None: there is no such customer."""
+        async with transaction(self._engine, tenant) as connection:
+            await connection.execute(_ONE_MOMENT)
+            subject = await subject_of(connection, tenant, UUID(customer))
+            if subject is None:
+                return None
+            tables = {}
+            for rule in RULES:
+                if rule.whose is not None:
+                    rows = (await connection.execute(select(rule.table).where(rule.whose(subject)))).all()
+                    tables[rule.table.name] = [_as_json(row) for row in rows]
+        return Export(customer, subject.customer_refs, subject.agreement_refs, tables)
+
+
+def _as_json(row: Row[Any]) -> dict[str, Any]:
+    values = {name: value for name, value in row._mapping.items() if name not in HIDDEN}  # noqa: SLF001
+    shown: dict[str, Any] = to_jsonable_python({name: _readable(value) for name, value in values.items()})
+    return shown
+
+
+def _readable(value: object) -> object:
+    """Stored messages and answers are JSON; other bytes are shown as Base64."""
+    if not isinstance(value, bytes):
+        return value
+    try:
+        return json.loads(value) if value else None
+    except ValueError:
+        return base64.b64encode(value).decode()

@@ -1,0 +1,86 @@
+"""A stack of its own, so that all that it holds can be searched, and a database without one."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from sandbox.product import Product
+from sandbox.secrets import Secrets
+from sandbox.stack import Options, Stack, running
+from storage.db.engine import create_engine_from_url
+from storage.privacy.erasure import Erasures
+from tests.harness.callers import Caller
+from tests.harness.catalogs import CATALOG, POLICY
+from tests.harness.folders import data_folder
+from tests.harness.postgres import database_url, databases
+from tests.harness.replaying import every_life_replays
+from tests.harness.trial_key import TRIAL_KEY
+from tests.harness.typed import Forker, Terminal
+from tests.storage.ledger import Ledger
+
+__all__ = ["database_url", "databases"]
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    with data_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+async def stack(folder: Path) -> AsyncIterator[Stack]:
+    async with running(Options(folder, CATALOG, POLICY, durable=False, ui=False)) as stack:
+        yield stack
+        await every_life_replays(stack)
+
+
+@pytest.fixture(scope="session")
+async def product(stack: Stack) -> AsyncIterator[Product]:
+    async with Product(stack.addresses) as product:
+        yield product
+
+
+@pytest.fixture(scope="session")
+async def admin(stack: Stack) -> AsyncIterator[Caller]:
+    async with Caller.holding(stack, stack.addresses.admin_key) as caller:
+        yield caller
+
+
+@pytest.fixture
+async def healed(product: Product) -> AsyncIterator[None]:
+    """Faults end with the story that asked for them."""
+    yield
+    await product.faults()
+
+
+@pytest.fixture
+def terminal(stack: Stack, folder: Path, forker: Forker) -> Iterator[Terminal]:
+    """A terminal whose settings lead to the stack."""
+    with data_folder() as own:
+        terminal = Terminal(own, forker)
+        terminal.settings = {
+            "TENURE_DATABASE_URL": stack.addresses.database_url,
+            "TENURE_TEMPORAL_ADDRESS": stack.addresses.temporal_address,
+            "TENURE_TRIAL_KEY": Secrets.of(folder).trial_key,
+        }
+        yield terminal
+
+
+@pytest_asyncio.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    made = create_engine_from_url(database_url)
+    yield made
+    await made.dispose()
+
+
+@pytest_asyncio.fixture
+async def ledger(engine: AsyncEngine) -> Ledger:
+    return Ledger(engine)
+
+
+@pytest.fixture
+def erasures(engine: AsyncEngine) -> Erasures:
+    return Erasures(engine, TRIAL_KEY)
