@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import Rejected
 from storage.access.api_keys import Role
+from storage.access.tenants import check_tenant
 from storage.access.web_sessions import WebRole
 from storage.db.engine import transaction
 from storage.schema.access_tables import operators
@@ -56,10 +57,11 @@ class Operators:
         Returns the operator, and what they were before. A change of role ends their sessions.
 
         Raises:
-            Rejected: code `last_admin`; the tenant would have no admin left.
+            Rejected: code `last_admin`, as the tenant would have no admin left, or `unknown_tenant`.
         """
         row = insert(operators).values(id=uuid4(), tenant=tenant, email=email.lower(), name=name or "", role=role.value)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
+            await check_tenant(connection, tenant)
             admins = await _lock_admins(connection, tenant)
             added = await connection.execute(row.on_conflict_do_nothing().returning(*operators.c))
             if (new := added.one_or_none()) is not None:
@@ -77,7 +79,7 @@ class Operators:
     async def list(self, tenant: str) -> Sequence[Operator]:
         """Returns a tenant's operators by address, with those who are disabled."""
         wanted = select(operators).where(operators.c.tenant == tenant).order_by(operators.c.email)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             return [_operator(row) for row in await connection.execute(wanted)]
 
     async def disable(self, email: str, *, tenant: str) -> Operator:
@@ -86,7 +88,7 @@ class Operators:
         Raises:
             Rejected: code `unknown_operator`, or `last_admin`.
         """
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             admins = await _lock_admins(connection, tenant)
             found = await _by_email(connection, tenant, email)
             if found.disabled_at is None:

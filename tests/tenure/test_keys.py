@@ -34,6 +34,7 @@ async def keys_of(hand: Terminal, *words: str) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("role", ["read_only", "service", "operator", "admin", "webhooks"])
 async def test_a_key_is_created_printed_alone_and_listed_without_its_text(hand: Terminal, role: str) -> None:
+    await hand.run("tenants", "add", "acme")
     made = await hand.run("keys", "create", "--role", role, "--name", "the shop", "--tenant", "acme")
 
     key = made.out.strip()
@@ -119,6 +120,7 @@ async def test_a_key_that_expires_says_when(hand: Terminal) -> None:
         (["create", "--role", "service", "--expires-in", "0"], "0 is not between 1s and 3650d"),
         (["create", "--role", "service", "--expires-in", "99999w"], "99999w is not between"),
         (["create", "--role", "service", "--tenant", " "], "name a tenant"),
+        (["create", "--role", "service", "--tenant", "acme"], "there is no tenant 'acme'"),
         (["create", "--role", "service", "--name", "two\nlines"], "one line of at most 200 characters"),
         (["rotate", "0b2d9f4e-0000-4000-8000-000000000000"], "there is no API key"),
         (["rotate", "x", "--overlap", "31d"], "31d is not between 0s and 30d"),
@@ -135,6 +137,7 @@ async def test_a_mistake_is_told_and_nothing_is_made(hand: Terminal, words: list
 
 
 async def test_another_tenants_key_is_not_revoked(hand: Terminal) -> None:
+    await hand.run("tenants", "add", "acme")
     key = (await hand.run("keys", "create", "--role", "service", "--tenant", "acme")).out.strip()
     [known] = await keys_of(hand, "--tenant", "acme")
 

@@ -50,6 +50,9 @@ async def test_operators_are_added_listed_and_disabled(hand: Terminal) -> None:
 
 
 async def test_each_tenant_has_its_own(hand: Terminal) -> None:
+    unknown = await hand.run("operators", "add", "ada@example.com", "--role", "admin", "--tenant", "acme")
+    assert (unknown.status, "there is no tenant 'acme'" in unknown.err) == (1, True)
+    await hand.run("tenants", "add", "acme")
     await hand.run("operators", "add", "ada@example.com", "--role", "admin", "--tenant", "acme")
 
     assert await operators_of(hand) == {}

@@ -8,6 +8,7 @@ import pytest_asyncio
 
 from domain.errors import Rejected
 from storage.access.operators import OperatorRole, Operators
+from storage.access.tenants import Tenants
 from storage.access.web_sessions import Destination, WebRole, WebSessions
 from tests.storage.ledger import Ledger
 
@@ -16,6 +17,8 @@ ADMIN, OPERATOR, READ_ONLY = OperatorRole.ADMIN, OperatorRole.OPERATOR, Operator
 
 @pytest_asyncio.fixture
 async def operators(ledger: Ledger) -> Operators:
+    for tenant in ("acme", "other"):
+        await Tenants(ledger.engine).add(tenant, tenant)
     return Operators(ledger.engine)
 
 
@@ -95,6 +98,14 @@ async def test_an_unknown_address_cannot_be_disabled(operators: Operators) -> No
         await operators.disable("ada@example.com", tenant="acme")
 
     assert refused.value.code == "unknown_operator"
+
+
+async def test_an_operator_is_of_a_tenant_that_there_is(ledger: Ledger, operators: Operators) -> None:
+    with pytest.raises(Rejected) as refused:
+        await operators.add("ada@example.com", ADMIN, tenant="nobody")
+
+    assert refused.value.code == "unknown_tenant"
+    assert await ledger.count("operators") == 0
 
 
 @pytest.mark.parametrize("how", ["disabled", "another role", "same role"])
