@@ -41,6 +41,8 @@ class Crossings:
     end_session: Callable[[str], Awaitable[None]]
     check_link: Callable[[str], Awaitable[Destination]]
     """Looks a one-time link up."""
+    opened_for: Callable[[str, str], Awaitable[Destination | None]]
+    """Looks up whether a link is of the same customer as a session."""
     enter: Callable[[str], Awaitable[tuple[str, Destination]]]
     """Exchanges a one-time link for a session."""
     pay_page: Callable[[str], Awaitable[PayPage | None]]
@@ -72,6 +74,7 @@ class Crossings:
             session=sessions.session,
             end_session=sessions.end,
             check_link=sessions.check_link,
+            opened_for=sessions.opened_for,
             enter=sessions.enter,
             pay_page=PayPages(engine).of,
             account_of_link=BillingAccounts(engine).of_subscription,

@@ -159,7 +159,7 @@ async def enter(token: str, request: Request, repositories: WithRepositories, pa
 async def _opened_before(token: str, request: Request) -> Response | None:
     """Lead a browser on that has a session of the link's own customer: its button was pressed twice, for example."""
     session = cookie_of(request)
-    to = await repositories_of(request).web_sessions.opened_for(token, session) if session else None
+    to = await repositories_of(request).crossings.opened_for(token, session) if session else None
     return _lead_on(pages_of(request), to) if to is not None else None
 
 

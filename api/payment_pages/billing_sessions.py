@@ -34,7 +34,7 @@ async def create(body: CreateBillingSessionRequest, context: ServiceContext) -> 
     customer_id, _ = await page_customer(context, body)
     # Derived from the key: a repeat of the request returns the same link, which is not stored.
     tokens = one_time_tokens(context.dependencies.signing, context.caller.tenant, context.key, customer_id)
-    token = await context.repositories.web_sessions.known_link(tokens[1:]) or tokens[0]
+    token = await context.repositories.web_sessions.known_link(context.caller.tenant, tokens[1:]) or tokens[0]
     to = Destination(
         context.caller.tenant,
         customer_id,

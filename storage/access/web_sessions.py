@@ -107,13 +107,13 @@ class WebSessions:
             expires_at: datetime = (await connection.execute(wanted)).scalar_one()
         return expires_at
 
-    async def known_link(self, tokens: Sequence[str]) -> str | None:
-        """Returns the token of these that is a link's; None if none is."""
+    async def known_link(self, tenant: str, tokens: Sequence[str]) -> str | None:
+        """Returns the token of these that is a link's in this tenant; None if none is."""
         by_hash = {token_hash(token): token for token in tokens}
         if not by_hash:
             return None
         wanted = select(web_links.c.token_hash).where(web_links.c.token_hash.in_(by_hash)).limit(1)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             found = (await connection.execute(wanted)).scalar_one_or_none()
         return None if found is None else by_hash[found]
 

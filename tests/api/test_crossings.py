@@ -14,6 +14,7 @@ CROSSINGS = {
     "session",
     "end_session",
     "check_link",
+    "opened_for",
     "enter",
     "pay_page",
     "account_of_link",
