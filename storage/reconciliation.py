@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, delete, func, select, update
+from sqlalchemy import Row, Select, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -20,7 +20,7 @@ from domain.subscription.lifecycle import Status
 from storage.db.codec import state_from_json
 from storage.db.engine import transaction
 from storage.revenue.check import RevenueCheck
-from storage.schema.tables import customers, discrepancies, mails, subscriptions
+from storage.schema.tables import customers, discrepancies, mails, provider_sightings, subscriptions
 from storage.subscriptions.customer_changes import problems
 
 RETENTION = timedelta(days=30)
@@ -68,12 +68,18 @@ class Reconciliations:
         return found[0] if found else None
 
     async def mark_seen(self, ids: Sequence[str], run_began: datetime) -> None:
-        known = [UUID(each) for each in ids]
-        latest = func.greatest(subscriptions.c.seen_at_provider, run_began)
+        it, sighting = subscriptions.c, provider_sightings.c
+        known = select(it.id, it.tenant, literal(run_began, sighting.seen_at.type))
+        known = known.where(it.id.in_([UUID(each) for each in ids]))
+        # In one order: two passes at once must not wait for each other.
+        seen = insert(provider_sightings).from_select(["subscription", "tenant", "seen_at"], known.order_by(it.id))
+        later = seen.on_conflict_do_update(
+            index_elements=[sighting.subscription],
+            set_={"seen_at": seen.excluded.seen_at},
+            where=sighting.seen_at < seen.excluded.seen_at,
+        )
         async with transaction(self._engine) as connection:
-            await connection.execute(
-                update(subscriptions).where(subscriptions.c.id.in_(known)).values(seen_at_provider=latest)
-            )
+            await connection.execute(later)
 
     async def live(self, after: str | None, run_began: datetime, *, limit: int) -> Sequence[tuple[Projection, bool]]:
         """The next subscriptions that are not over, or not yet at the provider, by id.
@@ -81,9 +87,11 @@ class Reconciliations:
         Each comes with whether its agreement was seen.
         """
         it = subscriptions.c
-        seen = func.coalesce(it.seen_at_provider >= run_began, False)
-        wanted = _select().add_columns(seen.label("seen")).where(customers.c.erased_at.is_(None))
-        wanted = wanted.order_by(it.id).limit(limit)
+        # Until all workers are of this release, some note it in the subscription.
+        last = func.greatest(it.seen_at_provider, provider_sightings.c.seen_at)
+        seen = func.coalesce(last >= run_began, False).label("seen")
+        wanted = _select().outerjoin(provider_sightings, provider_sightings.c.subscription == it.id)
+        wanted = wanted.add_columns(seen).where(customers.c.erased_at.is_(None)).order_by(it.id).limit(limit)
         if after is not None:
             wanted = wanted.where(it.id > UUID(after))
         is_over = it.status == Status.CANCELED.value

@@ -1,14 +1,13 @@
 """API keys: shown once, stored as a hash."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, Select, extract, func, literal, select, tuple_, update
+from sqlalchemy import Row, Select, extract, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -16,8 +15,8 @@ from domain.api_keys import KeyMode, hint, mode_of_hint, mode_of_key, new_key
 from domain.errors import Rejected
 from domain.names import DEFAULT_TENANT
 from storage.access.tenants import check_tenant
-from storage.db import cursors
-from storage.db.engine import transaction
+from storage.db.cursors import Cut, Keyset, PageRequest, Position, cut
+from storage.db.engine import listing, transaction
 from storage.schema.access_tables import api_keys
 
 DEFAULT_OVERLAP: Final = timedelta(hours=24)
@@ -85,10 +84,9 @@ class IssuedKey:
     """None: it was shown when the key was made."""
 
 
-@dataclass(frozen=True)
-class KeyPage:
-    rows: Sequence[KeyRecord]
-    next_cursor: str | None
+KeyPage = Cut[KeyRecord]
+
+_KEYS = Keyset(api_keys.c.created_at, api_keys.c.id)
 
 
 def key_hash(plaintext: str) -> str:
@@ -179,20 +177,16 @@ class ApiKeys:
         async with transaction(self._engine) as connection:
             await connection.execute(used)
 
-    async def find(self, tenant: str, *, cursor: str | None = None, limit: int = 100) -> KeyPage:
-        """One page of a tenant's keys, newest first, with those that are accepted no more.
+    async def find(self, tenant: str, page: PageRequest) -> KeyPage:
+        """One page of a tenant's keys, with those that are accepted no more.
 
         Raises:
             Malformed: field `cursor`; it is not a valid cursor.
         """
-        keys = api_keys.c
-        wanted = _records(tenant).order_by(keys.created_at.desc(), keys.id.desc()).limit(limit + 1)
-        if cursor is not None:
-            wanted = wanted.where(tuple_(keys.created_at, keys.id) < tuple_(*cursors.read(cursor)))
-        async with transaction(self._engine, tenant) as connection:
-            found = [_record(row) for row in await connection.execute(wanted)]
-        shown, more = found[:limit], len(found) > limit
-        return KeyPage(shown, cursors.after(shown[-1].created_at, shown[-1].id) if more else None)
+        wanted = _records(tenant).where(*_KEYS.conditions(page)).order_by(*_KEYS.order(page.sort))
+        async with listing(self._engine, tenant) as connection:
+            found = [_record(row) for row in await connection.execute(wanted.limit(page.limit + 1))]
+        return cut(page, found, lambda key: Position(key.created_at, key.id))
 
     async def get(self, key_id: str, *, tenant: str) -> KeyRecord:
         """Returns a key.

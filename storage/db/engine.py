@@ -32,7 +32,11 @@ database, rolled back because of another transaction, out of resources, server s
 LISTS_WITHIN: Final = 2.0
 """Seconds for a statement that reads a list or figures: one that takes longer keeps others waiting."""
 _STATEMENT_TIMEOUT: Final = text("select set_config('statement_timeout', :within, true)")
-
+_BY_INDEXES: Final = text(
+    "select set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),"
+    " set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),"
+    " set_config('join_collapse_limit', '1', true), set_config('max_parallel_workers_per_gather', '0', true)"
+)
 CONNECTION_ENDED = ("08", "57P")
 """Prefixes of SQLSTATEs that end the connection."""
 
@@ -157,6 +161,21 @@ async def _confine(connection: AsyncConnection, engine: AsyncEngine, tenant: str
 def of_tenant(engine: AsyncEngine, tenant: str) -> AsyncEngine:
     """The same engine and connections, whose transactions are for one tenant unless they name another."""
     return engine.execution_options(**{_TENANT: tenant})
+
+
+@asynccontextmanager
+async def listing(engine: AsyncEngine, tenant: str) -> AsyncIterator[AsyncConnection]:
+    """A transaction in which a page of a list is read, within `LISTS_WITHIN`.
+
+    Whatever the planner believes about a table, it is read by its indexes alone, and joined in the order in which the
+    statement names it: what finds the rows of a page comes first.
+
+    Raises:
+        GatewayUnavailable: as with `transaction`; or it took longer.
+    """
+    async with transaction(engine, tenant, statements_within=LISTS_WITHIN) as connection:
+        await connection.execute(_BY_INDEXES)
+        yield connection
 
 
 def single(engine: AsyncEngine) -> AsyncEngine:

@@ -23,6 +23,8 @@ ADVISORY_LOCK = 7_314_420_190
 LOCK_NOT_AVAILABLE = "55P03"
 DEADLOCK = "40P01"
 """Like its base class: nothing was changed, and it is more likely to succeed with less write traffic."""
+NEEDS_ADMINISTRATOR = ("42501", "0A000", "58P01")
+"""Not permitted, not supported by this server, or a file of the server is missing: the migration says what to do."""
 MAX_TIMEOUT = 2**31 - 1
 """PostgreSQL's maximum for a timeout, in milliseconds."""
 POLL_SECONDS = 0.2
@@ -149,6 +151,9 @@ def _apply(connection: Connection, revision: str) -> DBAPIError | None:
         if isinstance(error, DBAPIError) and _is_busy(error):
             connection.rollback()
             return error
+        if isinstance(error, DBAPIError) and _sqlstate(error) in NEEDS_ADMINISTRATOR and hasattr(error, "__notes__"):
+            connection.rollback()
+            raise GatewayUnavailable(f"{error.__notes__[0]} ({error.orig})", code="database_unavailable") from error
         error.add_note("This migration was rolled back. Once the cause is fixed, `tenure migrate` continues with it.")
         raise
     return None
@@ -161,7 +166,11 @@ def _version(connection: Connection) -> str | None:
 
 
 def _is_busy(error: DBAPIError) -> bool:
-    return getattr(error.orig, "sqlstate", None) in (LOCK_NOT_AVAILABLE, DEADLOCK)
+    return _sqlstate(error) in (LOCK_NOT_AVAILABLE, DEADLOCK)
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
 
 
 async def downgrade(url: str, revision: str) -> None:

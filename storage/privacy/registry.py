@@ -32,6 +32,7 @@ from storage.schema.tables import (
     journal,
     mails,
     pay_pages,
+    provider_sightings,
     reversals,
     sign_up_contacts,
     subscriptions,
@@ -373,6 +374,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(plan_limits, kept=frozenset({"catalog", "plan", "meter", "feature", "per", "adds", "overage_price"})),
     Rule(usage_statistics, kept=frozenset({"tenant", "plan", "feature"})),
     Rule(mrr_daily, kept=frozenset({"tenant", "currency", "kind", "end_kind", "plan", "from_plan"})),
+    Rule(provider_sightings, kept=frozenset({"tenant"}), whose=_by_subscription(provider_sightings)),
     Rule(mrr_movers, kept=frozenset({"tenant", "currency", "plan", "kind", "end_kind"})),
     Rule(mrr_roll_up, kept=frozenset({"timezone"})),
 )

@@ -18,6 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     func,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -81,6 +82,18 @@ customers = Table(
     Index("ix_customers_tenant_created_at_id", "tenant", "created_at", "id"),
     Index("ix_customers_former_refs", "former_refs", postgresql_using="gin"),
     Index("ix_customers_address", text("lower(email)")),
+    # Asked by the function `tenure_find_customers` alone, which has the same expressions.
+    Index(
+        "ix_customers_search",
+        text("(ARRAY[tenant])"),
+        literal_column(
+            "(external_id || chr(10) || email || chr(10) || coalesce(name, '')"
+            " || chr(10) || coalesce(customer_ref, ''))"
+        ).label("searched"),
+        postgresql_ops={"searched": "gin_trgm_ops"},
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},
+    ),
 )
 
 subscriptions = Table(
@@ -127,7 +140,7 @@ subscriptions = Table(
         doc="prices of what is billed by use; none: nothing is",
     ),
     Column("blocked_since", _MOMENT, doc="since when a step of it waits for the outside; none: all goes on"),
-    Column("seen_at_provider", _MOMENT, doc="when reconciliation last met its agreement there"),
+    Column("seen_at_provider", _MOMENT, doc="written by earlier releases alone: see `provider_sightings`"),
     _json("next_actions", "[]"),
     Column("state", JSONB, nullable=False, doc="the whole of it, from which a lost workflow can be restored"),
     Column("created_at", _MOMENT, nullable=False),
@@ -141,7 +154,9 @@ subscriptions = Table(
         postgresql_where=text("status <> 'canceled'"),
     ),
     Index("ix_subscriptions_tenant_created_at_id", "tenant", "created_at", "id"),
-    Index("ix_subscriptions_tenant_status", "tenant", "status"),
+    # Lists by these filters read from one of them what they show, and no more.
+    Index("ix_subscriptions_tenant_status_created_at_id", "tenant", "status", "created_at", "id"),
+    Index("ix_subscriptions_tenant_plan_status_created_at_id", "tenant", "plan", "status", "created_at", "id"),
     Index(
         "ix_subscriptions_blocked",
         "tenant",
@@ -152,6 +167,24 @@ subscriptions = Table(
     # A customer's live subscription first, otherwise the last one.
     Index("ix_subscriptions_customer_latest", "customer", text("(status = 'canceled')"), text("created_at DESC")),
     Index("ix_subscriptions_agreement_ref", "agreement_ref", postgresql_where=text("agreement_ref <> ''")),
+    # By this operator class an index finds beginnings, whatever the database's collation.
+    Index(
+        "ix_subscriptions_tenant_agreement_ref",
+        "tenant",
+        "agreement_ref",
+        postgresql_ops={"agreement_ref": "text_pattern_ops"},
+        postgresql_where=text("agreement_ref <> ''"),
+    ),
+)
+
+provider_sightings = Table(
+    "provider_sightings",
+    METADATA,
+    Column("subscription", Uuid, ForeignKey(subscriptions.c.id), primary_key=True),
+    tenant(),
+    Column("seen_at", _MOMENT, nullable=False, doc="began the reconciliation that last met its agreement there"),
+    # Every pass rewrites every row: with free space in each page and no index on what changes, in place.
+    postgresql_with={"fillfactor": "50"},
 )
 
 sign_up_contacts = Table(
@@ -217,6 +250,7 @@ mails = Table(
     _made_at(),
     Column("handed_over_at", _MOMENT, doc="null while it is queued: it may have been left behind"),
     UniqueConstraint("subscription", "key"),
+    Index("ix_mails_queued", "subscription", postgresql_where=text("status = 'queued'")),
     Index("ix_mails_left_behind", "id", postgresql_where=text("status = 'queued' AND handed_over_at IS NULL")),
 )
 
@@ -244,6 +278,13 @@ invoices = Table(
     Column("paid_at", _MOMENT),
     UniqueConstraint("tenant", "ref"),
     Index("ix_invoices_subscription", "subscription"),
+    # Not by `at` alone, which moves when it is paid.
+    Index(
+        "ix_invoices_tenant_created_ref",
+        "tenant",
+        text("(CASE WHEN issued_at IS NULL THEN at ELSE issued_at END)"),
+        "ref",
+    ),
 )
 
 pay_pages = Table(

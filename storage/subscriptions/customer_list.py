@@ -1,17 +1,19 @@
 """The list of customers, each with their live subscription, or the last one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, or_, select, true, tuple_
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import ColumnElement, Row, Select, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.subscription.lifecycle import Status
-from storage.db import cursors
-from storage.db.engine import LISTS_WITHIN, transaction
+from storage.db.cursors import Cut, Keyset, PageRequest, Position, cut
+from storage.db.engine import listing
+from storage.db.walks import Ordered, picked, walk
 from storage.schema.tables import customers, subscriptions
+from storage.subscriptions.search import Search
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,10 @@ class ListedCustomer:
     plan: str
 
 
-@dataclass(frozen=True)
-class CustomerPage:
-    rows: list[ListedCustomer] = field(default_factory=list)
-    next_cursor: str | None = None
+CustomerPage = Cut[ListedCustomer]
+
+_IT = customers.c
+_KEYS = Keyset(_IT.created_at, _IT.id)
 
 
 class CustomerList:
@@ -42,38 +44,46 @@ class CustomerList:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def find(
-        self, tenant: str, q: str | None, q_address: str | None, *, cursor: str | None, limit: int
-    ) -> CustomerPage:
-        """One page of the customers with *q* in their address, name or external id, newest first.
-
-        *q_address* is *q* as part of a stored address, if that differs.
+    async def find(self, tenant: str, search: Search | None, page: PageRequest) -> CustomerPage:
+        """One page of all customers, or of those that are searched for, which may end early.
 
         Raises:
             Malformed: field `cursor`; it is not a valid cursor.
         """
-        it = customers.c
-        latest = (
-            select(subscriptions.c.id.label("subscription"), subscriptions.c.status, subscriptions.c.plan)
-            .where(subscriptions.c.customer == it.id)
-            .order_by(subscriptions.c.status == Status.CANCELED.value, subscriptions.c.created_at.desc())
-            .limit(1)
-            .lateral()
-        )
-        wanted = select(customers, latest).join(latest, true(), isouter=True).where(it.tenant == tenant)
-        if q:
-            has_part = [column.icontains(q, autoescape=True) for column in (it.external_id, it.email, it.name)]
-            if q_address:
-                has_part.append(it.email.icontains(q_address, autoescape=True))
-            wanted = wanted.where(or_(*has_part))
-        if cursor is not None:
-            wanted = wanted.where(tuple_(it.created_at, it.id) < tuple_(*cursors.read(cursor)))
-        wanted = wanted.order_by(it.created_at.desc(), it.id.desc()).limit(limit + 1)
-        async with transaction(self._engine, tenant, statements_within=LISTS_WITHIN) as connection:
-            found = [_listed(row) for row in await connection.execute(wanted)]
-        shown = found[:limit]
-        more = len(found) > limit
-        return CustomerPage(shown, cursors.after(shown[-1].created_at, shown[-1].id) if more else None)
+        ordered = Ordered(_KEYS, page, [[_IT.tenant == tenant]])
+        async with listing(self._engine, tenant) as connection:
+            if search is None:
+                return cut(page, await _rows(connection, page, ordered.ids(limit=page.limit + 1)), _position)
+            wanted = search.of_customers()
+            found = await walk(connection, ordered, lambda ids: _rows(connection, page, ids, wanted), _position)
+            if found.ends_early and (ids := await search.find_customers(connection, tenant)) is not None:
+                among = picked(_KEYS, page, ids, _IT.tenant == tenant)
+                return cut(page, await _rows(connection, page, among), _position)
+            return found
+
+
+async def _rows(
+    connection: AsyncConnection, page: PageRequest, ids: Select[Any], *rest: ColumnElement[bool]
+) -> list[ListedCustomer]:
+    """The first of these customers that meet the conditions, one more than the page holds."""
+    among = ids.subquery("among")
+    found = select(customers).select_from(among.join(customers, _IT.id == among.c.id)).where(*rest)
+    found = found.order_by(*Keyset(among.c.created, among.c.id).order(page.sort)).limit(page.limit + 1)
+    shown = found.subquery("shown")
+    latest = (
+        select(subscriptions.c.id.label("subscription"), subscriptions.c.status, subscriptions.c.plan)
+        .where(subscriptions.c.customer == shown.c.id)
+        .order_by(subscriptions.c.status == Status.CANCELED.value, subscriptions.c.created_at.desc())
+        .limit(1)
+        .lateral()
+    )
+    wanted = select(shown, latest).join(latest, true(), isouter=True)
+    wanted = wanted.order_by(*Keyset(shown.c.created_at, shown.c.id).order(page.sort))
+    return [_listed(row) for row in await connection.execute(wanted)]
+
+
+def _position(row: ListedCustomer) -> Position:
+    return Position(row.created_at, row.id)
 
 
 def _listed(row: Row[Any]) -> ListedCustomer:

@@ -1,20 +1,18 @@
 """The read model: subscriptions as the API shows them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, func, or_, select, tuple_
+from sqlalchemy import FromClause, Row, Select, String, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.errors import Malformed
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Subscription
-from storage.db import cursors
 from storage.db.codec import state_from_json
-from storage.db.engine import LISTS_WITHIN, transaction
+from storage.db.engine import transaction
 from storage.schema.tables import customers, journal, subscriptions
 
 
@@ -64,41 +62,19 @@ class LiveSubscription:
     status: str
 
 
-@dataclass(frozen=True)
-class Filters:
-    """The filters of a list; None means any."""
-
-    status: str | None = None
-    plan: str | None = None
-    customer: str | None = None
-    """An external id."""
-    q: str | None = None
-    """Part of an address, a name or an external id, or the beginning of a subscription's id."""
-    q_address: str | None = None
-    """The same as part of a stored address, if that differs."""
-    blocked: bool | None = None
-    """True for subscriptions with a blocked step."""
-
-
-@dataclass(frozen=True)
-class Page:
-    rows: list[SubscriptionRow] = field(default_factory=list)
-    next_cursor: str | None = None
-
-
 _NOT_SHOWN = ("tenant", "customer", "seen_at_provider", "by_use", "blocked_since")
 _CUSTOMER = ("external_id", "email", "name", "timezone", "locale", "metadata")
 
 
-def _select() -> Select[Any]:
+def select_rows(of: FromClause = subscriptions) -> Select[Any]:
+    """All that a `SubscriptionRow` shows, of the subscriptions in *of*."""
     shown = [column for column in subscriptions.c if column.name not in _NOT_SHOWN]
     of_customer = [customers.c[name] for name in _CUSTOMER]
-    return select(*shown, *of_customer, customers.c.id.label("customer_id")).join(
-        customers, customers.c.id == subscriptions.c.customer
-    )
+    with_customers = of.join(customers, customers.c.id == subscriptions.c.customer)
+    return select(*shown, *of_customer, customers.c.id.label("customer_id")).select_from(with_customers)
 
 
-def _row(found: Row[Any]) -> SubscriptionRow:
+def row_of(found: Row[Any]) -> SubscriptionRow:
     values = dict(found._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
     return SubscriptionRow(**values | {"id": str(found.id), "customer_id": str(found.customer_id)})
 
@@ -114,33 +90,15 @@ class Subscriptions:
             id_ = UUID(subscription)
         except ValueError:
             return None
-        wanted = _select().where(subscriptions.c.tenant == tenant, subscriptions.c.id == id_)
+        wanted = select_rows().where(subscriptions.c.tenant == tenant, subscriptions.c.id == id_)
         async with transaction(self._engine, tenant) as connection:
             found = (await connection.execute(wanted)).one_or_none()
-        return None if found is None else _row(found)
+        return None if found is None else row_of(found)
 
     async def recorded(self, tenant: str, subscription: str) -> Subscription | None:
         """The subscription's stored state, in any status."""
         row = await self.get(tenant, subscription)
         return None if row is None else state_from_json(dict(row.state))
-
-    async def find(self, tenant: str, filters: Filters, *, cursor: str | None, limit: int) -> Page:
-        """One page, newest first. Rows added in the meantime do not shift later pages.
-
-        Raises:
-            Malformed: field `cursor`, it is not a valid cursor; field `limit`, it is less than 1.
-        """
-        if limit < 1:
-            raise Malformed("a page holds at least 1 row", field="limit")
-        wanted = _select().where(subscriptions.c.tenant == tenant, *_conditions(filters))
-        if cursor is not None:
-            created_at, id_ = cursors.read(cursor)
-            wanted = wanted.where(tuple_(subscriptions.c.created_at, subscriptions.c.id) < tuple_(created_at, id_))
-        wanted = wanted.order_by(subscriptions.c.created_at.desc(), subscriptions.c.id.desc()).limit(limit + 1)
-        async with transaction(self._engine, tenant, statements_within=LISTS_WITHIN) as connection:
-            found = [_row(row) for row in await connection.execute(wanted)]
-        shown = found[:limit]
-        return Page(shown, cursors.after(shown[-1].created_at, shown[-1].id) if len(found) > limit else None)
 
     async def blocked(self) -> dict[str, int]:
         """How many subscriptions of all tenants are blocked, by the code of the cause."""
@@ -175,23 +133,3 @@ class Subscriptions:
         async with transaction(self._engine) as connection:
             rows = await connection.execute(wanted.order_by(it.id).limit(limit))
             return [LiveSubscription(str(row.id), row.plan, row.status) for row in rows]
-
-
-def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if filters.status is not None:
-        conditions.append(subscriptions.c.status == filters.status)
-    if filters.plan is not None:
-        conditions.append(subscriptions.c.plan == filters.plan)
-    if filters.customer is not None:
-        conditions.append(customers.c.external_id == filters.customer)
-    if filters.blocked is not None:
-        since = subscriptions.c.blocked_since
-        conditions.append(since.is_not(None) if filters.blocked else since.is_(None))
-    if filters.q:
-        has_part = [customers.c[name].icontains(filters.q, autoescape=True) for name in _CUSTOMER[:3]]
-        begins = cast(subscriptions.c.id, String).startswith(filters.q.lower(), autoescape=True)
-        if filters.q_address:
-            has_part.append(customers.c.email.icontains(filters.q_address, autoescape=True))
-        conditions.append(and_(or_(*has_part, begins)))
-    return conditions

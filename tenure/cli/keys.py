@@ -17,6 +17,7 @@ from domain.api_keys import KeyMode
 from domain.formatting import moment
 from domain.names import DEFAULT_TENANT
 from storage.access.api_keys import LONGEST_LIFE, LONGEST_OVERLAP, ApiKeys, KeyRecord, KeyStatus, Role
+from storage.db.cursors import PageRequest
 from tenure.cli.connections import database, plain
 from tenure.cli.dates import length
 from tenure.cli.options import AsJson, one_line, tenant_named
@@ -112,7 +113,7 @@ async def _list(tenant: str) -> list[KeyRecord]:
     cursor: str | None = None
     async with _keys() as (keys, _):
         while True:
-            page = await keys.find(tenant, cursor=cursor)
+            page = await keys.find(tenant, PageRequest(100, cursor))
             found += page.rows
             cursor = page.next_cursor
             if cursor is None:

@@ -25,6 +25,7 @@ TABLES = (
     "sign_up_contacts",
     "customer_changes",
     "subscriptions",
+    "provider_sightings",
     "journal",
     "mails",
     "invoices",

@@ -13,6 +13,7 @@ from sandbox.processes import free_port
 from storage.access.api_key_cache import CACHE_SECONDS, USE_NOTED_EVERY, ApiKeyCache
 from storage.access.api_keys import ApiKeys, Role
 from storage.access.tenants import Tenants
+from storage.db.cursors import PageRequest
 from storage.db.engine import create_engine_from_url
 from tests.storage.ledger import Ledger
 
@@ -139,7 +140,7 @@ async def test_the_last_use_is_noted_at_most_once_a_minute(
     clock.now += USE_NOTED_EVERY - 1
     await known.verify(secret)
     assert await noted() == 1
-    not_used, used = (await keys.find("default")).rows
+    not_used, used = (await keys.find("default", PageRequest())).rows
     assert used.last_used_at is not None
     assert not_used.last_used_at is None
 

@@ -11,6 +11,7 @@ from domain.api_keys import KeyMode, hint, mode_of_key, new_key
 from domain.errors import Rejected
 from storage.access.api_keys import ApiKeys, KeyStatus, Role
 from storage.access.tenants import Tenants
+from storage.db.cursors import PageRequest
 from tests.storage.ledger import Ledger
 
 GIVEN = "tn_test_" + "Zz-_9" * 6 + "zz"
@@ -101,7 +102,7 @@ async def test_a_key_of_an_earlier_release_is_still_accepted(ledger: Ledger, key
     found = await keys.verify(GIVEN)
 
     assert found is not None
-    [record] = (await keys.find("default")).rows
+    [record] = (await keys.find("default", PageRequest())).rows
     assert (record.hint, record.created_by, record.status, record.id) == ("", "", KeyStatus.ACTIVE, found.id)
 
 
@@ -119,7 +120,7 @@ async def test_lists_show_all_but_the_key(ledger: Ledger, keys: ApiKeys) -> None
     key = await keys.create(Role.SERVICE, "the shop", created_by="tenure keys", expires_in=timedelta(days=90))
     await keys.create(Role.ADMIN, "another tenant's", tenant="acme")
 
-    [record] = (await keys.find("default")).rows
+    [record] = (await keys.find("default", PageRequest())).rows
 
     assert (record.name, record.role, record.created_by, record.hint) == (
         "the shop",
@@ -136,9 +137,9 @@ async def test_lists_are_paged_newest_first(keys: ApiKeys) -> None:
     for number in range(5):
         await keys.create(Role.SERVICE, f"key {number}")
 
-    first = await keys.find("default", limit=2)
-    second = await keys.find("default", limit=2, cursor=first.next_cursor)
-    last = await keys.find("default", limit=2, cursor=second.next_cursor)
+    first = await keys.find("default", PageRequest(2))
+    second = await keys.find("default", PageRequest(2, first.next_cursor))
+    last = await keys.find("default", PageRequest(2, second.next_cursor))
 
     names = [one.name for page in (first, second, last) for one in page.rows]
     assert names == [f"key {number}" for number in (4, 3, 2, 1, 0)]
@@ -154,7 +155,7 @@ async def test_an_expired_key_opens_nothing(ledger: Ledger, keys: ApiKeys) -> No
     await ledger.run("update api_keys set expires_at = now()")
 
     assert await keys.verify(key) is None
-    [record] = (await keys.find("default")).rows
+    [record] = (await keys.find("default", PageRequest())).rows
     assert record.status is KeyStatus.EXPIRED
 
 

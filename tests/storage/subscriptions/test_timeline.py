@@ -9,14 +9,29 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.notifications.mail_types import Occasion
-from domain.provider.payments import DisputeStatus, Reversal, ReversalKind
+from domain.errors import Malformed
+from domain.notifications.mail_types import Mail, Occasion
 from domain.subscription.journal import Cause, CauseKind, Entry
 from storage.db.codec import mail_id
+from storage.db.cursors import PageRequest, Position, Sort, after
 from storage.subscriptions.mails import MailRecords
 from storage.subscriptions.timeline import PastEntry, Timeline
-from tests.builders import NOW, PERIOD_END
+from tests.builders import NOW
 from tests.storage.ledger import Ledger, a_mail, a_step, an_invoice, later
+
+
+async def history(
+    timeline: Timeline, tenant: str, subscription: str, *, limit: int = 100, sort: Sort = Sort.OLDEST_FIRST
+) -> list[PastEntry]:
+    """All of it, read in pages of a size."""
+    found: list[PastEntry] = []
+    cursor = None
+    while True:
+        page = await timeline.past(tenant, subscription, PageRequest(limit, cursor, sort))
+        assert len(page.rows) == limit or page.next_cursor is None
+        found += page.rows
+        if (cursor := page.next_cursor) is None:
+            return found
 
 
 @pytest_asyncio.fixture
@@ -30,7 +45,7 @@ async def test_a_journal_entry_is_returned_as_it_was_written(ledger: Ledger, tim
     subscription = await ledger.newcomer()
     await ledger.save(a_step(subscription, entries=(entry,)))
 
-    assert await timeline.past("default", subscription.id) == [
+    assert await history(timeline, "default", subscription.id) == [
         PastEntry(NOW, "trial_extended", entry.summary, "command", "key-1", "operator/grace", {"days": "7"})
     ]
 
@@ -42,7 +57,7 @@ async def test_each_mail_follows_its_step_with_its_status(ledger: Ledger, timeli
     await ledger.save(a_step(later(subscription), receipt, at=NOW + timedelta(days=1)))
     await MailRecords(ledger.engine).mark_sent(str(mail_id(subscription.id, started)), "<1@example.com>")
 
-    past = await timeline.past("default", subscription.id)
+    past = await history(timeline, "default", subscription.id)
 
     assert [(entry.kind, entry.summary) for entry in past] == [
         ("noted", "step 1"),
@@ -66,7 +81,7 @@ async def test_the_timeline_is_ordered_and_stable(ledger: Ledger, timeline: Time
         mails = [a_mail(Occasion.RECEIPT, at, f"receipt/{number}"), a_mail(Occasion.RECEIPT, at, f"again/{number}")]
         await ledger.save(a_step(replace(subscription, sequence=number), *mails, at=at))
 
-    past = await timeline.past("default", subscription.id)
+    past = await history(timeline, "default", subscription.id)
 
     assert len(past) == 4 * len(pauses)
     assert [entry.at for entry in past] == sorted(entry.at for entry in past)
@@ -76,7 +91,74 @@ async def test_the_timeline_is_ordered_and_stable(ledger: Ledger, timeline: Time
     assert told == [f"{kind}/{number}" for number in range(1, len(pauses) + 1) for kind in ("again", "receipt")]
     # A row that is rewritten lies elsewhere on disk; that must not show.
     await ledger.run("update mails set why_not = '' where key like 'receipt/1'")
-    assert await timeline.past("default", subscription.id) == past
+    assert await history(timeline, "default", subscription.id) == past
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+async def test_every_entry_is_met_once_page_by_page_however_many_share_a_moment(
+    ledger: Ledger, timeline: Timeline, limit: int
+) -> None:
+    subscription = await ledger.newcomer("ada")
+    for number, day in enumerate((0, 0, 1, 1, 0), start=1):
+        at = NOW + timedelta(days=day)
+        mails = [a_mail(Occasion.RECEIPT, at, f"receipt/{number}"), a_mail(Occasion.CANCELED, at, f"canceled/{number}")]
+        await ledger.save(a_step(replace(subscription, sequence=number), *mails, at=at))
+    whole = await history(timeline, "default", subscription.id)
+    assert len(whole) == 20
+
+    assert await history(timeline, "default", subscription.id, limit=limit) == whole
+    assert await history(timeline, "default", subscription.id, limit=limit, sort=Sort.NEWEST_FIRST) == whole[::-1]
+
+
+async def test_a_usage_mail_is_met_once_when_a_page_ends_between_its_two_entries(
+    ledger: Ledger, timeline: Timeline
+) -> None:
+    facts = {"meter_name": "Calls", "used": "90", "limit": "100", "percent": "90", "plan": "Starter"}
+    ada = await ledger.newcomer("ada")
+    await ledger.save(a_step(ada, Mail("usage/calls/90/2026-03", Occasion.USAGE_WARNING, NOW, facts)))
+
+    whole = await history(timeline, "default", ada.id)
+
+    assert [entry.kind for entry in whole] == ["noted", "explained", "usage_warning", "mail_queued"]
+    assert await history(timeline, "default", ada.id, limit=1) == whole
+    assert await history(timeline, "default", ada.id, limit=1, sort=Sort.NEWEST_FIRST) == whole[::-1]
+
+
+async def test_a_history_is_narrowed_to_a_range_of_moments(ledger: Ledger, timeline: Timeline) -> None:
+    ada = await ledger.newcomer("ada")
+    for number in range(3):
+        at = NOW + timedelta(days=number)
+        await ledger.save(a_step(replace(ada, sequence=number + 1), a_mail(at=at), at=at))
+
+    page = PageRequest(100, created_from=NOW + timedelta(days=1), created_to=NOW + timedelta(days=2))
+    found = await timeline.past("default", ada.id, page)
+
+    assert {entry.at for entry in found.rows} == {NOW + timedelta(days=1)}
+    assert len(found.rows) == 3
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "5c1f2f0e-0000-4000-8000-000000000001",
+        "[]",
+        "[0, 1, 1]",
+        "[2, 1, 1, 0]",
+        "[0, 1, 99999999999, 0]",
+        '[0, 1, "x", 0]',
+        '[1, "2026-03-02T12:00:00", "key", 0]',
+        '[1, "yesterday", "key", 0]',
+        '[1, "2026-03-02T12:00:00Z", "\\u0000", 0]',
+        '[1, "2026-03-02T12:00:00Z", "\\ud800", 0]',
+        '[1, "2026-03-02T12:00:00Z", 7, 0]',
+        "[1, null, null, null]",
+        "{}",
+    ],
+)
+async def test_a_cursor_is_malformed_when_no_history_has_answered_with_it(timeline: Timeline, place: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        await timeline.past("default", str(uuid4()), PageRequest(10, after(Position(NOW, place))))
+    assert caught.value.field == "cursor"
 
 
 async def test_nothing_of_another_tenant_or_customer_is_returned(ledger: Ledger, timeline: Timeline) -> None:
@@ -84,74 +166,6 @@ async def test_nothing_of_another_tenant_or_customer_is_returned(ledger: Ledger,
     await ledger.save(a_step(ada, a_mail(), invoice=an_invoice()))
     grace = await ledger.sign_up("grace", "acme")
 
-    assert await timeline.past("default", ada.id) == []
-    assert await timeline.past("acme", str(uuid4())) == []
-    assert len(await timeline.past("acme", grace.id)) == 2
-    assert await timeline.invoices("default", external_id="ada") == []
-    assert await timeline.invoices("acme", external_id="grace") == []
-    assert len(await timeline.invoices("acme", external_id="ada")) == 1
-
-
-async def test_invoices_come_newest_first_for_one_customer_or_all(ledger: Ledger, timeline: Timeline) -> None:
-    for hours, (external_id, refs) in enumerate([("ada", ["in_1", "in_3"]), ("grace", ["in_2"])]):
-        subscription = await ledger.newcomer(external_id)
-        for number, ref in enumerate(refs):
-            step = a_step(
-                replace(subscription, sequence=number + 1),
-                at=NOW + timedelta(hours=hours + 2 * number),
-                invoice=an_invoice(ref=ref, number=f"T-{ref}", period_start=NOW, period_end=PERIOD_END),
-            )
-            await ledger.save(step)
-
-    bills = await timeline.invoices("default", external_id=None)
-    assert [bill.ref for bill in bills] == ["in_3", "in_2", "in_1"]
-    assert [bill.ref for bill in await timeline.invoices("default", external_id="ada")] == ["in_3", "in_1"]
-    assert [bill.ref for bill in await timeline.invoices("default", external_id=None, limit=2)] == ["in_3", "in_2"]
-    assert (bills[1].subscription, bills[1].number, bills[1].status) == (subscription.id, "T-in_2", "paid")
-    assert (bills[1].amount, bills[1].currency, bills[1].attempts) == (4900, "usd", 1)
-    assert (bills[1].period_start, bills[1].period_end) == (NOW, PERIOD_END)
-    assert bills[1].at == NOW + timedelta(hours=1)
-
-
-async def test_an_invoice_shows_what_was_billed_credited_paid_and_refunded(ledger: Ledger, timeline: Timeline) -> None:
-    ada = await ledger.newcomer("ada-with-credit")
-    bill = an_invoice(
-        ref="in_credited",
-        amount=3900,
-        total=4900,
-        amount_due=3900,
-        amount_paid=3900,
-        credit_applied=1000,
-        issued_at=NOW,
-        paid_at=NOW + timedelta(hours=1),
-    )
-    await ledger.save(a_step(ada, invoice=bill))
-    for reversal in (
-        Reversal(ReversalKind.REFUND, "ch_1", bill.ref, 500, "usd"),
-        Reversal(ReversalKind.REFUND, "ch_2", bill.ref, 700, "usd"),
-        Reversal(ReversalKind.DISPUTE, "dp_1", bill.ref, 3900, "usd", status=DisputeStatus.OPEN),
-    ):
-        ada = later(ada)
-        await ledger.save(a_step(ada, reversal=reversal))
-
-    [told] = await timeline.invoices("default", external_id="ada-with-credit")
-
-    assert (told.total, told.credit_applied, told.amount_due, told.amount_paid) == (4900, 1000, 3900, 3900)
-    assert told.amount_refunded == 1200, "a dispute is not a refund"
-    assert (told.issued_at, told.paid_at) == (NOW, NOW + timedelta(hours=1))
-
-
-@pytest.mark.parametrize(
-    ("amount", "status", "amounts"),
-    [(4900, "paid", (4900, 4900, 4900)), (4900, "open", (4900, 4900, 0)), (-1000, "paid", (-1000, 0, 0))],
-)
-async def test_an_invoice_without_amount_columns_derives_them(
-    ledger: Ledger, timeline: Timeline, amount: int, status: str, amounts: tuple[int, int, int]
-) -> None:
-    ada = await ledger.newcomer("ada-of-before")
-    await ledger.save(a_step(ada, invoice=an_invoice(amount=amount, status=status)))
-
-    [told] = await timeline.invoices("default", external_id="ada-of-before")
-
-    assert (told.total, told.amount_due, told.amount_paid) == amounts
-    assert (told.credit_applied, told.amount_refunded, told.paid_at) == (0, 0, None)
+    assert await history(timeline, "default", ada.id) == []
+    assert await history(timeline, "acme", str(uuid4())) == []
+    assert len(await history(timeline, "acme", grace.id)) == 2

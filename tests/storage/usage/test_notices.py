@@ -13,6 +13,7 @@ from domain.subscription.lifecycle import Status
 from domain.subscription.state import Subscription
 from storage.catalog.catalogs import Catalogs
 from storage.catalog.current import put_in_force
+from storage.db.cursors import PageRequest, Sort
 from storage.subscriptions.timeline import Timeline
 from storage.usage.notices import UsageNotices
 from tests.builders import NOW, PERIOD_END
@@ -80,7 +81,8 @@ async def test_the_timeline_shows_the_usage_and_the_mail_behind_it(
     await shop.use("storage_gb", 92)
     await notices.write(limit=100)
 
-    crossed, mailed = (await Timeline(ledger.engine).past("default", ada.id))[-2:]
+    page = PageRequest(100, sort=Sort.OLDEST_FIRST)
+    crossed, mailed = (await Timeline(ledger.engine).past("default", ada.id, page)).rows[-2:]
 
     assert (crossed.kind, crossed.summary) == ("usage_warning", "Storage in GB: 92 of 100 used (92 %)")
     assert (crossed.cause_kind, crossed.details["feature"], crossed.details["threshold"]) == (

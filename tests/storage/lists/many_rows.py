@@ -1,0 +1,73 @@
+"""Two tenants of 100,000 customers each, laid out so that what a list is asked for is far from where it begins."""
+
+import asyncpg
+
+TENANTS = ("acme", "umbrella")
+A_TENANT = 100_000
+BEGAN = "timestamptz '2020-01-01Z'"
+RARE = 4711
+"""The customer of whom a search asks."""
+
+# Customers in the order of their numbers, a minute apart. The first half has a word in its names that no later one has.
+_CUSTOMERS = f"""
+    INSERT INTO customers (id, tenant, external_id, email, name, timezone, locale, customer_ref, created_at)
+    SELECT md5($1 || n)::uuid, $1, 'user-' || n,
+        'person' || n || '@' || (ARRAY['gmail.com', 'home.example'])[n % 2 + 1],
+        CASE WHEN n <= {A_TENANT // 2} THEN 'Legacy ' ELSE '' END || 'Name ' || n, 'UTC', 'en', 'cus_' || $1 || n,
+        {BEGAN} + n * interval '1 minute'
+    FROM generate_series(1, {A_TENANT}) n
+"""  # noqa: S608 - our own numbers
+# The first ones are canceled and the last ones on trial, of which one plan has only the first: each status is far from
+# one end of the list. Of one tenant all are blocked.
+_SUBSCRIPTIONS = f"""
+    INSERT INTO subscriptions (id, tenant, customer, plan, plan_name, interval, quantity, amount, currency, status,
+        status_reason, access, sequence, state, created_at, blocked_since)
+    SELECT md5('subscription' || $1 || n)::uuid, $1, md5($1 || n)::uuid,
+        CASE WHEN n % 50 = 0 THEN 'rare' WHEN n < 10000 THEN 'old' ELSE 'starter' END, '', 'month', 1, 4900, 'usd',
+        CASE WHEN n < 60000 THEN 'canceled' WHEN n < 90000 THEN 'active' WHEN n < 90020 THEN 'paused'
+            ELSE 'trialing' END,
+        '', 'full', 1, jsonb_build_object('agreement_ref', 'sub_' || $1 || n), {BEGAN} + n * interval '1 minute',
+        CASE WHEN $1 = 'umbrella' OR n % 1000 = 0 THEN {BEGAN} END
+    FROM generate_series(1, {A_TENANT}) n
+"""  # noqa: S608
+_INVOICES = f"""
+    INSERT INTO invoices
+        (tenant, ref, subscription, number, status, amount, currency, url, pdf, attempts, at, issued_at)
+    SELECT $1, 'in_' || n, md5('subscription' || $1 || n)::uuid, n::text, 'paid', 4900, 'usd', '', '', 1,
+        {BEGAN} + n * interval '1 minute', CASE WHEN n % 3 > 0 THEN {BEGAN} + (n - 1) * interval '1 minute' END
+    FROM generate_series(1, {A_TENANT}) n
+"""  # noqa: S608
+_JOURNAL = f"""
+    INSERT INTO journal
+        (subscription, sequence, position, tenant, kind, at, summary, cause_kind, cause_ref, cause_actor)
+    SELECT md5('subscription' || $1 || (n % 1000 + 1))::uuid, n, 0, $1, 'noted', {BEGAN} + n * interval '1 minute', '',
+        '', '', ''
+    FROM generate_series(1, {A_TENANT}) n
+"""  # noqa: S608
+_MAILS = f"""
+    INSERT INTO mails (id, tenant, subscription, key, occasion, at, status, created_at, handed_over_at)
+    SELECT md5('mail' || $1 || n)::uuid, $1, md5('subscription' || $1 || (n % 1000 + 1))::uuid,
+        'receipt/' || n, 'receipt', {BEGAN} + n * interval '1 minute',
+        CASE WHEN n % 20000 = 0 THEN 'queued' ELSE 'sent' END,
+        {BEGAN} + n * interval '1 minute', {BEGAN}
+    FROM generate_series(1, {A_TENANT}) n
+"""  # noqa: S608
+_TABLES = ("customers", "subscriptions", "invoices", "journal", "mails")
+_TRIGRAMS = "SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_customers_search'"
+
+
+async def fill(url: str) -> None:
+    """Write all of them, as the owner of the tables."""
+    connection = await asyncpg.connect(url)
+    try:
+        # Built at once it is there much sooner.
+        trigrams = await connection.fetchval(_TRIGRAMS)
+        await connection.execute("DROP INDEX ix_customers_search")
+        for tenant in TENANTS:
+            for statement in (_CUSTOMERS, _SUBSCRIPTIONS, _INVOICES, _JOURNAL, _MAILS):
+                await connection.execute(statement, tenant)
+        await connection.execute(trigrams)
+        for table in _TABLES:
+            await connection.execute(f"VACUUM ANALYZE {table}")
+    finally:
+        await connection.close()

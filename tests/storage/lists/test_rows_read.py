@@ -1,0 +1,161 @@
+"""However a list is filtered and sorted, a page reads no more than 10,000 rows of two tenants with 100,000 each."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import pytest
+import pytest_asyncio
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from storage.db.cursors import PageRequest, Sort
+from storage.db.engine import create_engine_from_url
+from storage.db.roles import DatabaseRole
+from storage.db.walks import WALK
+from storage.reconciliation import Reconciliations
+from storage.subscriptions.customer_list import CustomerList
+from storage.subscriptions.invoice_list import InvoiceList
+from storage.subscriptions.search import Search
+from storage.subscriptions.subscription_list import Filters, SubscriptionList
+from storage.subscriptions.timeline import Timeline
+from storage.usage.notices import UsageNotices
+from tests.harness.postgres import Databases
+from tests.storage.lists.many_rows import A_TENANT, TENANTS, fill
+from tests.storage.lists.plans import Reads, Watch, explain_all
+
+MOST = 10_000
+BEGAN = datetime(2020, 1, 1, tzinfo=UTC)
+RANGES = [(None, None), (BEGAN + timedelta(minutes=30_000), BEGAN + timedelta(minutes=60_000))]
+SEARCHES = [
+    pytest.param("person4711@", id="one"),
+    pytest.param("home.example", id="half-of-all"),
+    pytest.param("legacy", id="the-older-half"),
+    pytest.param("nobody at all", id="none"),
+    pytest.param("om", id="two-letters"),
+    pytest.param("%", id="wildcard"),
+    pytest.param("sub_acme", id="all-of-one-tenant-by-id"),
+    pytest.param("Zoë Ünlü 🎉", id="no-ascii"),
+]
+
+
+@dataclass(frozen=True)
+class Filled:
+    """The database, and what is read of it by the role of the API."""
+
+    engine: AsyncEngine
+    watch: Watch
+    url: str
+
+
+@pytest_asyncio.fixture(scope="module")
+async def filled(databases: Databases) -> AsyncIterator[Filled]:
+    url = await databases.migrated()
+    await fill(url)
+    superuser_url = f"{databases.superuser_url.rpartition('/')[0]}/{url.rpartition('/')[2]}"
+    await explain_all(superuser_url)
+    engine = create_engine_from_url(url, role=DatabaseRole.APPLICATION)
+    yield Filled(engine, Watch(engine), url)
+    await engine.dispose()
+    await databases.drop(url)
+
+
+def pages() -> list[PageRequest]:
+    """Every order and range, at the most rows that a page may hold."""
+    return [PageRequest(100, None, sort, *moments) for sort, moments in product(Sort, RANGES)]
+
+
+def check(reads: Reads, *asked: object) -> None:
+    assert reads.plans, "nothing was explained"
+    assert reads.rows <= MOST, (asked, reads.rows, reads.plans)
+    assert reads.whole == set(), asked
+
+
+async def test_subscriptions_by_every_filter_are_read_within_the_bound(filled: Filled) -> None:
+    subscriptions = SubscriptionList(filled.engine)
+    statuses, plans = (None, "canceled", "active", "paused"), (None, "starter", "rare", "old")
+    for tenant, status, plan, blocked, customer in product(
+        TENANTS, statuses, plans, (None, True, False), (None, "user-4711")
+    ):
+        filters = Filters(status, plan, customer, None, blocked)
+        for page in pages():
+            with filled.watch.reading() as reads:
+                await subscriptions.find(tenant, filters, page)
+            check(reads, tenant, filters, page)
+
+
+@pytest.mark.parametrize("text", SEARCHES)
+async def test_subscriptions_by_a_search_and_every_filter_are_read_within_the_bound(filled: Filled, text: str) -> None:
+    subscriptions = SubscriptionList(filled.engine)
+    for tenant, status, plan, blocked in product(TENANTS, (None, "canceled"), (None, "rare"), (None, True, False)):
+        filters = Filters(status, plan, None, Search(text), blocked)
+        for page in pages():
+            with filled.watch.reading() as reads:
+                await subscriptions.find(tenant, filters, page)
+            check(reads, tenant, filters, page)
+
+
+@pytest.mark.parametrize("text", [pytest.param(None, id="all"), *SEARCHES])
+async def test_customers_are_read_within_the_bound(filled: Filled, text: str | None) -> None:
+    for tenant, page in product(TENANTS, pages()):
+        with filled.watch.reading() as reads:
+            await CustomerList(filled.engine).find(tenant, Search(text) if text else None, page)
+        check(reads, tenant, page)
+
+
+async def test_invoices_and_histories_are_read_within_the_bound(filled: Filled) -> None:
+    for tenant, page in product(TENANTS, pages()):
+        for external_id in (None, "user-4711", "nobody"):
+            with filled.watch.reading() as reads:
+                await InvoiceList(filled.engine).find(tenant, page, external_id=external_id)
+            check(reads, tenant, external_id, page)
+        [row] = (await SubscriptionList(filled.engine).find(tenant, Filters(customer="user-4"), PageRequest(1))).rows
+        with filled.watch.reading() as reads:
+            found = await Timeline(filled.engine).past(tenant, row.id, page)
+        assert found.rows or page.created_from
+        check(reads, tenant, page)
+
+
+async def test_pages_far_down_a_list_are_read_within_the_bound(filled: Filled) -> None:
+    cursor, subscriptions = None, SubscriptionList(filled.engine)
+    filters = Filters(plan="rare", status="canceled")
+    for _ in range(12):
+        with filled.watch.reading() as reads:
+            found = await subscriptions.find("acme", filters, PageRequest(100, cursor))
+        check(reads, cursor)
+        assert reads.rows <= 500, "a page is read from where the last one ended"
+        cursor = found.next_cursor
+    assert cursor is None
+
+
+async def test_one_of_100_000_is_found_at_once(filled: Filled) -> None:
+    for tenant in TENANTS:
+        page = await SubscriptionList(filled.engine).find(tenant, Filters(search=Search("ERSON4711@")), PageRequest())
+        assert [row.external_id for row in page.rows] == ["user-4711"]
+        assert page.next_cursor is None
+
+
+async def test_what_is_too_short_to_be_looked_up_is_found_as_pages_go_on(filled: Filled) -> None:
+    found: list[str] = []
+    cursor, pages_read = None, 0
+    while pages_read == 0 or cursor is not None:
+        page = await CustomerList(filled.engine).find("acme", Search("n7@"), PageRequest(100, cursor))
+        found += [row.external_id for row in page.rows]
+        cursor, pages_read = page.next_cursor, pages_read + 1
+
+    assert found == ["user-7"], "the oldest but six"
+    assert pages_read == -(-A_TENANT // WALK)
+
+
+async def test_mails_that_wait_are_found_without_those_that_were_sent(filled: Filled) -> None:
+    engine = create_engine_from_url(filled.url, role=DatabaseRole.SYSTEM)
+    watch = Watch(engine)
+    with watch.reading() as stuck:
+        found = await Reconciliations(engine).stuck_mails(None, waiting_for=timedelta(hours=1), limit=100)
+    with watch.reading() as unsent:
+        await UsageNotices(engine).left_behind(limit=100)
+    await engine.dispose()
+
+    assert sum(len(each.mails) for each in found) == 10
+    assert max(stuck.rows, unsent.rows) <= 20
+    assert stuck.whole == unsent.whole == set()
