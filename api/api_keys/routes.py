@@ -11,9 +11,9 @@ from api.api_keys.requests import CreateApiKeyRequest, RotateApiKeyRequest
 from api.http.auth import Admin
 from api.http.dependencies import WithDependencies, WithRepositories
 from api.http.idempotency import ShownOnceRoute
+from api.http.lists import NextCursor, WithPage
 from api.http.openapi import READING, USING
 from api.subscriptions.requests import EmptyRequest
-from api.subscriptions.routes import Cursor, Limit
 from storage.access.api_keys import IssuedKey, KeyRecord, KeyStatus, Role
 
 _IDS = uuid5(NAMESPACE_URL, "tenure/api-keys")
@@ -65,20 +65,18 @@ class ApiKeyList(BaseModel):
     """One page of API keys."""
 
     data: list[ApiKeyView]
-    next_cursor: str | None = Field(description="pass it as `cursor` for the next page; null on the last one")
+    next_cursor: NextCursor
 
 
 @router.get(
     "",
     operation_id="listApiKeys",
-    summary="List API keys, newest first, with those that are accepted no more (admins)",
+    summary="List API keys, with those that are accepted no more (admins)",
     responses=READING,
 )
-async def list_keys(
-    caller: Admin, repositories: WithRepositories, cursor: Cursor = None, limit: Limit = 20
-) -> ApiKeyList:
-    page = await repositories.api_keys.find(caller.tenant, cursor=cursor, limit=limit)
-    return ApiKeyList(data=[ApiKeyView.of(row) for row in page.rows], next_cursor=page.next_cursor)
+async def list_keys(caller: Admin, repositories: WithRepositories, page: WithPage) -> ApiKeyList:
+    found = await repositories.api_keys.find(caller.tenant, page)
+    return ApiKeyList(data=[ApiKeyView.of(row) for row in found.rows], next_cursor=found.next_cursor)
 
 
 @router.post("", status_code=201, operation_id="createApiKey", summary="Create an API key (admins)", responses=USING)

@@ -15,9 +15,9 @@ from api.http.auth import Caller, Reader, Service
 from api.http.dependencies import AppDependencies, Repositories, WithDependencies, WithRepositories
 from api.http.fields import Search
 from api.http.idempotency import idempotency_key
+from api.http.lists import NextCursor, WithPage
 from api.http.openapi import COMMANDING, READING
 from api.subscriptions.requests import ChangeCustomerRequest
-from api.subscriptions.routes import Cursor, Limit
 from api.subscriptions.views import SubscriberView, SubscriptionView
 from configuration.mail_addresses import searched_address, shown_address
 from domain.access import Basis
@@ -29,6 +29,7 @@ from domain.subscription.trial import used
 from services.customer_dispatcher import start_customer_sync
 from storage.subscriptions.customer_list import ListedCustomer
 from storage.subscriptions.customers import CustomerRow
+from storage.subscriptions.search import Search as Searched
 
 _log = logging.getLogger("tenure.api")
 
@@ -77,7 +78,7 @@ class CustomerList(BaseModel):
     """One page of customers."""
 
     data: list[CustomerSummaryView]
-    next_cursor: str | None = Field(description="pass it as `cursor` for the next page; null on the last one")
+    next_cursor: NextCursor
 
 
 class CustomerView(SubscriberView):
@@ -92,17 +93,16 @@ class CustomerView(SubscriberView):
     trial: TrialEligibilityView
 
 
-@router.get("", operation_id="listCustomers", summary="List customers, newest first")
+@router.get("", operation_id="listCustomers", summary="List customers")
 async def list_customers(
     caller: Reader,
     repositories: WithRepositories,
+    page: WithPage,
     q: Annotated[Search | None, Query(description="part of an email address, name or external id")] = None,
-    cursor: Cursor = None,
-    limit: Limit = 20,
 ) -> CustomerList:
-    as_kept = searched_address(q or "")
-    page = await repositories.customer_list.find(caller.tenant, q, as_kept, cursor=cursor, limit=limit)
-    return CustomerList(data=[CustomerSummaryView.of(row) for row in page.rows], next_cursor=page.next_cursor)
+    search = Searched(q, searched_address(q)) if q else None
+    found = await repositories.customer_list.find(caller.tenant, search, page)
+    return CustomerList(data=[CustomerSummaryView.of(row) for row in found.rows], next_cursor=found.next_cursor)
 
 
 @router.api_route("/", methods=["GET", "PATCH", "DELETE"], include_in_schema=False)

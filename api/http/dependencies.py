@@ -42,9 +42,11 @@ from storage.subscriptions.billing_link_mails import BillingLinkMails
 from storage.subscriptions.customer_changes import CustomerChanges
 from storage.subscriptions.customer_list import CustomerList
 from storage.subscriptions.customers import Customers
+from storage.subscriptions.invoice_list import InvoiceList
 from storage.subscriptions.pay_pages import PayPages
 from storage.subscriptions.read_model import Subscriptions
 from storage.subscriptions.sign_ups import SignUps
+from storage.subscriptions.subscription_list import SubscriptionList
 from storage.subscriptions.timeline import Timeline
 from storage.subscriptions.trials import TrialKey, Trials
 from storage.subscriptions.write_model import SubscriptionRecords
@@ -124,6 +126,8 @@ class Repositories:
     customer_changes: CustomerChanges
     customer_list: CustomerList
     subscriptions: Subscriptions
+    subscription_list: SubscriptionList
+    invoice_list: InvoiceList
     timeline: Timeline
     api_keys: ApiKeys
     tenants: Tenants
@@ -167,6 +171,8 @@ class Repositories:
             CustomerChanges(engine, dependencies.trial_key),
             CustomerList(engine),
             subscriptions,
+            SubscriptionList(engine),
+            InvoiceList(engine),
             Timeline(engine),
             ApiKeys(engine),
             Tenants(engine),

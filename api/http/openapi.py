@@ -27,6 +27,8 @@ Manages the lifecycle of every subscription: sign-up, trial, conversion, renewal
   response is a 429 `rate_limited` with `Retry-After`, and nothing was done.
 - **Bodies** are JSON, with or without a `Content-Type`; any other type is a 415. `null` is the same as leaving the
   field out. Unknown fields and duplicate names in one object are rejected.
+- **Lists** take `cursor`, `limit`, `created_from`, `created_to` and `sort`. The last page is the one whose
+  `next_cursor` is null: one that would have to read too much ends early, with fewer rows than `limit` and a cursor.
 - **Times** are RFC 3339 in UTC. **Money** is an integer in minor units with a currency.
 """
 

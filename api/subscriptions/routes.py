@@ -8,6 +8,7 @@ from api.http.auth import Reader
 from api.http.dependencies import WithRepositories
 from api.http.fields import Code, ExternalId, Search, SubscriptionId
 from api.http.idempotency import IdempotentRoute
+from api.http.lists import WithPage, page_request
 from api.http.openapi import COMMANDING, READING
 from api.subscriptions.command_context import ServiceContext, find
 from api.subscriptions.confirmations import CONFIRMING
@@ -16,12 +17,14 @@ from api.subscriptions.sign_up import requested_sign_up
 from api.subscriptions.views import SubscriptionList, SubscriptionView, TimelineEntryView, TimelineView, actions
 from configuration.mail_addresses import searched_address
 from domain.subscription.lifecycle import Status
-from storage.subscriptions.read_model import Filters
+from storage.db.cursors import PageRequest, Sort
+from storage.subscriptions.search import Search as Searched
+from storage.subscriptions.subscription_list import Filters
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["Subscriptions"], route_class=IdempotentRoute)
 
-Limit = Annotated[int, Query(ge=1, le=100, description="page size")]
-Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the previous page")]
+_History = Annotated[PageRequest, Depends(page_request(limit=1000, max_limit=1000, sort=Sort.OLDEST_FIRST))]
+"""A history is read whole, as a rule."""
 
 
 @router.post(
@@ -43,28 +46,27 @@ def _filters(
     plan: Annotated[Code | None, Query(description="plan code")] = None,
     customer: Annotated[ExternalId | None, Query(description="the customer's external id")] = None,
     q: Annotated[
-        Search | None, Query(description="part of an email address, name or external id, or the beginning of an id")
+        Search | None,
+        Query(description="part of an email address, name or external id, or the beginning of an id"),
     ] = None,
     blocked: Annotated[
         bool | None,
         Query(description="true for subscriptions with a step that waits for an operator or the end of an outage"),
     ] = None,
 ) -> Filters:
-    return Filters(
-        status=status, plan=plan, customer=customer, q=q, q_address=searched_address(q or ""), blocked=blocked
-    )
+    search = Searched(q, searched_address(q)) if q else None
+    return Filters(status=status, plan=plan, customer=customer, search=search, blocked=blocked)
 
 
-@router.get("", operation_id="listSubscriptions", summary="List subscriptions, newest first", responses=READING)
+@router.get("", operation_id="listSubscriptions", summary="List subscriptions", responses=READING)
 async def list_subscriptions(
     caller: Reader,
     repositories: WithRepositories,
     filters: Annotated[Filters, Depends(_filters)],
-    cursor: Cursor = None,
-    limit: Limit = 20,
+    page: WithPage,
 ) -> SubscriptionList:
-    page = await repositories.subscriptions.find(caller.tenant, filters, cursor=cursor, limit=limit)
-    return SubscriptionList(data=[SubscriptionView.of(row) for row in page.rows], next_cursor=page.next_cursor)
+    found = await repositories.subscription_list.find(caller.tenant, filters, page)
+    return SubscriptionList(data=[SubscriptionView.of(row) for row in found.rows], next_cursor=found.next_cursor)
 
 
 @router.get("/{subscription_id}", operation_id="getSubscription", summary="Get a subscription", responses=READING)
@@ -78,7 +80,10 @@ async def get(subscription_id: SubscriptionId, caller: Reader, repositories: Wit
     summary="Get a subscription's history with causes, and what happens next",
     responses=READING,
 )
-async def timeline(subscription_id: SubscriptionId, caller: Reader, repositories: WithRepositories) -> TimelineView:
+async def timeline(
+    subscription_id: SubscriptionId, caller: Reader, repositories: WithRepositories, page: _History
+) -> TimelineView:
     row = await find(repositories, caller.tenant, subscription_id)
-    past = await repositories.timeline.past(caller.tenant, subscription_id)
-    return TimelineView(past=[TimelineEntryView.of(entry) for entry in past], next_actions=actions(row))
+    found = await repositories.timeline.past(caller.tenant, subscription_id, page)
+    past = [TimelineEntryView.of(entry) for entry in found.rows]
+    return TimelineView(past=past, next_cursor=found.next_cursor, next_actions=actions(row))

@@ -1,11 +1,11 @@
 """Responses about subscriptions: state, timeline, previews and invoices."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
 
+from api.http.lists import NextCursor
 from api.subscriptions.confirmations import PendingConfirmationView
 from configuration.mail_addresses import shown_address
 from domain.access import Access
@@ -16,8 +16,9 @@ from domain.subscription.ends import EndKind, ReasonCode
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import ChangeAt
 from storage.db.codec import state_from_json
+from storage.subscriptions.invoice_list import InvoiceRow
 from storage.subscriptions.read_model import SubscriptionRow
-from storage.subscriptions.timeline import InvoiceRow, PastEntry
+from storage.subscriptions.timeline import PastEntry
 from workflows.subscription.messages import Preview
 
 
@@ -228,7 +229,7 @@ class CancellationPreviewView(BaseModel):
 
 class SubscriptionList(BaseModel):
     data: list[SubscriptionView]
-    next_cursor: str | None = Field(description="pass it as `cursor` for the next page; null on the last one")
+    next_cursor: NextCursor
 
 
 class CauseView(BaseModel):
@@ -259,9 +260,10 @@ class TimelineEntryView(BaseModel):
 
 
 class TimelineView(BaseModel):
-    """A subscription's history with causes, oldest first, and what happens next."""
+    """A subscription's history with causes, and what happens next."""
 
     past: list[TimelineEntryView]
+    next_cursor: NextCursor
     next_actions: list[NextActionView]
 
 
@@ -317,10 +319,7 @@ class InvoiceView(BaseModel):
 
 class InvoiceList(BaseModel):
     data: list[InvoiceView]
-
-    @classmethod
-    def of(cls, rows: Iterable[InvoiceRow]) -> "InvoiceList":
-        return cls(data=[InvoiceView.of(row) for row in rows])
+    next_cursor: NextCursor
 
 
 def actions(row: SubscriptionRow) -> list[NextActionView]:

@@ -4,22 +4,25 @@ Each operation is defined once here; `Tenure` and `AsyncTenure` have it as a met
 """
 
 from datetime import timedelta
+from typing import Unpack
 
 from tenure.client.api_keys import ApiKey, ApiKeyPage, NewApiKey
 from tenure.client.core import Core, Steps, new_key
-from tenure.client.paging import PAGE_SIZE, Pages
+from tenure.client.paging import PAGE_SIZE, Listing, Pages
 from tenure.client.requests import Call, body_of, step_of
 from tenure.client.values import Role
 
 
-def list_api_keys(core: Core, *, cursor: str | None = None, limit: int | None = None) -> Steps[ApiKeyPage]:
+def list_api_keys(
+    core: Core, *, cursor: str | None = None, limit: int | None = None, **part: Unpack[Listing]
+) -> Steps[ApiKeyPage]:
     """Return one page of API keys, newest first, with those that are accepted no more."""
-    return core.ask(Call("GET", "/v1/api-keys", ApiKeyPage, query=body_of(cursor=cursor, limit=limit)))
+    return core.ask(Call("GET", "/v1/api-keys", ApiKeyPage, query=body_of(cursor=cursor, limit=limit, **part)))
 
 
-def api_keys(core: Core) -> Pages[ApiKey]:
+def api_keys(core: Core, **part: Unpack[Listing]) -> Pages[ApiKey]:
     """Iterate over all API keys, newest first; pages are fetched as needed."""
-    return lambda cursor: list_api_keys(core, cursor=cursor, limit=PAGE_SIZE)
+    return lambda cursor: list_api_keys(core, cursor=cursor, limit=PAGE_SIZE, **part)
 
 
 def create_api_key(

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from typing import Any, TypedDict, Unpack
 
 from tenure.client.core import Core, Steps, new_key
-from tenure.client.paging import PAGE_SIZE, Pages
-from tenure.client.reports import Invoice, InvoiceList
+from tenure.client.paging import PAGE_SIZE, Listing, Pages
+from tenure.client.reports import Invoice, InvoicePage
 from tenure.client.requests import Call, body_of, of_customer
 from tenure.client.subscriptions import (
     Banner,
@@ -117,21 +117,49 @@ def update_customer(
 
 
 def list_customers(
-    core: Core, *, q: str | None = None, cursor: str | None = None, limit: int | None = None
+    core: Core,
+    *,
+    q: str | None = None,
+    cursor: str | None = None,
+    limit: int | None = None,
+    **part: Unpack[Listing],
 ) -> Steps[CustomerPage]:
-    """Return one page of customers, newest first; *q* is part of an email address, name or external id."""
-    return core.ask(Call("GET", "/v1/customers", CustomerPage, query=body_of(q=q, cursor=cursor, limit=limit)))
+    """Return one page of customers, newest first unless *sort* says otherwise.
+
+    *q* is part of an email address, name or external id, or of the payment provider's id for the customer.
+    """
+    query = body_of(q=q, cursor=cursor, limit=limit, **part)
+    return core.ask(Call("GET", "/v1/customers", CustomerPage, query=query))
 
 
-def customers(core: Core, *, q: str | None = None) -> Pages[ListedCustomer]:
-    """Iterate over all customers, newest first; pages are fetched as needed."""
-    return lambda cursor: list_customers(core, q=q, cursor=cursor, limit=PAGE_SIZE)
+def customers(core: Core, *, q: str | None = None, **part: Unpack[Listing]) -> Pages[ListedCustomer]:
+    """Iterate over all customers, newest first unless *sort* says otherwise; pages are fetched as needed."""
+    return lambda cursor: list_customers(core, q=q, cursor=cursor, limit=PAGE_SIZE, **part)
 
 
-def invoices(core: Core, customer: str | None = None, *, limit: int | None = None) -> Steps[tuple[Invoice, ...]]:
-    """Return the latest invoices, newest first: of one customer, or of all. At most 100."""
-    found = yield from core.ask(Call("GET", "/v1/invoices", InvoiceList, query=body_of(customer=customer, limit=limit)))
-    return found.data
+def list_invoices(
+    core: Core,
+    customer: str | None = None,
+    *,
+    cursor: str | None = None,
+    limit: int | None = None,
+    **part: Unpack[Listing],
+) -> Steps[InvoicePage]:
+    """Return one page of invoices, of one customer or of all: newest first unless *sort* says otherwise."""
+    query = body_of(customer=customer, cursor=cursor, limit=limit, **part)
+    return core.ask(Call("GET", "/v1/invoices", InvoicePage, query=query))
+
+
+def all_invoices(core: Core, customer: str | None = None, **part: Unpack[Listing]) -> Pages[Invoice]:
+    """Iterate over all invoices, of one customer or of all; pages are fetched as needed."""
+    return lambda cursor: list_invoices(core, customer, cursor=cursor, limit=PAGE_SIZE, **part)
+
+
+def invoices(
+    core: Core, customer: str | None = None, *, limit: int | None = None, **part: Unpack[Listing]
+) -> Steps[tuple[Invoice, ...]]:
+    """Return the first invoices, newest first unless *sort* says otherwise: of one customer, or of all. At most 100."""
+    return (yield from list_invoices(core, customer, limit=limit, **part)).data
 
 
 def checkout(

@@ -1,7 +1,8 @@
 """Lists in pages."""
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from datetime import datetime
+from typing import Literal, Protocol, TypedDict, TypeVar
 
 from tenure.client.core import Steps
 
@@ -10,8 +11,19 @@ PAGE_SIZE = 100
 """Entries fetched at a time when all of a list is iterated over; the most that the API allows."""
 
 
+class Listing(TypedDict, total=False):
+    """Which part of a list, and in which order."""
+
+    created_from: datetime
+    """Created at this time or later; invoices: issued, histories: happened."""
+    created_to: datetime
+    """Created before this time."""
+    sort: Literal["asc", "desc"]
+    """By creation: `desc` begins with the newest, `asc` with the oldest."""
+
+
 class Page(Protocol[T_co]):
-    """One page of a list."""
+    """One page of a list. It may hold fewer entries than asked for: it is the last one if its cursor is None."""
 
     @property
     def data(self) -> tuple[T_co, ...]: ...

@@ -32,10 +32,18 @@ class TimelineEntry:
 
 @dataclass(frozen=True)
 class Timeline:
-    """A subscription's history with causes, oldest first, and what happens next."""
+    """A subscription's history with causes, and what happens next."""
 
     past: tuple[TimelineEntry, ...]
     next_actions: tuple[NextAction, ...] = ()
+
+
+@dataclass(frozen=True)
+class TimelinePage(Timeline):
+    """Part of a history that is too long for one answer."""
+
+    next_cursor: str | None = None
+    """None: this is the last part."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +79,12 @@ class Invoice:
 
 
 @dataclass(frozen=True)
-class InvoiceList:
+class InvoicePage:
+    """One page of invoices."""
+
     data: tuple[Invoice, ...]
+    next_cursor: str | None = None
+    """None: this is the last page."""
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ from datetime import datetime
 from typing import TypedDict, Unpack
 
 from tenure.client.core import Core, Steps
-from tenure.client.paging import PAGE_SIZE, Pages
-from tenure.client.reports import Timeline
+from tenure.client.paging import PAGE_SIZE, Listing, Pages
+from tenure.client.reports import Timeline, TimelinePage
 from tenure.client.requests import Call, body_of, of_subscription
 from tenure.client.subscriptions import CancellationPreview, Preview, Subscription, SubscriptionPage
 from tenure.client.targets import Target, ask_about, command, resolve
 from tenure.client.values import CancelAt, ChangeAt, ConvertAt, Interval, ReasonCode, Status
 
 
-class Filters(TypedDict, total=False):
+class Filters(Listing, total=False):
     """Which subscriptions to list."""
 
     status: Status
@@ -25,7 +25,7 @@ class Filters(TypedDict, total=False):
     customer: str
     """By your own id for them: all their subscriptions, ended ones included."""
     q: str
-    """Part of an email address, name or external id, or the beginning of a subscription's id."""
+    """Part of an email address, name or external id, or the beginning of an id, yours or the payment provider's."""
     blocked: bool
     """True: those with a step that waits for an operator or the end of an outage."""
 
@@ -54,20 +54,28 @@ def subscription(core: Core, subscription: Target) -> Steps[Subscription]:
 def list_subscriptions(
     core: Core, *, cursor: str | None = None, limit: int | None = None, **filters: Unpack[Filters]
 ) -> Steps[SubscriptionPage]:
-    """Return one page of subscriptions, newest first."""
+    """Return one page of subscriptions, newest first unless *sort* says otherwise."""
     query = body_of(cursor=cursor, limit=limit, **filters)
     return core.ask(Call("GET", "/v1/subscriptions", SubscriptionPage, query=query))
 
 
 def subscriptions(core: Core, **filters: Unpack[Filters]) -> Pages[Subscription]:
-    """Iterate over all subscriptions, newest first; pages are fetched as needed."""
+    """Iterate over all subscriptions, newest first unless *sort* says otherwise; pages are fetched as needed."""
     return lambda cursor: list_subscriptions(core, cursor=cursor, limit=PAGE_SIZE, **filters)
 
 
-def timeline(core: Core, subscription: Target) -> Steps[Timeline]:
-    """Return everything that happened to a subscription, with causes, and what happens next."""
-    found = yield from resolve(core, subscription)
-    return (yield from core.ask(Call("GET", of_subscription(found, "timeline"), Timeline)))
+def timeline(core: Core, subscription: Target, **part: Unpack[Listing]) -> Steps[Timeline]:
+    """Return everything that happened to a subscription, with causes, and what happens next.
+
+    It begins with the oldest, unless *sort* says otherwise.
+    """
+    path = of_subscription((yield from resolve(core, subscription)), "timeline")
+    page = yield from core.ask(Call("GET", path, TimelinePage, query=body_of(**part)))
+    past = page.past
+    while page.next_cursor is not None:
+        page = yield from core.ask(Call("GET", path, TimelinePage, query=body_of(cursor=page.next_cursor, **part)))
+        past += page.past
+    return Timeline(past, page.next_actions)
 
 
 def change_plan(

@@ -56,7 +56,7 @@ CALLS: Mapping[str, tuple[str, Callable[[Core], Steps[Any]]]] = {
     "createPortalSession": ("portal", lambda core: customer_operations.portal(core, "ada")),
     "createBillingSession": ("billing_session", lambda core: customer_operations.billing_session(core, "ada")),
     "getBanner": ("banner", lambda core: customer_operations.banner(core, "ada")),
-    "listInvoices": ("invoices", lambda core: customer_operations.invoices(core, "ada")),
+    "listInvoices": ("all_invoices", lambda core: customer_operations.all_invoices(core, "ada")(None)),
     "listPlans": ("plans", plan_operations.plans),
     "getPlan": ("plan", lambda core: plan_operations.plan(core, "pro")),
     "comparePlans": ("compare", lambda core: plan_operations.compare(core, "pro", "max")),

@@ -36,7 +36,7 @@ OPERATIONS = (
     *(subscription_operations, operator_operations, plan_operations, metrics_operations),
     api_key_operations,
 )
-LISTS = {"api_keys", "customers", "subscriptions"}
+LISTS = {"all_invoices", "api_keys", "customers", "subscriptions"}
 """Iterated over, page by page."""
 SHARED = ("version", "authors", "license", "license-files", "requires-python")
 
