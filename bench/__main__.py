@@ -9,13 +9,14 @@ from typing import Any
 import structlog
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
-from bench import burst, consume, history, ingest, pages, steps, storm
+from bench import burst, consume, history, ingest, lists, pages, steps, storm
 
 FIGURES: Mapping[str, Callable[..., Coroutine[Any, Any, str]]] = {
     "burst": burst.measure,
     "consume": consume.measure,
     "history": history.measure,
     "ingest": ingest.measure,
+    "lists": lists.measure,
     "pages": pages.measure,
     "steps": steps.measure,
     "storm": storm.measure,
