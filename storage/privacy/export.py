@@ -8,14 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from pydantic_core import to_jsonable_python
-from sqlalchemy import Row, select, text
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from storage.db.engine import transaction
 from storage.privacy.registry import RULES
 from storage.privacy.subjects import subject_of
 
-_ONE_MOMENT = text("set transaction isolation level repeatable read, read only")
 HIDDEN = frozenset({"token_hash", "id_hash"})
 """Columns of which nobody but the database has a use."""
 
@@ -34,12 +33,11 @@ class Exports:
     """Reads all rows of a customer."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self._engine = engine.execution_options(isolation_level="REPEATABLE READ")
 
     async def of(self, tenant: str, customer: str) -> Export | None:
         """Every row of a customer, as of one moment; None: there is no such customer."""
         async with transaction(self._engine, tenant) as connection:
-            await connection.execute(_ONE_MOMENT)
             subject = await subject_of(connection, tenant, UUID(customer))
             if subject is None:
                 return None

@@ -3,6 +3,7 @@
 from sqlalchemy import Column, DateTime, ForeignKey, Index, Table, Text, Uuid, text
 from sqlalchemy.sql import func
 
+from storage.schema.columns import tenant
 from storage.schema.tables import METADATA, customers
 
 _MOMENT = DateTime(timezone=True)
@@ -11,7 +12,7 @@ erasures = Table(
     "erasures",
     METADATA,
     Column("customer", Uuid, ForeignKey(customers.c.id), primary_key=True),
-    Column("tenant", Text, nullable=False),
+    tenant(),
     Column("mark", Text, nullable=False, doc="of their external id, made with the trial key: a repeat finds it"),
     Column("erased_at", _MOMENT, nullable=False, server_default=func.now(), doc="for the first time"),
     Column("at_provider", _MOMENT, doc="when they were deleted at the payment provider; null: they were not"),

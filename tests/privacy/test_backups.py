@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sandbox.postgres import binaries
+from sandbox.postgres import OWNER, binaries
 from sandbox.product import Product
 from sandbox.stack import Stack
 from storage.db.engine import create_engine_from_url
@@ -44,12 +45,18 @@ async def _script(name: str, *arguments: str, **settings: str) -> str:
 
 
 @pytest.fixture
-async def restored_url(stack: Stack) -> AsyncIterator[str]:
+def owner_url(stack: Stack) -> str:
+    """The stack's database by the login that owns it; all logins of a sandbox have one password."""
+    return re.sub(r"//\w+:", f"//{OWNER}:", stack.addresses.database_url)
+
+
+@pytest.fixture
+async def restored_url(owner_url: str) -> AsyncIterator[str]:
     """An empty database beside that of the stack."""
-    server = await asyncpg.connect(stack.addresses.database_url)
+    server = await asyncpg.connect(owner_url)
     try:
         await server.execute("CREATE DATABASE restored")
-        yield f"{stack.addresses.database_url.rpartition('/')[0]}/restored"
+        yield f"{owner_url.rpartition('/')[0]}/restored"
         await server.execute("DROP DATABASE restored WITH (FORCE)")
     finally:
         await server.close()
@@ -67,6 +74,7 @@ async def test_who_was_erased_since_the_backup_is_erased_from_it(
     admin: Caller,
     terminal: Terminal,
     folder: Path,
+    owner_url: str,
     restored_url: str,
     restored: AsyncEngine,
     tmp_path: Path,
@@ -74,7 +82,8 @@ async def test_who_was_erased_since_the_backup_is_erased_from_it(
     live, canceled = await a_marked_customer(product, **PAID_START), await a_marked_customer(product)
     stays = await a_marked_customer(product)
     await canceled.command("cancel", at="now", comment=f"{canceled.external_id} was here")
-    settings = terminal.settings | {"TENURE_ERASURES_FILE": str(folder / "erasures.jsonl")}
+    list_of_erased = {"TENURE_ERASURES_FILE": str(folder / "erasures.jsonl")}
+    settings = terminal.settings | {"TENURE_DATABASE_URL": owner_url} | list_of_erased
     dump = (await _script("backup.sh", str(tmp_path), **settings)).strip()
     for life in (live, canceled):
         answer = await admin.http.delete(f"/v1/customers/{life.external_id}", params={"cancel": "true"})
