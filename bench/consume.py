@@ -19,6 +19,7 @@ from bench.side_by_side import POLICY, Figures, Served, a_round, beside, process
 from sandbox.processes import free_port
 from sandbox.product import Product
 from sandbox.stack import Options, Stack, running
+from storage.db.engine import create_engine_from_url
 
 CUSTOMERS = 1000
 ROUNDS, A_ROUND, AT_ONCE = 10, 500, 16
@@ -96,6 +97,8 @@ async def _all_measured(stack: Stack, folder: Path, catalog: Path) -> AsyncItera
         described = await an_api(sys.executable, "-m", "bench.without", "plain_routes")
         unlimited = await an_api(beside("tenure"), "api", TENURE_RATE_CHECKS="0")
         function = await an_api(sys.executable, "-m", "bench.without", "plain_statement")
+        superuser = stack.postgres.superuser_url
+        unbound = await an_api(sys.executable, "-m", "bench.without", "row_security", superuser)
         settings = settings_of(stack, folder, catalog)
         bare = await servers.enter_async_context(
             process(settings, sys.executable, "-m", "bench.bare_counter", port=free_port())
@@ -108,6 +111,7 @@ async def _all_measured(stack: Stack, folder: Path, catalog: Path) -> AsyncItera
             "consume, by FastAPI": _Measured(described, consume),
             "consume, by the function": _Measured(function, consume),
             "consume, no rate limit": _Measured(unlimited, consume),
+            "consume, no row security": _Measured(unbound, consume),
         }
 
 
@@ -122,11 +126,13 @@ async def _measured_round(engine: AsyncEngine, one: _Measured, figures: Figures)
 async def _fill(stack: Stack) -> None:
     async with Product(stack.addresses) as product:
         await product.sign_up("measured", plan="pro", trial_days=0, payment_method="pm_card_visa")
-    async with stack.engine.begin() as connection:
+    owner = create_engine_from_url(stack.postgres.url)
+    async with owner.begin() as connection:
         await connection.execute(_MANY_CUSTOMERS, {"last": CUSTOMERS - 1})
         await connection.execute(_MANY_SUBSCRIPTIONS)
         # Not what is still empty: for such a table plans are made that do not hold once it is filled.
         await connection.execute(text("ANALYZE customers, subscriptions"))
+    await owner.dispose()
 
 
 def _some(ready: _Requests, number: int) -> Sequence[bytes]:
@@ -163,6 +169,7 @@ async def _all_is_counted(engine: AsyncEngine, expected: int) -> None:
 
 def _report(measured: dict[str, Figures], crowd: Figures) -> str:
     bare, consumed, unlimited = measured["bare"], measured["consume"], measured["consume, no rate limit"]
+    unbound = measured["consume, no row security"]
     lines = [
         f"{AT_ONCE} at a time, {ROUNDS} rounds of {A_ROUND} in turns, {CUSTOMERS} customers; bare: an UPDATE",
         f"{'':<26}{'a second':>9}{'of bare':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU us: server':>16}{'database':>10}",
@@ -180,10 +187,16 @@ def _report(measured: dict[str, Figures], crowd: Figures) -> str:
             )
         ),
         f"counting it for the key's rate adds {_cost(consumed) / _cost(unlimited) - 1:+.1%} to its CPU",
+        _loss(consumed, unbound),
         f"{CUSTOMERS} clients at once, each for a customer of its own, and all were counted:",
         f"{crowd.rate:.0f} a second, p50 {crowd.share(0.5):.0f} ms, the last after {max(crowd.seconds):.1f} s",
     ]
     return "\n".join(lines)
+
+
+def _loss(consumed: Figures, unbound: Figures) -> str:
+    rate, spent = 1 - consumed.rate / unbound.rate, _cost(consumed) / _cost(unbound) - 1
+    return f"row-level security takes {rate:+.1%} off its rate, and adds {spent:+.1%} to its CPU"
 
 
 def _microseconds(seconds: Sequence[float]) -> float:

@@ -70,7 +70,9 @@ def settings_of(stack: Stack, folder: Path, catalog: Path) -> dict[str, str]:
     secrets = json.loads((folder / "secrets.json").read_text())
     port = str(free_port())
     return {
-        "TENURE_DATABASE_URL": stack.addresses.database_url,
+        "TENURE_DATABASE_URL": stack.postgres.url,
+        # Of all processes that are measured in one run, no more than PostgreSQL takes.
+        "TENURE_DATABASE_POOL": "12",
         "TENURE_TEMPORAL_ADDRESS": stack.addresses.temporal_address,
         "TENURE_STRIPE_API_KEY": secrets["stripe_key"],
         "TENURE_STRIPE_API_BASE": stack.addresses.stripe_url,
@@ -105,7 +107,7 @@ async def process(settings: Mapping[str, str], *command: str, port: int) -> Asyn
 
 
 async def _answers(url: str) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(30):
+    async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(120):
         while True:
             try:
                 await client.get(f"{url}/healthz")

@@ -1,17 +1,33 @@
 """The API without one of the shortcuts on the way of a consume, to measure what each saves.
 
 A process of its own: `python -m bench.without plain_routes` leaves every endpoint to FastAPI, `python -m bench.without
-plain_statement` counts all usage by the SQL function.
+plain_statement` counts all usage by the SQL function, `python -m bench.without row_security URL` counts as before the
+database kept tenants apart, with the superuser's URL.
 """
 
 import sys
+from functools import partial
 from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 import api.app
 import storage.usage.counting
+import tenure.cli.connections
+from storage.db.engine import create_engine_from_url
+from storage.db.pooling import Pooling
+from storage.db.roles import DatabaseRole
 from tenure.cli.production import api as serve_api
 
 ALWAYS_THE_FUNCTION = Path(__file__).with_name("always_the_function.sql")
+
+
+BEFORE_ROW_SECURITY = Path(__file__).with_name("before_row_security.sql")
+
+
+def _unbound(unbound: str, _url: str, pooling: Pooling, *, role: DatabaseRole) -> AsyncEngine:  # noqa: ARG001
+    """An engine for which no policy holds."""
+    return create_engine_from_url(unbound, pooling)
 
 
 def main() -> None:
@@ -20,8 +36,11 @@ def main() -> None:
             api.app.PLAIN_ENDPOINTS = ()
         case ["plain_statement"]:
             storage.usage.counting.RECORD_USE = ALWAYS_THE_FUNCTION
+        case ["row_security", url]:
+            storage.usage.counting.RECORD_USE = BEFORE_ROW_SECURITY
+            setattr(tenure.cli.connections, "create_engine_from_url", partial(_unbound, url))  # noqa: B010
         case _:
-            sys.exit("usage: python -m bench.without plain_routes|plain_statement")
+            sys.exit("usage: python -m bench.without plain_routes|plain_statement|row_security URL")
     serve_api()
 
 

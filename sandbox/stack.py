@@ -109,6 +109,10 @@ class Stack:
     other_products: tuple[str, ...] = ()
     """Other products that have customers in the data."""
 
+    @property
+    def postgres(self) -> Postgres:
+        return self.travel.ground.postgres
+
     @asynccontextmanager
     async def under(self, policy: Policy, catalog: Catalog | None = None) -> AsyncIterator[Addresses]:
         """A second API of this stack while the block runs, whose sign-ups get *policy*.

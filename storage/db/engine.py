@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import asyncpg
 from sqlalchemy import ARRAY, ColumnElement, Text, TextClause, bindparam, cast, event, make_url, text
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -260,6 +261,10 @@ async def _reached(engine: AsyncEngine) -> AsyncIterator[None]:
         if not _is_transient(error):
             raise
         raise _unavailable(error.orig) from error
+    except AsyncAdapt_asyncpg_dbapi.Error as error:  # by `fetch`, which connects without SQLAlchemy's own errors
+        if not str(getattr(error, "sqlstate", "")).startswith(TRANSIENT):
+            raise
+        raise _unavailable(error) from error
     except asyncpg.DeadlockDetectedError as error:
         raise Deadlock(f"the database rolled back: {error}", code="database_unavailable") from error
     except asyncpg.PostgresError as error:
