@@ -62,13 +62,16 @@ async def measure() -> str:
         catalog.write_text(CATALOG)
         async with running(Options(Path(folder), catalog, POLICY, durable=False, ui=False)) as stack:
             await _fill(stack)
+            # PostgreSQL tells other users nothing of its processes.
+            observer = create_engine_from_url(stack.postgres.superuser_url)
             async with _all_measured(stack, Path(folder), catalog) as measured:
                 for number in range(ROUNDS + 1):
                     for one in measured.values():
                         # The first round only warms up.
-                        await _measured_round(stack.engine, one, one.figures if number else Figures())
+                        await _measured_round(observer, one, one.figures if number else Figures())
                 crowd, consume = Figures(), measured["consume"]
                 await a_round(consume.server.port, _some(consume.ready, CUSTOMERS), crowd, CUSTOMERS)
+            await observer.dispose()
             consumes = sum(name.startswith("consume") for name in measured)
             await _all_is_counted(stack.engine, consumes * (ROUNDS + 1) * A_ROUND + CUSTOMERS)
     return _report({name: one.figures for name, one in measured.items()}, crowd)

@@ -20,7 +20,9 @@ BEFORE = "0026"
 
 def commands(begin: str) -> str:
     """The block of SQL that begins so."""
-    [found] = [block for block in re.findall(r"```sql\n(.*?)```", DOCS.read_text(), re.DOTALL) if block.startswith(begin)]
+    [found] = [
+        block for block in re.findall(r"```sql\n(.*?)```", DOCS.read_text(), re.DOTALL) if block.startswith(begin)
+    ]
     return str(found)
 
 
@@ -43,7 +45,7 @@ async def test_the_documented_commands_hand_a_superusers_tables_over(monkeypatch
         old = await asyncpg.connect(url)
         await old.execute("INSERT INTO api_keys VALUES (gen_random_uuid(), 'acme', 'old', 'admin', 'hash')")
         await old.execute(commands("CREATE ROLE tenure_owner"))
-        moved = make_url(url).set(username="tenure_owner", password="secret")  # noqa: S106 - as in the documentation
+        moved = make_url(url).set(username="tenure_owner", password="secret")
         await upgrade(moved.render_as_string(hide_password=False))
 
         assert await current(url) == head()
