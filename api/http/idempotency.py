@@ -14,6 +14,7 @@ from api.http.auth import Caller, authenticate, require_role, roles_of
 from api.http.bodies import parsed_body
 from api.http.dependencies import repositories_of
 from api.http.errors import CONTENT_TYPE, response_to
+from api.http.stored_responses import with_customer, without_customer
 from domain.errors import Malformed, Rejected
 from domain.subscription.command_keys import hashed
 from storage.access.api_keys import Role
@@ -128,7 +129,7 @@ async def _once(
     request_hash = fingerprint(request.method, request.url.path, await request.body())
     match await repositories.idempotency.begin(caller.tenant, key, request_hash):
         case Done() as done:
-            return _replay(done) if stores else _marked(await handle(request))
+            return await _replay(done, request, caller) if stores else _marked(await handle(request))
         case Running():
             raise Rejected(
                 "a request with this key is still running; retry in a moment",
@@ -150,7 +151,7 @@ async def _carry_out(
         raise
     if response.status_code in STORED and not _is_transient(response):
         location = response.headers.get("Location")
-        body = _without(shown_once, bytes(response.body)) if stores else b""
+        body = without_customer(_without(shown_once, bytes(response.body))) if stores else b""
         await keys.complete(claim, response.status_code, body, location)
     else:
         await keys.abandon(claim)
@@ -177,9 +178,10 @@ async def _respond(request: Request, handle: Handler) -> Response:
         return response
 
 
-def _replay(done: Done) -> Response:
+async def _replay(done: Done, request: Request, caller: Caller) -> Response:
     is_problem = done.status >= 400
-    response = Response(done.body, done.status, media_type=CONTENT_TYPE if is_problem else "application/json")
+    body = await with_customer(done.body, caller.tenant, repositories_of(request).customers)
+    response = Response(body, done.status, media_type=CONTENT_TYPE if is_problem else "application/json")
     if done.location is not None:
         response.headers["Location"] = done.location
     return _marked(response)

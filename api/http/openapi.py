@@ -16,9 +16,11 @@ Manages the lifecycle of every subscription: sign-up, trial, conversion, renewal
 - **API keys**: `Authorization: Bearer <key>`. The key's role determines what it may do: `x-tenure-role` names the least
   one for each operation, `x-tenure-roles` all of them. A 403 names the roles that a key lacks.
 - **Idempotency**: send an `Idempotency-Key` with every POST. Repeating the same request under the same key returns the
-  first response, marked `Idempotency-Replayed: true`, and changes nothing. There are two exceptions: a payment that
-  needs confirmation (402 `authentication_required`), as repeating it returns the current state; and the text of a new
-  API key, which is shown once and null in the response to a repeat.
+  first response, marked `Idempotency-Replayed: true`, and changes nothing, for 72 hours. The customer in it is as they
+  are known now. Another request under a key that is in use is a 409 `idempotency_key_reused`, where
+  draft-ietf-httpapi-idempotency-key-header names 422: here that means that a field is wrong, whatever the key. There
+  are two exceptions to a repeat: a payment that needs confirmation (402 `authentication_required`), as repeating it
+  returns the current state; and the text of a new API key, which is shown once and null in the response to a repeat.
 - **Errors** are problem details (RFC 9457) with a stable `code`. 409 means that the current state does not allow the
   command. 422 means that the request is malformed, and names the field. Neither changes anything. After a 503 it is
   safe to retry under the same key.

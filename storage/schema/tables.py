@@ -439,4 +439,5 @@ idempotency_keys = Table(
     Column("claim", Uuid),
     # The default is for processes of an earlier release, which claim a key for a minute and do not renew it.
     Column("claimed_until", _MOMENT, nullable=False, server_default=text("(now() + '00:01:00'::interval)")),
+    Index("ix_idempotency_keys_created_at", "created_at"),
 )

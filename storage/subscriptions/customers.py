@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -81,10 +81,16 @@ class Customers:
 
     async def get(self, *, tenant: str, external_id: str) -> CustomerRow | None:
         """What we know of a customer; None if there is no such customer."""
+        return await self._first(tenant, customers.c.external_id == external_id)
+
+    async def by_id(self, *, tenant: str, customer: str) -> CustomerRow | None:
+        """What we know of a customer, by our own id; None if there is no such customer."""
+        return await self._first(tenant, customers.c.id == UUID(customer))
+
+    async def _first(self, tenant: str, which: ColumnElement[bool]) -> CustomerRow | None:
         shown = [customers.c[one.name] for one in fields(CustomerRow)]
-        found = select(*shown).where(customers.c.tenant == tenant, customers.c.external_id == external_id)
         async with transaction(self._engine, tenant) as connection:
-            row = (await connection.execute(found)).one_or_none()
+            row = (await connection.execute(select(*shown).where(customers.c.tenant == tenant, which))).one_or_none()
         return None if row is None else CustomerRow(str(row[0]), *row[1:])
 
     async def id_of(self, *, tenant: str, external_id: str) -> str | None:

@@ -25,6 +25,8 @@ RETENTION = timedelta(days=400)
 NOTICE_RETENTION = timedelta(days=800)
 """Longer than the longest period, within which nobody is notified twice."""
 SIGN_UP_RETENTION = timedelta(days=1)
+IDEMPOTENCY_RETENTION = timedelta(hours=72)
+"""How long a repeat of a request gets the first response."""
 NEAR_LIMIT = 80
 """In percent of the limit."""
 ADVISORY_LOCK = 7_314_420_191
@@ -42,6 +44,7 @@ _AGES = {
     "statistics": RETENTION,
     "notices": NOTICE_RETENTION,
     "sign_ups": SIGN_UP_RETENTION,
+    "idempotency_keys": IDEMPOTENCY_RETENTION,
 }
 
 _Cursor = tuple[str, str, str]

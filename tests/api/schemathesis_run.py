@@ -15,6 +15,7 @@ import httpx
 
 from sandbox.stack import Options, Stack, running
 from storage.access.api_keys import ApiKeys, Role
+from storage.access.tenants import Tenants
 from tenure.cli import logs
 from tests.api.fuzzing import Outcome, Target, outcome_of
 from tests.harness.callers import Caller
@@ -23,6 +24,7 @@ from tests.harness.catalogs import CATALOG, POLICY
 
 async def target_at(stack: Stack, name: str) -> Target:
     """The stack's API as an admin, a service and a stranger see it, with a tenant and a customer of the name."""
+    await Tenants(stack.engine).add(name, name)
     keys = ApiKeys(stack.engine)
     admin, service = [await keys.create(role, name, tenant=name) for role in (Role.ADMIN, Role.SERVICE)]
     async with Caller.holding(stack, admin) as caller:

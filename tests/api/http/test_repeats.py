@@ -90,6 +90,24 @@ async def test_a_repeated_sign_up_returns_the_first_response(stack: Stack, admin
     assert await written(stack.engine) == before
 
 
+async def test_a_stored_response_holds_no_data_of_the_customer_and_a_repeat_has_it_as_it_is_now(
+    stack: Stack, admin: Caller, name: str
+) -> None:
+    customer = {"name": f"Ada Zoë {name}", "timezone": "Europe/London"}
+    first = await admin.sign_up(name, key=name, customer=customer)
+    same = await admin.sign_up(name, key=name, customer=customer)
+    await admin.http.patch(f"/v1/customers/{name}", json={"email": f"new-{name}@example.com"})
+    later = await admin.sign_up(name, key=name, customer=customer)
+    async with stack.engine.connect() as connection:
+        found = await connection.execute(text("SELECT body FROM idempotency_keys WHERE key = :key"), {"key": name})
+        stored = bytes(found.scalar_one()).decode()
+
+    assert name not in stored
+    assert "@" not in stored
+    assert same.content == first.content
+    assert later.json() == first.json() | {"customer": first.json()["customer"] | {"email": f"new-{name}@example.com"}}
+
+
 async def test_fields_in_another_order_are_the_same_request(admin: Caller, name: str) -> None:
     first = await admin.sign_up(name, key=name)
     body = dict(reversed(a_sign_up(name).items()))

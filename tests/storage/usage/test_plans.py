@@ -38,6 +38,9 @@ async def plan_of(ledger: Ledger, file: Path, given: dict[str, Any]) -> str:
         pytest.param(DELETE_OLD / "statistics.sql", OLD, ["ix_usage_statistics_taken_at"], id="old statistics"),
         pytest.param(DELETE_OLD / "notices.sql", OLD, ["ix_usage_notices_told"], id="old notices"),
         pytest.param(
+            DELETE_OLD / "idempotency_keys.sql", OLD, ["ix_idempotency_keys_created_at"], id="old idempotency keys"
+        ),
+        pytest.param(
             CLAIM,
             {"limit": 9, "overdue": 1},
             ["ix_usage_events_to_report", "ix_usage_events_begun"],

@@ -251,7 +251,7 @@ async def test_old_rows_are_deleted_in_batches_with_a_heartbeat_after_each(
 
     assert await book.forget(alive=lambda: left.append(1)) == {"samples": 5}
     # Two batches of two and one of one; of each other kind one that is empty.
-    assert len(left) == 3 + 5
+    assert len(left) == 3 + 6
     assert await forget_all(book) == {}
 
 
@@ -310,6 +310,20 @@ async def test_sign_up_data_is_deleted_after_a_day_unless_its_first_payment_is_p
     assert await forget_all(book) == {"sign_ups": 2}
     left = await ledger.rows("select external_id from sign_up_contacts order by 1")
     assert [row["external_id"] for row in left] == ["awaited", "young"]
+
+
+async def test_idempotency_keys_are_kept_for_72_hours(ledger: Ledger, book: UsageRollUpRecords) -> None:
+    await ledger.run(
+        "insert into idempotency_keys (tenant, key, fingerprint, created_at, claimed_until, completed_at)"
+        " select 'default', age, 'x', now() - age::interval, now() + claimed::interval, now() + completed::interval"
+        " from (values ('71 hours', '-70 hours', '-70 hours'), ('73 hours', '-72 hours', '-72 hours'),"
+        " ('4 days', '-4 days', null), ('5 days', '-4 days', '-4 days'), ('6 days', '1 minute', null))"
+        " as s (age, claimed, completed)"
+    )
+
+    assert await forget_all(book) == {"idempotency_keys": 3}
+    left = await ledger.rows("select key from idempotency_keys order by key")
+    assert [row["key"] for row in left] == ["6 days", "71 hours"], "the older one is in progress"
 
 
 async def test_history_has_the_latest_periods_oldest_first(ledger: Ledger, shop: Shop, history: UsageHistory) -> None:
