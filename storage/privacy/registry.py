@@ -375,6 +375,6 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(usage_statistics, kept=frozenset({"tenant", "plan", "feature"})),
     Rule(mrr_daily, kept=frozenset({"tenant", "currency", "kind", "end_kind", "plan", "from_plan"})),
     Rule(provider_sightings, kept=frozenset({"tenant"}), whose=_by_subscription(provider_sightings)),
-    Rule(mrr_movers, kept=frozenset({"tenant", "currency", "plan", "kind", "end_kind"})),
+    Rule(mrr_movers, kept=frozenset({"tenant", "currency", "plan", "kind", "end_kind", "length"})),
     Rule(mrr_roll_up, kept=frozenset({"timezone"})),
 )
