@@ -1,8 +1,10 @@
-"""PgBouncer in transaction mode before a database, where the program is installed (`apt-get install pgbouncer`)."""
+"""PgBouncer in transaction mode, in front of a database."""
 
 import os
+import pwd
 import shutil
-from collections.abc import AsyncIterator, Iterable
+import subprocess
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -10,15 +12,13 @@ import asyncpg
 import pytest
 from sqlalchemy import make_url
 
-from sandbox.postgres import _server_user
-from sandbox.processes import Server, free_port
+from sandbox.processes import free_port
 from tests.harness.folders import data_folder
+from tests.harness.patience import until
 
-READY_WITHIN = 60.0
-PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-SETTINGS = """\
+_SETTINGS = """
 [databases]
-* = host={host} port={port}
+{database} = host={host} port={port} dbname={database}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {listen}
@@ -27,51 +27,61 @@ auth_type = plain
 auth_file = {users}
 pool_mode = transaction
 default_pool_size = {connections}
-max_client_conn = 1000
 """
 
 
+needs_pgbouncer = pytest.mark.skipif(
+    shutil.which("pgbouncer") is None and "TESTS_ALL" not in os.environ,
+    reason="PgBouncer is not installed: apt install pgbouncer",
+)
+
+
 @asynccontextmanager
-async def pooled(*urls: str, connections: int = 1) -> AsyncIterator[list[str]]:
-    """The URLs of the same databases, for the same users, behind a PgBouncer with so many connections to each.
-
-    The test is skipped where PgBouncer is missing, unless CI runs it.
-    """
-    if PROGRAM is None and "TESTS_ALL" not in os.environ:
-        pytest.skip("needs pgbouncer: apt-get install pgbouncer")
-    assert PROGRAM is not None, "CI installs pgbouncer"
-    listen = free_port()
+async def pooled(*urls: str, connections: int) -> AsyncIterator[list[str]]:
+    """The same URLs, of several logins to one database, through a pooler with so many connections for each login."""
+    first, listen = make_url(urls[0]), free_port()
     with data_folder() as folder:
-        _configure(folder, urls, listen, connections)
-        server = Server("PgBouncer", folder / "pgbouncer.log")
-        server.start([PROGRAM, str(folder / "pgbouncer.ini")], user=_server_user(folder / "none"))
-        behind = [
-            make_url(url).set(host="127.0.0.1", port=listen).render_as_string(hide_password=False) for url in urls
-        ]
+        users = folder / "users"
+        users.write_text("".join(f'"{make_url(url).username}" "{make_url(url).password}"\n' for url in urls))
+        file = folder / "pgbouncer.ini"
+        file.write_text(
+            _SETTINGS.format(
+                database=first.database,
+                host=first.host,
+                port=first.port,
+                listen=listen,
+                users=users,
+                connections=connections,
+            )
+        )
+        process = subprocess.Popen(_command(file), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: ASYNC220, S603
         try:
-            await server.until_ready(lambda: _answers(behind[0]), READY_WITHIN)
-            yield behind
+            through = [
+                make_url(url).set(host="127.0.0.1", port=listen).render_as_string(hide_password=False) for url in urls
+            ]
+            await until(lambda: _answers(through[0]))
+            yield through
         finally:
-            await server.stop(10)
+            process.terminate()
+            process.wait(10)
 
 
-def _configure(folder: Path, urls: Iterable[str], listen: int, connections: int) -> None:
-    parsed = [make_url(url) for url in urls]
-    users = folder / "users.txt"
-    users.write_text("".join(f'"{url.username}" "{url.password}"\n' for url in parsed))
-    settings = SETTINGS.format(
-        host=parsed[0].host, port=parsed[0].port, listen=listen, users=users, connections=connections
-    )
-    (folder / "pgbouncer.ini").write_text(settings)
-    user = _server_user(folder / "none")
-    for path in (folder, users, folder / "pgbouncer.ini"):
-        os.chown(path, user.uid, user.gid)
+def _command(file: Path) -> list[str]:
+    program = shutil.which("pgbouncer")
+    assert program is not None
+    if os.geteuid() != 0:
+        return [program, str(file)]
+    # It does not run as root.
+    nobody = pwd.getpwnam("nobody")
+    for path in (file.parent, *file.parent.iterdir()):
+        os.chown(path, nobody.pw_uid, nobody.pw_gid)
+    return [program, "-u", "nobody", str(file)]
 
 
-async def _answers(url: str) -> bool | None:
+async def _answers(url: str) -> bool:
     try:
         connection = await asyncpg.connect(url, statement_cache_size=0)
     except (OSError, asyncpg.PostgresError):
-        return None
+        return False
     await connection.close()
     return True

@@ -23,6 +23,7 @@ from sandbox.temporal import TemporalDevServer
 from storage.access.api_keys import ApiKeys, Role
 from storage.db.engine import create_engine_from_url
 from storage.db.migrations import upgrade
+from storage.db.roles import DatabaseRole
 from tests.harness.callers import Caller
 from tests.harness.catalogs import CATALOG, POLICY, shipped_catalog
 from tests.harness.patience import until
@@ -86,7 +87,7 @@ class Site:
             await open_portal(stripe)
             await simulator.start()
             exits.push_async_callback(simulator.stop)
-            engine = create_engine_from_url(postgres.url)
+            engine = create_engine_from_url(postgres.url, role=DatabaseRole.SYSTEM)
             key = await ApiKeys(engine).create(Role.ADMIN, "outages")
             await engine.dispose()
             settings = _settings(postgres.url, temporal.address, simulator.base_url, mailbox.smtp_url)
@@ -157,6 +158,10 @@ def _settings(database: str, temporal: str, stripe: str, smtp: str) -> dict[str,
         "TENURE_CATALOG": str(CATALOG),
         "TENURE_POLICY": str(POLICY),
         "TENURE_PAYMENTS_A_SECOND": "1000",
+        # Many ask at once here, with one key.
+        "TENURE_RATE_REQUESTS": "0",
+        "TENURE_RATE_CHECKS": "0",
+        "TENURE_RATE_LISTS": "0",
         "TENURE_PUBLIC_URL": "http://127.0.0.1:1",
         "TENURE_API_HOST": "127.0.0.1",
         "TENURE_SECRET_KEY": "Kq3vX9pLw2sT7yBd5nHf8mRj4cGz6aEu",

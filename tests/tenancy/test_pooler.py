@@ -1,7 +1,6 @@
 """Behind a pooler in transaction mode, tenants share a connection of the server and never see each other."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -20,13 +19,10 @@ from storage.db.pooling import Pooling
 from storage.db.roles import DatabaseRole
 from storage.schema.usage_tables import usage
 from storage.usage.counting import EntitlementRules, Usage
+from tests.harness.pgbouncer import needs_pgbouncer, pooled
 from tests.harness.postgres import Databases
 from tests.storage.counting import FEATURES, a_plan
-from tests.tenancy.pgbouncer import is_there, pooled
 
-needs_pgbouncer = pytest.mark.skipif(
-    not is_there() and "TESTS_ALL" not in os.environ, reason="PgBouncer is not installed: apt install pgbouncer"
-)
 TENANTS = ("acme", "zenith")
 CONSUMES = 2_000
 AT_ONCE = 8

@@ -11,8 +11,9 @@ from storage.access.idempotency import IdempotencyKeys, Running
 from storage.db.engine import create_engine_from_url, fetch, single, statement, transaction
 from storage.db.pooling import Pooling
 from storage.subscriptions.customers import Customers
-from tests.harness.pgbouncer import pooled
+from tests.harness.pgbouncer import needs_pgbouncer, pooled
 
+pytestmark = needs_pgbouncer
 CLIENTS, TIMES = 10, 20
 
 
