@@ -22,11 +22,13 @@ class Adoptions:
         self._engine = engine
         self._tenant = tenant
 
+    @property
+    def tenant(self) -> str:
+        return self._tenant
+
     async def subscription_of(self, agreement_ref: str) -> str | None:
-        """The subscription of an agreement, if there is one."""
-        wanted = select(subscriptions.c.id).where(
-            subscriptions.c.tenant == self._tenant, subscriptions.c.agreement_ref == agreement_ref
-        )
+        """The subscription of an agreement, if there is one: of any tenant, as the provider knows none."""
+        wanted = select(subscriptions.c.id).where(subscriptions.c.agreement_ref == agreement_ref)
         async with transaction(self._engine) as connection:
             found = (await connection.execute(wanted.limit(1))).scalar()
         return None if found is None else str(found)

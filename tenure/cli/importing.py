@@ -19,6 +19,7 @@ from configuration.settings import ImportSettings
 from domain.errors import Malformed
 from domain.imports.adoption import PriceMap
 from domain.names import DEFAULT_TENANT
+from storage.access.tenants import Tenants
 from storage.subscriptions.adoptions import Adoptions
 from storage.subscriptions.customers import Customers
 from storage.subscriptions.trial_key import check_trial_key
@@ -39,6 +40,7 @@ def import_(
     rate: float = 20.0,
     only: Annotated[list[str] | None, Parameter(negative="")] = None,
     external_id: str = "metadata:external_id",
+    tenant: str = DEFAULT_TENANT,
 ) -> None:
     """Adopt the subscriptions that a product already has at Stripe; safe to interrupt and to repeat.
 
@@ -57,10 +59,12 @@ def import_(
     external_id
         Where a customer's external id comes from: metadata:KEY of the Stripe customer (the Stripe id where that is
         missing), or customer for the Stripe id.
+    tenant
+        Whose customers they become.
     """
     if not 0 < rate <= MOST_RATE:
         raise Malformed(f"--rate must be above 0 and at most {MOST_RATE:g} calls per second", field="rate")
-    options = ImportOptions(map_, dry_run, rate, tuple(only or ()), _key_of(external_id))
+    options = ImportOptions(map_, dry_run, rate, tuple(only or ()), _key_of(external_id), tenant)
     if not asyncio.run(_import(options)):
         sys.exit(1)
 
@@ -74,6 +78,7 @@ class ImportOptions:
     rate: float
     only: tuple[str, ...]
     external_id_key: str
+    tenant: str
 
 
 def _key_of(external_id: str) -> str:
@@ -110,6 +115,7 @@ async def _take_over(options: ImportOptions, settings: ImportSettings) -> AsyncI
         provider = await exits.enter_async_context(payment_provider(settings))
         engine = await exits.enter_async_context(database(settings))
         await check_trial_key(engine, trial_key_of(settings))
+        await Tenants(engine).check(options.tenant)
         # A dry run starts no workflow.
         client = None if options.dry_run else await temporal(settings)
         yield TakeOver(
@@ -118,7 +124,7 @@ async def _take_over(options: ImportOptions, settings: ImportSettings) -> AsyncI
             provider.handover,
             Pace(options.rate),
             Customers(engine),
-            Adoptions(engine, DEFAULT_TENANT),
+            Adoptions(engine, options.tenant),
             client,
             offer,
         )

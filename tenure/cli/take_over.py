@@ -102,13 +102,13 @@ def _reachable(customer: KnownCustomer) -> KnownCustomer:
         raise NotAdoptable([f"its customer's mail address cannot be used: {error}"]) from None
 
 
-def subscription_id_of(agreement_ref: str, begun_before: int = 0) -> str:
+def subscription_id_of(agreement_ref: str, begun_before: int = 0, *, tenant: str = DEFAULT_TENANT) -> str:
     """The stable id of an agreement's subscription.
 
     Each earlier adoption that was *begun before* and left nothing behind yields another one.
     """
     again = f"/{begun_before}" if begun_before else ""
-    return str(uuid5(NAMESPACE, f"{DEFAULT_TENANT}/{agreement_ref}{again}"))
+    return str(uuid5(NAMESPACE, f"{tenant}/{agreement_ref}{again}"))
 
 
 class TakeOver:
@@ -229,7 +229,7 @@ class TakeOver:
         other = self._taken.get(external_id)
         if other is not None:
             raise NotAdoptable([f"its customer {external_id!r} has another, {other}, which is taken over"])
-        live = await self._customers.live_subscription(tenant=DEFAULT_TENANT, external_id=external_id)
+        live = await self._customers.live_subscription(tenant=self._adoptions.tenant, external_id=external_id)
         if live is not None:
             raise NotAdoptable([f"its customer {external_id!r} has a subscription here already: {live}"])
 
@@ -245,7 +245,7 @@ class TakeOver:
             locale=language_tag(known.locale),
             signing_up=subscription_id,
         )
-        owner = Owner(DEFAULT_TENANT, subscription_id, customer)
+        owner = Owner(self._adoptions.tenant, subscription_id, customer)
         subscription = adoptable(agreement, owner, card, judged.selection, self._offer.catalog, datetime.now(UTC))
         life = SubscriptionInput(
             subscription,
@@ -261,9 +261,11 @@ class TakeOver:
 
     async def _new_id(self, agreement_ref: str) -> str:
         begun_before = 0
-        while await self._adoptions.was_left(subscription_id_of(agreement_ref, begun_before)):
+        while await self._adoptions.was_left(
+            subscription_id_of(agreement_ref, begun_before, tenant=self._adoptions.tenant)
+        ):
             begun_before += 1
-        return subscription_id_of(agreement_ref, begun_before)
+        return subscription_id_of(agreement_ref, begun_before, tenant=self._adoptions.tenant)
 
     async def _begin(self, client: Client, life: SubscriptionInput) -> None:
         """Start the workflow once; one that was refused left nothing behind and is started again."""

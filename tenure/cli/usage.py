@@ -10,7 +10,8 @@ from temporalio.client import Client
 
 from configuration.loading import Process, load_settings
 from domain.formatting import moment
-from domain.names import roll_up_workflow_id
+from domain.names import DEFAULT_TENANT, roll_up_workflow_id
+from storage.access.tenants import Tenants
 from storage.usage.history import Statistic, UsageHistory
 from tenure.cli.connections import database, temporal
 from tenure.cli.options import AsJson
@@ -35,15 +36,17 @@ def rollup(*, as_json: AsJson = False) -> None:
     print(json.dumps(asdict(done), indent=2) if as_json else done.in_words())
 
 
-def stats(*, as_json: AsJson = False) -> None:
+def stats(*, tenant: str = DEFAULT_TENANT, as_json: AsJson = False) -> None:
     """Show the latest statistics: usage by plan and feature, and how many customers are near their limit.
 
     Parameters
     ----------
+    tenant
+        Whose usage.
     as_json
         Print JSON instead of text.
     """
-    rows = asyncio.run(_stats())
+    rows = asyncio.run(_stats(tenant))
     if as_json:
         print(json.dumps([asdict(row) | {"taken_at": moment(row.taken_at)} for row in rows], indent=2))
         return
@@ -55,9 +58,10 @@ async def _rollup() -> RolledUp:
     return await roll_up_now(await temporal(load_settings(Process.USAGE_ROLLUP)))
 
 
-async def _stats() -> list[Statistic]:
+async def _stats(tenant: str) -> list[Statistic]:
     async with database(load_settings(Process.USAGE_STATS)) as engine:
-        return await UsageHistory(engine).statistics()
+        await Tenants(engine).check(tenant)
+        return await UsageHistory(engine).statistics(tenant=tenant)
 
 
 async def roll_up_now(client: Client) -> RolledUp:

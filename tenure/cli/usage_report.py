@@ -12,8 +12,9 @@ from temporalio.client import Client
 from activities.metering import Reported
 from configuration.loading import Process, load_settings
 from domain.errors import Malformed
-from domain.names import report_usage_workflow_id
+from domain.names import DEFAULT_TENANT, report_usage_workflow_id
 from domain.provider.overage_usage import UnreportedUsage
+from storage.access.tenants import Tenants
 from storage.usage.overage_reports import UsageReports
 from tenure.cli.connections import database, temporal
 from tenure.cli.tables import aligned
@@ -28,6 +29,7 @@ def report(
     again: Annotated[bool, Parameter(negative="")] = False,
     billed: str | None = None,
     unbilled: str | None = None,
+    tenant: str = DEFAULT_TENANT,
 ) -> None:
     """Report overage to the payment provider, and list what could not be reported.
 
@@ -41,8 +43,10 @@ def report(
         The key of a usage with outcome `unknown` that the provider has: it is not reported again.
     unbilled
         The key of a usage with outcome `unknown` that the provider lacks: it is reported again.
+    tenant
+        Whose usage is listed and decided on; overage of every tenant is reported.
     """
-    done, left = asyncio.run(_report(again=again, billed=billed, unbilled=unbilled))
+    done, left = asyncio.run(_report(tenant, again=again, billed=billed, unbilled=unbilled))
     for line in table(left):
         print(line)
     print(f"{done.reported} usages reported, {done.unanswered} without an answer, {len(left)} left to an operator")
@@ -50,18 +54,21 @@ def report(
         sys.exit(1)
 
 
-async def _report(*, again: bool, billed: str | None, unbilled: str | None) -> tuple[Reported, list[UnreportedUsage]]:
+async def _report(
+    tenant: str, *, again: bool, billed: str | None, unbilled: str | None
+) -> tuple[Reported, list[UnreportedUsage]]:
     settings = load_settings(Process.USAGE_REPORT)
     client = await temporal(settings)
     async with database(settings) as engine:
+        await Tenants(engine).check(tenant)
         reports = UsageReports(engine)
         if again:
-            await reports.try_refused_again()
+            await reports.try_refused_again(tenant=tenant)
         for field, key in (("billed", billed), ("unbilled", unbilled)):
-            if key is not None and not await reports.resolve(key, is_billed=field == "billed"):
+            if key is not None and not await reports.resolve(key, is_billed=field == "billed", tenant=tenant):
                 raise Malformed(f"no usage {key!r} waits for an operator", field=field)
         done = await run_now(client)
-        return done, await reports.unreported(limit=SHOWN)
+        return done, await reports.unreported(limit=SHOWN, tenant=tenant)
 
 
 async def run_now(client: Client) -> Reported:
