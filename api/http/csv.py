@@ -7,8 +7,8 @@ from io import StringIO
 from fastapi import Request, Response
 
 CONTENT_TYPE = "text/csv"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a text begins that a spreadsheet takes for a formula."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""How a text begins that a spreadsheet takes for a formula. Some read the full-width signs as the others."""
 
 Cell = str | int | None
 

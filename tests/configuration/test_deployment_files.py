@@ -133,3 +133,24 @@ def test_the_image_build_gets_everything_that_goes_into_the_wheel_and_nothing_el
     let_in = {line[1:] for line in (TREE / ".dockerignore").read_text(encoding="utf-8").splitlines() if line[0] == "!"}
     assert let_in == needed
     assert all((TREE / one).exists() for one in needed)
+
+
+def test_what_runs_in_a_container_has_no_rights_that_it_does_not_need() -> None:
+    services = YAML(typ="safe").load(COMPOSE)["services"]
+
+    for name in SERVICES:
+        service = services[name]
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert not {"privileged", "cap_add", "network_mode", "user"} & service.keys(), name
+    users = re.findall(r"^USER (.*)$", (TREE / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert users == ["10001"]
+
+
+def test_the_compose_file_publishes_ports_to_its_own_machine_alone() -> None:
+    services = YAML(typ="safe").load(COMPOSE)["services"]
+    published = {name: port for name, service in services.items() for port in service.get("ports", ())}
+
+    assert set(published) == {"api", "mailpit", "temporal-ui"}
+    assert [port for port in published.values() if not port.startswith("127.0.0.1:")] == []

@@ -207,10 +207,11 @@ async def test_without_a_key_nobody_sees_figures(api: httpx.AsyncClient) -> None
 
 
 def test_no_text_of_a_csv_is_a_formula_and_numbers_stay_numbers() -> None:
-    texts = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "plain", 'quo"te,d']
-    answer = csv_answer("name", ["text", "number"], [[text, -5] for text in texts])
+    formulas = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＋1", "－1", "＠SUM(A1)"]
+    harmless = ["plain", 'quo"te,d', "a=b"]
+    answer = csv_answer("name", ["text", "number"], [[text, -5] for text in formulas + harmless])
 
-    rows = list(csv.reader(StringIO(bytes(answer.body).decode())))
+    rows = list(csv.reader(StringIO(bytes(answer.body).decode(), newline="")))
 
-    assert [row[0] for row in rows[1:]] == ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\t=1", "plain", 'quo"te,d']
+    assert [row[0] for row in rows[1:]] == [f"'{text}" for text in formulas] + harmless
     assert {row[1] for row in rows[1:]} == {"-5"}
