@@ -1,11 +1,12 @@
 """The page to which a customer returns from buying, while the purchase is or is not taken over."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from domain.errors import GatewayUnavailable, Rejected
 from domain.provider.purchases import PurchasePage
@@ -25,16 +26,14 @@ class Purchases:
     locale: str | None = None
     """The language in which the product signs the customer up."""
 
-    @property
-    def stored(self) -> "Purchases":
-        return self
-
     async def of_page(self, page_ref: str) -> Any:
         if page_ref != "cs_1":
             return None
         page = PurchasePage("cs_1", "https://pay.example/cs_1", datetime(2031, 1, 1, tzinfo=UTC))
         target = "https://shop.example/thanks?of={CHECKOUT_SESSION_ID}"
-        sign_up = SimpleNamespace(contact=SignUpContact("ada", "ada@shop.example", locale=self.locale))
+        sign_up = SimpleNamespace(
+            tenant="default", contact=SignUpContact("ada", "ada@shop.example", locale=self.locale)
+        )
         return SimpleNamespace(page=page, state=PurchaseState.OPEN, success_url=target, sign_up=sign_up)
 
     async def settle(self, _page_ref: str) -> PurchaseState:
@@ -44,8 +43,17 @@ class Purchases:
         return self.result
 
 
+def selling(purchases: Purchases) -> FastAPI:
+    """An application with this one purchase."""
+    app = an_app(purchases=lambda _tenant: purchases)
+    known = app.state.repositories
+    crossings = replace(known.crossings, purchase_of_page=purchases.of_page)
+    app.state.repositories = replace(known, crossings=crossings)
+    return app
+
+
 async def test_who_has_bought_is_led_on_to_the_product() -> None:
-    async with a_browser(an_app(purchases=Purchases(PurchaseState.BEGUN))) as browser:
+    async with a_browser(selling(Purchases(PurchaseState.BEGUN))) as browser:
         answer = await browser.get(BACK)
 
     assert (answer.status_code, answer.headers["location"]) == (303, "https://shop.example/thanks?of=cs_1")
@@ -58,7 +66,7 @@ async def test_who_has_bought_is_led_on_to_the_product() -> None:
 )
 async def test_the_page_asks_again_five_times_and_then_promises_a_mail(result: PurchaseState | Exception) -> None:
     purchases = Purchases(result)
-    async with a_browser(an_app(purchases=purchases)) as browser:
+    async with a_browser(selling(purchases)) as browser:
         shown = await browser.get(BACK)
         while "refresh" in shown.headers:
             assert "being confirmed" in shown.text
@@ -80,7 +88,7 @@ async def test_the_page_asks_again_five_times_and_then_promises_a_mail(result: P
     ],
 )
 async def test_the_page_says_what_has_become_of_a_purchase(result: PurchaseState, status: int, words: str) -> None:
-    async with a_browser(an_app(purchases=Purchases(result)), **{"Accept-Language": "en"}) as browser:
+    async with a_browser(selling(Purchases(result)), **{"Accept-Language": "en"}) as browser:
         shown = await browser.get(BACK)
 
     assert (shown.status_code, words in shown.text) == (status, True)
@@ -88,13 +96,19 @@ async def test_the_page_says_what_has_become_of_a_purchase(result: PurchaseState
 
 
 async def test_the_page_speaks_german_too() -> None:
-    async with a_browser(an_app(purchases=Purchases(PurchaseState.OPEN)), **{"Accept-Language": "de"}) as browser:
+    async with a_browser(selling(Purchases(PurchaseState.OPEN)), **{"Accept-Language": "de"}) as browser:
+        assert "Ihr Kauf wird bestätigt" in (await browser.get(BACK)).text
+
+
+async def test_the_page_is_in_the_language_that_the_customer_was_signed_up_with() -> None:
+    purchases = Purchases(PurchaseState.OPEN, locale="de-AT")
+    async with a_browser(selling(purchases), **{"Accept-Language": "en"}) as browser:
         assert "Ihr Kauf wird bestätigt" in (await browser.get(BACK)).text
 
 
 async def test_the_page_of_nobody_is_not_found_and_a_look_at_the_address_alone_takes_nothing_over() -> None:
     purchases = Purchases(PurchaseState.BEGUN)
-    async with a_browser(an_app(purchases=purchases)) as browser:
+    async with a_browser(selling(purchases)) as browser:
         unknown = await browser.get("/checkout/return?session_id=cs_2")
         bare = await browser.get("/checkout/return")
         head = await browser.head(BACK)
@@ -105,7 +119,7 @@ async def test_the_page_of_nobody_is_not_found_and_a_look_at_the_address_alone_t
 
 async def test_who_asks_too_often_is_answered_without_a_look() -> None:
     purchases = Purchases(PurchaseState.OPEN)
-    async with a_browser(an_app(purchases=purchases)) as browser:
+    async with a_browser(selling(purchases)) as browser:
         for _ in range(20):
             assert (await browser.get(BACK)).status_code == 200
 
