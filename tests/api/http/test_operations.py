@@ -24,7 +24,7 @@ from tests.api.messages import an_event, signed
 from tests.harness.callers import Caller, a_sign_up, problem_of
 from tests.harness.catalogs import shipped_catalog, shipped_policy
 from tests.harness.names import a_name
-from tests.harness.patience import PATIENT
+from tests.harness.patience import PATIENT, until
 from tests.harness.trial_key import TRIAL_KEY
 from worker.composition import purchases_of, webhook_delivery
 
@@ -33,6 +33,12 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 
 async def test_the_stack_is_alive_and_ready(stranger: Caller) -> None:
     assert (await stranger.get("/healthz")).json() == {"status": "ok"}
+
+    async def is_ready() -> bool:
+        return bool((await stranger.get("/readyz")).json()["status"] == "ready")
+
+    # Its catalog is published after it has started, and a busy Temporal may be late for a probe.
+    await until(is_ready)
     ready = await stranger.get("/readyz")
     assert ready.status_code == 200
     assert ready.json() == {"status": "ready", "checks": {"database": "ok", "temporal": "ok", "catalog": "ok"}}
