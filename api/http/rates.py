@@ -3,7 +3,7 @@
 Each process counts for itself and allows its share of the rate.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address
 from math import ceil
@@ -11,7 +11,9 @@ from time import monotonic
 from typing import Final, NamedTuple
 
 from fastapi import Request
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.datastructures import MutableHeaders
 from starlette.types import Scope
 
@@ -111,10 +113,22 @@ def kind_of(route: APIRoute) -> RequestKind:
     """Return the kind of an endpoint's requests."""
     if CHECK_TAG in route.tags:
         return RequestKind.CHECKS
-    is_list = PAGING.intersection(one.alias for one in route.dependant.query_params)
+    is_list = PAGING.intersection(_query_names(route.dependant))
     if "GET" in (route.methods or ()) and (is_list or FIGURE_TAG in route.tags):
         return RequestKind.LISTS
     return RequestKind.REQUESTS
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    """The names of the query parameters, those in a model and those of other dependencies too."""
+    for one in dependant.query_params:
+        model = one.field_info.annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            yield from (field.alias or name for name, field in model.model_fields.items())
+        else:
+            yield one.alias
+    for other in dependant.dependencies:
+        yield from _query_names(other)
 
 
 def network_of(request: Request) -> str:
