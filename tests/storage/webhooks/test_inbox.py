@@ -1,6 +1,7 @@
 """Every event of the payment provider is stored once, and waits until it is handled."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -105,6 +106,14 @@ async def test_the_result_of_an_event_is_recorded_again_after_redelivery(ledger:
     assert await ledger.rows("select disposition, outcome from webhook_inbox") == [
         {"disposition": "delivered", "outcome": "signaled"}
     ]
+
+
+async def test_an_event_belongs_to_the_tenant_it_was_delivered_to(ledger: Ledger, inbox: Inbox) -> None:
+    for id_ in ("evt_1", "evt_2"):
+        await inbox.receive(an_event(id_), b"{}")
+    await inbox.mark_handled({"evt_1": replace(SIGNALED, tenant="acme"), "evt_2": SIGNALED})
+    rows = await ledger.rows("select event_id, tenant from webhook_inbox order by event_id")
+    assert [(row["event_id"], row["tenant"]) for row in rows] == [("evt_1", "acme"), ("evt_2", "default")]
 
 
 async def test_selected_events_are_listed_newest_first_and_delivered_oldest_first(inbox: Inbox) -> None:
