@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from api import health
 from api.api_keys import routes as api_keys_routes
+from api.audit import routes as audit_routes
 from api.billing_pages import mail_links as billing_mail_links
 from api.billing_pages import routes as billing_routes
 from api.billing_pages import sessions as billing_session_routes
@@ -59,6 +60,7 @@ ROUTERS = (
     usage_routes.router,
     history.router,
     metrics_routes.router,
+    audit_routes.router,
     api_keys_routes.router,
     webhooks_routes.router,
     pay_link.router,

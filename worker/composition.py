@@ -39,6 +39,7 @@ from gateways.stripe.http_client import connected
 from gateways.stripe.keys import is_live
 from gateways.stripe.provider import stripe_provider
 from gateways.stripe.webhooks import Recipient, StripeEvents
+from services.audit import AuditSweep
 from services.customer_dispatcher import CustomerDispatcher
 from services.erasure import ErasureService
 from services.mail_dispatcher import TemporalMailDispatcher
@@ -55,6 +56,7 @@ from services.webhooks.delivery import Delivery
 from services.webhooks.late_reversals import LateReversals
 from services.webhooks.purchase_events import PurchaseEvents
 from services.webhooks.sweeps import Sweeps
+from storage.access.audit import AuditLog
 from storage.catalog.current import CatalogInForce
 from storage.db.engine import of_tenant
 from storage.privacy.erasure import Erasures
@@ -246,6 +248,7 @@ def worker_activities(
                 webhook_delivery(client, engine, provider, trial_key, waits=options.left_to_dispatcher),
                 purchases(client, engine, provider, trial_key),
                 erasing(client, engine, trial_key, provider.contacts if options.erases_at_provider else None),
+                AuditSweep(AuditLog(engine)),
             ),
             webhook_backfill(client, engine, provider, trial_key),
         ),

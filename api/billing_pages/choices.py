@@ -78,7 +78,8 @@ async def press_cancel(visit: Visit, fields: Fields) -> Response:
         return show_cancel(visit, fields, errors={name: words.gettext(texts.get(name, WRONG)) for name in named})
     context = visit.context(BillingFlow.CANCEL, fields.get(SEQUENCE, ""))
     try:
-        await lifecycle_commands.cancel(visit.subscription.id, context, body)
+        async with visit.with_reason(context, "cancelSubscription", body.words) as noted:
+            await lifecycle_commands.cancel(visit.subscription.id, noted, body)
     except GatewayUnavailable:
         raise
     except TenureError as error:

@@ -1,5 +1,7 @@
 """A customer's visit to a page: by a session, or by a link in a mail."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
@@ -9,16 +11,20 @@ from fastapi.responses import RedirectResponse
 from api.billing_pages.forms import CSRF
 from api.http.auth import Caller
 from api.http.dependencies import AppDependencies, Repositories
+from api.http.request_context import current_request
 from api.subscriptions.command_context import CommandContext
 from api.web.pages import Pages
 from api.web.readers import Reader
+from domain.audit import Actor, ActorKind, AuditedCommand, AuditTarget
 from domain.billing_flows import BillingFlow
 from domain.catalog.presentation import Presentation, WordsInLanguage
 from domain.errors import Rejected
 from domain.subscription.command_keys import hashed
 from domain.subscription.policy import SelfService
 from domain.subscription.state import Subscription
+from services.audit import audited
 from storage.access.api_keys import Role
+from storage.access.audit import SUBSCRIPTION
 from storage.subscriptions.billing_accounts import BillingAccount
 
 SEQUENCE: Final = "sequence"
@@ -128,6 +134,22 @@ class Visit:
         key = hashed(f"{self.key}/{flow}/{sequence}")
         caller = CustomerCaller("", self.account.tenant, Role.SERVICE)
         return CommandContext(self.dependencies, self.repositories, caller, key, "")
+
+    @asynccontextmanager
+    async def with_reason(self, context: CommandContext, action: str, words: str) -> AsyncIterator[CommandContext]:
+        """Yield the context of a command with a reason in the customer's own words, which the audit keeps.
+
+        Raises:
+            GatewayUnavailable: they cannot be noted.
+        """
+        if not words.strip():
+            yield context
+            return
+        account, target = self.account, AuditTarget(SUBSCRIPTION, self.subscription.id)
+        actor, request = Actor(ActorKind.CUSTOMER, account.customer_id), current_request().request_id
+        command = AuditedCommand(account.tenant, actor, action, target, request, context.key, words)
+        async with audited(self.repositories.audit, command) as asked:
+            yield replace(context, reference=asked.reference)
 
     async def again(self) -> Self:
         """Return the visit with the account as it is now."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from api.entitlements.lookup import EntitlementLookup, WithEntitlements
 from api.entitlements.routes import CustomerId
 from api.entitlements.views import PlanRef
+from api.http.audit import AuditedRoute
 from api.http.auth import Caller, Reader, Service
 from api.http.dependencies import AppDependencies, Repositories, WithDependencies, WithRepositories
 from api.http.fields import Search
@@ -33,7 +34,7 @@ from storage.subscriptions.search import Search as Searched
 
 _log = logging.getLogger("tenure.api")
 
-router = APIRouter(prefix="/v1/customers", tags=["Customers"], responses=READING)
+router = APIRouter(prefix="/v1/customers", tags=["Customers"], route_class=AuditedRoute, responses=READING)
 
 
 class TrialEligibilityView(BaseModel):

@@ -29,6 +29,7 @@ from services.erasure import ErasureService
 from services.purchases import PurchaseService
 from services.sign_up import SignUpService
 from storage.access.api_keys import ApiKeys
+from storage.access.audit import AuditLog
 from storage.access.idempotency import IdempotencyKeys
 from storage.access.tenants import Tenants
 from storage.access.web_sessions import WebSessions
@@ -130,6 +131,7 @@ class Repositories:
     invoice_list: InvoiceList
     timeline: Timeline
     api_keys: ApiKeys
+    audit: AuditLog
     tenants: Tenants
     idempotency: IdempotencyKeys
     claim_renewer: ClaimRenewer
@@ -175,6 +177,7 @@ class Repositories:
             InvoiceList(engine),
             Timeline(engine),
             ApiKeys(engine),
+            AuditLog(engine),
             Tenants(engine),
             idempotency,
             ClaimRenewer(idempotency.renew),

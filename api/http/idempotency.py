@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Final
 from uuid import uuid4
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 
 from api.http import auth
+from api.http.audit import AuditedRoute, check_role
 from api.http.auth import Caller, authenticate, require_role, roles_of
 from api.http.bodies import parsed_body
 from api.http.dependencies import repositories_of
@@ -41,7 +41,7 @@ TRANSIENT = frozenset({"authentication_required"})
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-class IdempotentRoute(APIRoute):
+class IdempotentRoute(AuditedRoute):
     """Handles a POST once per tenant and key, and returns the same response to repeats."""
 
     stores_responses: ClassVar[bool] = True
@@ -57,7 +57,7 @@ class IdempotentRoute(APIRoute):
                 return await handle(request)
             caller = await authenticate(request)
             key = idempotency_key(request)
-            _check_role(request, caller, roles, operation)
+            await _check_role(request, caller, roles, str(operation))
             effective_key = str(uuid4()) if key is None else key
             request.state.command_key = effective_key if key is None else hashed(effective_key)
             request.state.sign_up_key = sign_up_key(effective_key)
@@ -83,14 +83,14 @@ class ShownOnceRoute(IdempotentRoute):
     shown_once = frozenset({"key"})
 
 
-def _check_role(request: Request, caller: Caller, roles: Sequence[Role], operation: str | None) -> None:
+async def _check_role(request: Request, caller: Caller, roles: Sequence[Role], operation: str) -> None:
     """Check the role first, so that nobody sees a stored response that their own role does not allow.
 
     Raises:
         Rejected: code `forbidden`.
     """
-    require_role(caller, *roles)
-    field, what = OPERATOR_FIELDS.get(str(operation), ("", ""))
+    await check_role(request, caller, roles, operation)
+    field, what = OPERATOR_FIELDS.get(operation, ("", ""))
     body = parsed_body(request)
     if isinstance(body, dict) and body.get(field) is True:
         require_role(caller, *auth.OPERATOR_ROLES, what=what)

@@ -30,6 +30,20 @@ class CommandContext:
     """Identifies the command, and is the same for a repeat: a digest of the caller's idempotency key."""
     sign_up_key: str
     """The part of the key that goes into the id of a new subscription."""
+    reference: str = ""
+    """What stands for a reason in the caller's own words, which the audit has; empty: there is none."""
+
+    def reason(self, words: str) -> str:
+        """Return what a workflow is told of a reason: a reference to it, so that no history holds somebody's words.
+
+        Raises:
+            RuntimeError: the reason was not noted in the audit.
+        """
+        if not words.strip():
+            return ""
+        if not self.reference:
+            raise RuntimeError("a command with a reason is noted in the audit first")
+        return self.reference
 
     async def row(self, subscription_id: str) -> SubscriptionRow:
         """Return the subscription's latest stored state.
@@ -92,7 +106,9 @@ async def refuse_ended(repositories: Repositories, tenant: str, subscription_id:
 def _context(
     request: Request, dependencies: WithDependencies, repositories: WithRepositories, caller: Caller
 ) -> CommandContext:
-    return CommandContext(dependencies, repositories, caller, request.state.command_key, request.state.sign_up_key)
+    state = request.state
+    reference = getattr(state, "reference", "")
+    return CommandContext(dependencies, repositories, caller, state.command_key, state.sign_up_key, reference)
 
 
 def preview_context(

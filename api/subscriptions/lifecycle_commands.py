@@ -87,7 +87,7 @@ async def cancel(
         await report_overage_first(context, subscription_id)
     by = EndKind.OPERATOR if context.caller.role in OPERATOR_ROLES else EndKind.CUSTOMER
     code = body.reason_code.value if body.reason_code is not None else ""
-    command = Cancel(context.key, context.caller.actor, body.at, body.words, code, by)
+    command = Cancel(context.key, context.caller.actor, body.at, context.reason(body.words), code, by)
     return await context.execute(subscription_id, SubscriptionWorkflow.cancel, command)
 
 
@@ -112,7 +112,7 @@ async def uncancel(
 async def extend_trial(
     subscription_id: SubscriptionId, context: OperatorContext, body: ExtendTrialRequest
 ) -> SubscriptionView:
-    command = ExtendTrial(context.key, context.caller.actor, body.days, body.reason)
+    command = ExtendTrial(context.key, context.caller.actor, body.days, context.reason(body.reason))
     return await context.execute(subscription_id, SubscriptionWorkflow.extend_trial, command)
 
 
@@ -128,7 +128,7 @@ async def renew_links(
 
 @router.post("/suspend", operation_id="suspendSubscription", summary="Suspend a subscription (operators)")
 async def suspend(subscription_id: SubscriptionId, context: OperatorContext, body: ReasonRequest) -> SubscriptionView:
-    command = Suspend(context.key, context.caller.actor, body.reason)
+    command = Suspend(context.key, context.caller.actor, context.reason(body.reason))
     return await context.execute(subscription_id, SubscriptionWorkflow.suspend, command)
 
 
@@ -138,5 +138,5 @@ async def suspend(subscription_id: SubscriptionId, context: OperatorContext, bod
 async def reactivate(
     subscription_id: SubscriptionId, context: OperatorContext, body: ReasonRequest
 ) -> SubscriptionView:
-    command = Reactivate(context.key, context.caller.actor, body.reason)
+    command = Reactivate(context.key, context.caller.actor, context.reason(body.reason))
     return await context.execute(subscription_id, SubscriptionWorkflow.reactivate, command)

@@ -10,6 +10,7 @@ from api.entitlements.consume import find_feature, key_in_header, not_a_gauge, r
 from api.entitlements.lookup import WithEntitlements
 from api.entitlements.routes import CustomerId, FeatureCode
 from api.entitlements.views import ConsumeResult, as_json
+from api.http.audit import AuditedRoute
 from api.http.auth import Operator, Service
 from api.http.fields import (
     Reason,
@@ -23,7 +24,7 @@ from domain.entitlements.grants import is_gauge
 from domain.entitlements.usage import MAX_QUANTITY, Action, UsageChange
 from domain.errors import Malformed
 
-router = APIRouter(tags=["Usage"], responses=USING)
+router = APIRouter(tags=["Usage"], route_class=AuditedRoute, responses=USING)
 
 Level = Annotated[int, Field(strict=True, ge=0, le=MAX_QUANTITY)]
 

@@ -150,7 +150,7 @@ def _check_not_held(subscription: Subscription) -> None:
     _check_has_begun(subscription)
     suspension = subscription.suspension
     if suspension is not None and suspension.kind is SuspensionKind.OPERATOR:
-        raise Rejected(f"an operator suspended the subscription: {suspension.reason}", code="suspended_by_operator")
+        raise Rejected("an operator suspended the subscription: its timeline says why", code="suspended_by_operator")
 
 
 def check_pause(subscription: Subscription, resumes_at: datetime | None, now: datetime) -> None:

@@ -27,6 +27,8 @@ NEEDS_ADMINISTRATOR = ("42501", "0A000", "58P01")
 """Not permitted, not supported by this server, or a file of the server is missing: the migration says what to do."""
 MAX_TIMEOUT = 2**31 - 1
 """PostgreSQL's maximum for a timeout, in milliseconds."""
+MONTHS_OF_AUDIT = 24
+"""Partitions made ahead; what comes after them is kept in one that has no end."""
 POLL_SECONDS = 0.2
 """Seconds between checks for another process that is migrating."""
 
@@ -101,8 +103,16 @@ async def upgrade(
             await ensure_roles(connection)
             await _lock_migrations(connection, tell)
             await _apply_all(connection, revision, patience, tell)
+            await _make_partitions(connection)
     finally:
         await engine.dispose()
+
+
+async def _make_partitions(connection: AsyncConnection) -> None:
+    """Makes the audit's partitions of the months to come: every release is migrated to sooner than they are used up."""
+    async with connection.begin():
+        if await connection.scalar(text("SELECT to_regprocedure('tenure_audit_partitions(integer)') IS NOT NULL")):
+            await connection.execute(text(f"SELECT tenure_audit_partitions({MONTHS_OF_AUDIT})"))
 
 
 async def _lock_migrations(connection: AsyncConnection, tell: Callable[[str], None]) -> None:

@@ -2,6 +2,7 @@
 
 from storage.schema import (
     access_tables,
+    audit_tables,
     customer_tables,
     privacy_tables,
     purchase_tables,
@@ -14,6 +15,7 @@ from storage.schema.tables import METADATA
 __all__ = [
     "METADATA",
     "access_tables",
+    "audit_tables",
     "customer_tables",
     "privacy_tables",
     "purchase_tables",

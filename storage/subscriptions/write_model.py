@@ -25,6 +25,7 @@ from storage.revenue.facts import Facts, FactsShape, facts_of, recording
 from storage.schema.tables import customers, invoices, journal, mails, reversals, subscriptions
 from storage.subscriptions import customer_changes, sign_ups
 from storage.subscriptions.customers import contact_of
+from storage.subscriptions.reasons import read_out
 from storage.subscriptions.trials import TrialKey, keep_marks
 from storage.usage.downgrade_fit import UsageFit
 
@@ -58,7 +59,8 @@ class SubscriptionRecords:
                 before, is_erased = await _lock(connection, step.subscription)
                 if is_erased:
                     step = await _of_erased(connection, step)
-                if await _save_projection(connection, step, facts_of(before, step)):
+                state, step = step.subscription, await read_out(connection, step)
+                if await _save_projection(connection, step, state, facts_of(before, step)):
                     await keep_marks(connection, self._trial_key, step)
                     await _save_journal(connection, step)
                     await _withdraw(connection, step)
@@ -194,9 +196,12 @@ async def _of_erased(connection: AsyncConnection, step: Step) -> Step:
     return redacted(step)
 
 
-async def _save_projection(connection: AsyncConnection, step: Step, facts: Facts) -> bool:
-    """Writes the projection and its facts unless it or a later one is there. Returns whether it was written."""
-    projection = _projection(step)
+async def _save_projection(connection: AsyncConnection, step: Step, state: Subscription, facts: Facts) -> bool:
+    """Writes the projection and its facts unless it or a later one is there. Returns whether it was written.
+
+    *state* is kept as the workflow has it: a workflow that was lost begins from it.
+    """
+    projection = _projection(step, state)
     values = {f"{_ITS}_{name}": value for name, value in projection.items()} | facts.values
     return (await connection.execute(_writing(tuple(projection), facts.shape), values)).first() is not None
 
@@ -218,7 +223,7 @@ def _writing(columns: tuple[str, ...], shape: FactsShape) -> Executable:
     return select(also.c.id).add_cte(*recording(also, shape))
 
 
-def _projection(step: Step) -> dict[str, Any]:
+def _projection(step: Step, state: Subscription) -> dict[str, Any]:
     it = step.subscription
     return {
         "id": UUID(it.id),
@@ -242,7 +247,7 @@ def _projection(step: Step) -> dict[str, Any]:
         "blocked_since": it.blocked.since if it.blocked is not None else None,
         "resumes_at": it.pause.resumes_at if it.pause is not None else None,
         "next_actions": [due_to_json(due) for due in step.ahead],
-        "state": state_to_json(it),
+        "state": state_to_json(state),
         "created_at": it.created_at,
     }
 

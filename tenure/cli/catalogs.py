@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from pathlib import Path
+from contextlib import AsyncExitStack
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -15,6 +16,7 @@ from configuration.catalog_summary import check_catalog
 from configuration.loading import Process, load_settings
 from configuration.offer_check import load_offer
 from configuration.settings import PushSettings
+from domain.audit import AuditTarget
 from domain.catalog.plans import Catalog
 from domain.errors import Rejected
 from gateways.stripe.catalog_push import push as push_to_stripe
@@ -23,6 +25,7 @@ from storage.catalog.catalogs import Catalogs
 from storage.catalog.current import put_in_force
 from storage.db.engine import create_engine_from_url
 from storage.db.roles import DatabaseRole
+from tenure.cli.audited import noted
 from tenure.cli.catalog_impact import Outlook, Step, outlook, refuse_in_place
 from tenure.cli.connections import database
 
@@ -115,16 +118,23 @@ async def _push(catalog: Catalog, *, in_place: bool, in_force: bool, dry_run: bo
         ahead = await outlook(engine, catalog)
         _print_impact(ahead)
         _refuse(ahead, in_place=in_place)
-        if ahead.step is Step.OLDER:
-            # Its prices exist, as subscriptions pay them; names at Stripe are those of the newest version.
-            print("Stripe stays as it is.")
-        else:
-            await _to_stripe(settings, catalog, dry_run=dry_run)
-        await _publish(engine, ahead, dry_run=dry_run)
-        if in_force:
-            await _put_in_force(engine, catalog, dry_run=dry_run)
+        async with AsyncExitStack() as exits:
+            if not dry_run:
+                await exits.enter_async_context(noted(engine, "catalog push", AuditTarget("catalog", catalog.name)))
+            await _push_ahead(settings, engine, ahead, dry_run=dry_run)
+            if in_force:
+                await _put_in_force(engine, catalog, dry_run=dry_run)
     finally:
         await engine.dispose()
+
+
+async def _push_ahead(settings: PushSettings, engine: AsyncEngine, ahead: Outlook, *, dry_run: bool) -> None:
+    if ahead.step is Step.OLDER:
+        # Its prices exist, as subscriptions pay them; names at Stripe are those of the newest version.
+        print("Stripe stays as it is.")
+    else:
+        await _to_stripe(settings, ahead.catalog, dry_run=dry_run)
+    await _publish(engine, ahead, dry_run=dry_run)
 
 
 def _print_impact(ahead: Outlook) -> None:

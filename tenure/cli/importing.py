@@ -23,6 +23,7 @@ from storage.access.tenants import Tenants
 from storage.subscriptions.adoptions import Adoptions
 from storage.subscriptions.customers import Customers
 from storage.subscriptions.trial_key import check_trial_key
+from tenure.cli.audited import noted
 from tenure.cli.connections import database, payment_provider, temporal
 from tenure.cli.pacing import Pace
 from tenure.cli.processes import trial_key_of
@@ -116,6 +117,8 @@ async def _take_over(options: ImportOptions, settings: ImportSettings) -> AsyncI
         engine = await exits.enter_async_context(database(settings))
         await check_trial_key(engine, trial_key_of(settings))
         await Tenants(engine).check(options.tenant)
+        if not options.dry_run:
+            await exits.enter_async_context(noted(engine, "import", tenant=options.tenant))
         # A dry run starts no workflow.
         client = None if options.dry_run else await temporal(settings)
         yield TakeOver(

@@ -11,19 +11,23 @@ from typing import Annotated, Final
 from uuid import uuid4
 
 from cyclopts import Parameter
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from configuration.loading import Process, load_settings
 from domain.api_keys import KeyMode
+from domain.audit import AuditTarget
 from domain.formatting import moment
 from domain.names import DEFAULT_TENANT
 from storage.access.api_keys import LONGEST_LIFE, LONGEST_OVERLAP, ApiKeys, KeyRecord, KeyStatus, Role
 from storage.db.cursors import PageRequest
+from tenure.cli.audited import noted
 from tenure.cli.connections import database, plain
 from tenure.cli.dates import length
 from tenure.cli.options import AsJson, one_line, tenant_named
 from tenure.cli.tables import aligned
 from worker.composition import key_mode
 
+API_KEY: Final = "api_key"
 CREATED_BY: Final = "tenure keys"
 HEADS: Final = ("ID", "KEY", "ROLE", "STATUS", "CREATED", "LAST USED", "EXPIRES", "CREATED BY", "NAME")
 
@@ -104,14 +108,17 @@ def revoke(key_id: str, /, *, tenant: str = DEFAULT_TENANT) -> None:
 
 
 async def _create(role: Role, name: str, tenant: str, life: timedelta | None) -> str:
-    async with _keys() as (keys, mode):
-        return await keys.create(role, name, tenant=tenant, mode=mode, expires_in=life, created_by=CREATED_BY)
+    async with _keys() as (engine, keys, mode):
+        id_ = uuid4()
+        async with noted(engine, "keys create", AuditTarget(API_KEY, str(id_)), tenant=tenant):
+            issued = await keys.issue(id_, role, name, tenant=tenant, mode=mode, expires_in=life, created_by=CREATED_BY)
+        return str(issued.plaintext)
 
 
 async def _list(tenant: str) -> list[KeyRecord]:
     found: list[KeyRecord] = []
     cursor: str | None = None
-    async with _keys() as (keys, _):
+    async with _keys() as (_, keys, _):
         while True:
             page = await keys.find(tenant, PageRequest(100, cursor))
             found += page.rows
@@ -121,25 +128,26 @@ async def _list(tenant: str) -> list[KeyRecord]:
 
 
 async def _rotate(key_id: str, tenant: str, overlap: timedelta, life: timedelta | None) -> tuple[str, KeyRecord]:
-    async with _keys() as (keys, mode):
-        issued = await keys.rotate(
-            key_id, uuid4(), tenant=tenant, mode=mode, overlap=overlap, expires_in=life, created_by=CREATED_BY
-        )
+    async with _keys() as (engine, keys, mode):
+        async with noted(engine, "keys rotate", AuditTarget(API_KEY, key_id), tenant=tenant):
+            issued = await keys.rotate(
+                key_id, uuid4(), tenant=tenant, mode=mode, overlap=overlap, expires_in=life, created_by=CREATED_BY
+            )
         return str(issued.plaintext), await keys.get(key_id, tenant=tenant)
 
 
 async def _revoke(key_id: str, tenant: str) -> KeyRecord:
-    async with _keys() as (keys, _):
+    async with _keys() as (engine, keys, _), noted(engine, "keys revoke", AuditTarget(API_KEY, key_id), tenant=tenant):
         return await keys.revoke(key_id, tenant=tenant)
 
 
 @asynccontextmanager
-async def _keys() -> AsyncIterator[tuple[ApiKeys, KeyMode]]:
+async def _keys() -> AsyncIterator[tuple[AsyncEngine, ApiKeys, KeyMode]]:
     settings = load_settings(Process.KEYS)
     async with database(settings) as engine:
         keys, provider_key = ApiKeys(engine), plain(settings.stripe_api_key)
         known = await keys.mode_of_newest() if provider_key is None else None
-        yield keys, known or key_mode(provider_key)
+        yield engine, keys, known or key_mode(provider_key)
 
 
 def _life(expires_in: str | None) -> timedelta | None:

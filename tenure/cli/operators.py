@@ -8,17 +8,21 @@ from dataclasses import asdict
 from typing import Annotated, Final
 
 from cyclopts import Parameter
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from configuration.loading import Process, load_settings
 from configuration.mail_addresses import mail_address, shown_address
+from domain.audit import AuditTarget
 from domain.errors import Malformed
 from domain.formatting import moment
 from domain.names import DEFAULT_TENANT
 from storage.access.operators import Operator, OperatorRole, Operators
+from tenure.cli.audited import noted
 from tenure.cli.connections import database
 from tenure.cli.options import AsJson, one_line, tenant_named
 from tenure.cli.tables import aligned
 
+OPERATOR: Final = "operator"
 HEADS: Final = ("EMAIL", "ROLE", "STATUS", "SINCE", "NAME")
 
 RoleOption = Annotated[OperatorRole, Parameter(name_transform=str.lower)]
@@ -76,24 +80,30 @@ def disable(email: str, /, *, tenant: str = DEFAULT_TENANT) -> None:
 
 
 async def _add(email: str, role: OperatorRole, name: str | None, tenant: str) -> tuple[Operator, Operator | None]:
-    async with _operators() as operators:
-        return await operators.add(email, role, tenant=tenant, name=name)
+    async with _operators() as (engine, operators):
+        async with noted(engine, "operators add", AuditTarget(OPERATOR), tenant=tenant) as asked:
+            after, before = await operators.add(email, role, tenant=tenant, name=name)
+            asked.target = after.id
+        return after, before
 
 
 async def _list(tenant: str) -> Sequence[Operator]:
-    async with _operators() as operators:
+    async with _operators() as (_, operators):
         return await operators.list(tenant)
 
 
 async def _disable(email: str, tenant: str) -> Operator:
-    async with _operators() as operators:
-        return await operators.disable(email, tenant=tenant)
+    async with _operators() as (engine, operators):
+        async with noted(engine, "operators disable", AuditTarget(OPERATOR), tenant=tenant) as asked:
+            disabled = await operators.disable(email, tenant=tenant)
+            asked.target = disabled.id
+        return disabled
 
 
 @asynccontextmanager
-async def _operators() -> AsyncIterator[Operators]:
+async def _operators() -> AsyncIterator[tuple[AsyncEngine, Operators]]:
     async with database(load_settings(Process.OPERATORS)) as engine:
-        yield Operators(engine)
+        yield engine, Operators(engine)
 
 
 def _address(text: str) -> str:

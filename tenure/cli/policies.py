@@ -5,6 +5,7 @@ import hashlib
 import json
 import sys
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from configuration.loading import Process, load_settings
 from configuration.policy_file import load_policy
+from domain.audit import AuditTarget
 from domain.errors import GatewayUnavailable, Rejected, TenureError
 from domain.names import subscription_workflow_id
 from domain.subscription.policy import Policy
@@ -23,6 +25,7 @@ from services.subscription_client import NotRunning, SubscriptionBusy, send_comm
 from services.update_outcomes import NO_RESULT
 from storage.catalog.policies import Policies
 from storage.subscriptions.read_model import LiveSubscription, Subscriptions
+from tenure.cli.audited import noted
 from tenure.cli.connections import database, temporal
 from workflows.subscription.messages import AdoptPolicy
 from workflows.subscription.workflow import SubscriptionWorkflow
@@ -52,7 +55,10 @@ def push(file: Path, *, in_place: Annotated[bool, Parameter(negative="")] = Fals
 
 
 async def _push(policy: Policy, *, in_place: bool) -> None:
-    async with database(load_settings(Process.POLICY_PUSH)) as engine:
+    async with (
+        database(load_settings(Process.POLICY_PUSH)) as engine,
+        noted(engine, "policy push", AuditTarget("policy", policy.version)),
+    ):
         is_new = await Policies(engine).publish(policy, in_place=in_place)
     print(f"{'published' if is_new else 'published already'}: policy {policy.version}")
 
@@ -98,7 +104,10 @@ async def _migrate(policy: Policy, choice: Choice, *, dry_run: bool) -> bool:
     settings = load_settings(Process.POLICY)
     client = await temporal(settings)
     done = failed = 0
-    async with database(settings) as engine:
+    async with AsyncExitStack() as exits:
+        engine = await exits.enter_async_context(database(settings))
+        if not dry_run:
+            await exits.enter_async_context(noted(engine, "policy migrate", AuditTarget("policy", policy.version)))
         async for page in _pages(Subscriptions(engine), choice):
             for row, was, wrong in await asyncio.gather(*_moves(client, page, policy, dry_run=dry_run)):
                 done, failed = (done + 1, failed) if wrong is None else (done, failed + 1)

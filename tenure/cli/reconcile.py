@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from configuration.loading import Process, load_settings
 from domain.names import reconcile_schedule_id, reconcile_workflow_id
 from domain.reconciliation.differences import Outcome
 from storage.reconciliation import Reconciliations, StoredFinding
+from tenure.cli.audited import noted
 from tenure.cli.connections import database, temporal
 from tenure.cli.progress import progress
 from tenure.cli.tables import aligned
@@ -54,7 +56,10 @@ def reconcile(
 async def _reconcile(*, fix: bool) -> tuple[Reconciled, list[StoredFinding]]:
     settings = load_settings(Process.RECONCILE)
     client = await temporal(settings)
-    async with database(settings) as engine:
+    async with AsyncExitStack() as exits:
+        engine = await exits.enter_async_context(database(settings))
+        if fix:
+            await exits.enter_async_context(noted(engine, "reconcile --fix"))
         done = await run_now(client, fix=fix)
         return done, await Reconciliations(engine).of_run(done.run)
 

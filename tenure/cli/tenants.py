@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Sequence
 
 from configuration.loading import Process, load_settings
+from domain.audit import AuditTarget
 from storage.access.tenants import Tenant, Tenants
+from tenure.cli.audited import noted
 from tenure.cli.connections import database
 from tenure.cli.tables import aligned
 
@@ -30,7 +32,10 @@ def list_() -> None:
 
 
 async def _add(tenant: str, name: str) -> bool:
-    async with database(load_settings(Process.TENANTS)) as engine:
+    async with (
+        database(load_settings(Process.TENANTS)) as engine,
+        noted(engine, "tenants add", AuditTarget("tenant", tenant)),
+    ):
         return await Tenants(engine).add(tenant, name)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Annotated
 
@@ -18,6 +18,7 @@ from services.webhooks.backfill import Backfilled
 from storage.subscriptions.trial_key import check_trial_key
 from storage.subscriptions.trials import TrialKey
 from storage.webhooks.inbox import Chosen, Inbox, InboxRow
+from tenure.cli.audited import noted
 from tenure.cli.connections import database, payment_provider, temporal
 from tenure.cli.dates import moment
 from tenure.cli.processes import trial_key_of
@@ -119,7 +120,10 @@ def _moment(text: str | None, field: str) -> datetime | None:
 async def _replay(chosen: Chosen, *, dry_run: bool) -> int:
     """Return how many could not be delivered."""
     found = dealt_with = 0
-    async with _connected() as (provider, client, engine, trial_key):
+    async with AsyncExitStack() as exits:
+        provider, client, engine, trial_key = await exits.enter_async_context(_connected())
+        if not dry_run:
+            await exits.enter_async_context(noted(engine, "webhooks replay"))
         inbox, last = Inbox(engine), None
         delivery = webhook_delivery(client, engine, provider, trial_key)
         while messages := await inbox.kept(chosen, limit=BATCH_SIZE, after=last):
@@ -138,7 +142,10 @@ async def _replay(chosen: Chosen, *, dry_run: bool) -> int:
 
 async def _backfill(since: str, *, every: bool, dry_run: bool) -> Backfilled:
     begin = moment(since, field="since")
-    async with _connected() as (provider, client, engine, trial_key):
+    async with AsyncExitStack() as exits:
+        provider, client, engine, trial_key = await exits.enter_async_context(_connected())
+        if not dry_run:
+            await exits.enter_async_context(noted(engine, "webhooks backfill"))
         return await webhook_backfill(client, engine, provider, trial_key).since(begin, every=every, dry_run=dry_run)
 
 

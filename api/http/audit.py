@@ -1,0 +1,130 @@
+"""Notes in the audit who has asked for what, before it is done, and what came of it.
+
+Every command of an operator or an admin is noted, and every one with a reason in somebody's own words: these are kept
+there alone, and workflows get a reference.
+"""
+
+import json
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from api.http.auth import OPERATOR_ROLES, Caller, CallerKind, authenticate, require_role, roles_of
+from api.http.bodies import parsed_body
+from api.http.dependencies import repositories_of
+from api.http.request_context import current_request
+from domain.audit import Actor, ActorKind, AuditedCommand, AuditOutcome, AuditTarget
+from domain.errors import Rejected
+from services.audit import audited
+from storage.access.api_keys import Role
+from storage.access.audit import CUSTOMER, SUBSCRIPTION
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+RECORDS_OF_USE: Final = frozenset({"recordUsage"})
+"""Reports what products have seen happen, by the thousand: nobody's command."""
+KINDS: Final = {"subscription_id": SUBSCRIPTION, "key_id": "api_key", "external_id": CUSTOMER}
+"""The kinds of targets, by the parameter of the path."""
+
+
+class AuditedRoute(APIRoute):
+    """Notes commands in the audit. Their reason is in `request.state.reference` from then on, not in what is sent."""
+
+    def get_route_handler(self) -> Handler:
+        handle, roles, action = super().get_route_handler(), roles_of(self.dependant), str(self.operation_id)
+        if not roles or roles[0] is Role.READ_ONLY or action in RECORDS_OF_USE:
+            return handle
+
+        async def handle_audited(request: Request) -> Response:
+            caller = await authenticate(request)
+            if request.method in ("GET", "HEAD"):
+                return await handle(request)
+            await check_role(request, caller, roles, action)
+            reason = _reason(request)
+            if caller.role not in OPERATOR_ROLES and not reason:
+                return await handle(request)
+            command = await _command(request, caller, action, reason)
+            async with audited(repositories_of(request).audit, command) as asked:
+                request.state.reference = asked.reference
+                try:
+                    response = await handle(request)
+                except (RequestValidationError, HTTPException):
+                    asked.refused = "malformed"
+                    raise
+                asked.target = asked.target or _made(response)
+                return response
+
+        return handle_audited
+
+
+async def check_role(
+    request: Request, caller: Caller, roles: Sequence[Role], action: str, what: str = "do this"
+) -> None:
+    """Require one of *roles*. What an operator tries without may be of interest later, and is noted.
+
+    Raises:
+        Rejected: code `forbidden`.
+    """
+    try:
+        require_role(caller, *roles, what=what)
+    except Rejected as error:
+        if caller.role in OPERATOR_ROLES:
+            command = await _command(request, caller, action, "")
+            await repositories_of(request).audit.note(command, AuditOutcome.REFUSED, error.code)
+        raise
+
+
+async def _command(request: Request, caller: Caller, action: str, reason: str) -> AuditedCommand:
+    return AuditedCommand(
+        caller.tenant,
+        Actor(ActorKind.OPERATOR if caller.kind is CallerKind.OPERATOR else ActorKind.KEY, caller.key_id, caller.role),
+        action,
+        await _target(request, caller.tenant),
+        current_request().request_id,
+        getattr(request.state, "command_key", ""),
+        reason,
+        request.client.host if request.client is not None else "",
+    )
+
+
+async def _target(request: Request, tenant: str) -> AuditTarget:
+    """What the path names. Of customers our own id: theirs may say who they are."""
+    for parameter, kind in KINDS.items():
+        value = request.path_params.get(parameter)
+        if value is None:
+            continue
+        if kind == CUSTOMER:
+            return AuditTarget(kind, await repositories_of(request).customers.id_of(tenant=tenant, external_id=value) or "")
+        return AuditTarget(kind, _uuid(value))
+    return AuditTarget(SUBSCRIPTION)
+
+
+def _uuid(text: str) -> str:
+    """The id, written as we do; empty if it is none, as of something that does not exist."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return ""
+
+
+def _reason(request: Request) -> str:
+    """What the caller wrote."""
+    body = parsed_body(request)
+    given: Mapping[str, object] = body if isinstance(body, dict) else {}
+    found = given.get("comment") or given.get("reason") or request.query_params.get("reason")
+    return found.strip() if isinstance(found, str) else ""
+
+
+def _made(response: Response) -> str:
+    """The id of what was made, if the response has it."""
+    try:
+        body = json.loads(bytes(response.body))
+    except (ValueError, AttributeError):
+        return ""
+    found = body.get("id") or body.get("subscription") if isinstance(body, dict) else ""
+    return _uuid(found) if isinstance(found, str) else ""
