@@ -68,7 +68,7 @@ class ErasureService:
         """Whether a restored backup can be erased again."""
         return self.log is not None
 
-    async def erase(self, tenant: str, customer: str, actor: str, *, cancel: bool = False, reason: str = "") -> bool:
+    async def erase(self, tenant: str, customer: str, actor: str, *, cancel: bool = False) -> bool:
         """Erase a customer, by our id. Returns whether nothing is left anywhere; else the sweep goes on.
 
         With *cancel*, a live subscription is canceled at once.
@@ -77,15 +77,15 @@ class ErasureService:
             Rejected: code `live_subscription`, `unknown_customer`, or `not_running`.
             TenureError: the subscription could not be canceled, or the database does not respond.
         """
-        _audit("asked", tenant, customer, actor, reason)
+        _tell("asked", tenant, customer, actor)
         try:
             if cancel:
                 await self._cancel(tenant, customer, actor)
             erased = await self._erase(tenant, customer, actor)
         except TenureError as error:
-            _audit("refused", tenant, customer, actor, code=error.code)
+            _tell("refused", tenant, customer, actor, code=error.code)
             raise
-        _audit("done", tenant, customer, actor)
+        _tell("done", tenant, customer, actor)
         if not self.covers_restores:
             _log.warning("customer %s is erased, but not from restored backups: set TENURE_ERASURES_FILE", customer)
         return await self._finish_now(erased)
@@ -96,13 +96,13 @@ class ErasureService:
         Raises:
             TenureError: a running subscription could not be canceled, or the database does not respond.
         """
-        _audit("asked", tenant, customer, actor)
+        _tell("asked", tenant, customer, actor)
         try:
             await self._cancel(tenant, customer, actor)
         except NotRunning:
             await self._close(tenant, customer, actor)
         await self._erase(tenant, customer, actor)
-        _audit("done", tenant, customer, actor)
+        _tell("done", tenant, customer, actor)
 
     async def sweep(self, seconds: float) -> int:
         """Finish erasures, for *seconds*; returns how many were finished. Implements `EventSweep`.
@@ -228,8 +228,8 @@ def _unavailable(error: RPCError) -> GatewayUnavailable:
     return GatewayUnavailable(f"Temporal does not respond: {error.message}", code="temporal_unavailable")
 
 
-def _audit(outcome: str, tenant: str, customer: str, actor: str, reason: str = "", code: str = "") -> None:
-    """Record what became of an erasure: the one place for it."""
-    told = {"tenant": tenant, "customer": customer, "actor": actor, "reason": reason, "code": code}
+def _tell(outcome: str, tenant: str, customer: str, actor: str, code: str = "") -> None:
+    """Log what became of an erasure."""
+    told = {"tenant": tenant, "customer": customer, "actor": actor, "code": code}
     extra = {name: value for name, value in told.items() if value}
     _log.info("erasure %s", outcome, extra=extra)

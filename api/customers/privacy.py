@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from api.entitlements.routes import CustomerId
+from api.http.audit import AuditedRoute
 from api.http.auth import Admin, Operator
 from api.http.dependencies import WithDependencies, WithRepositories
 from api.http.fields import Reason
@@ -19,7 +20,7 @@ RESTORES: Final = "Tenure-Restores"
 """The header that says whether a restored backup is erased again."""
 NOT_COVERED: Final = "not-covered; TENURE_ERASURES_FILE is not set"
 
-router = APIRouter(prefix="/v1/customers", tags=["Customers"], responses=READING)
+router = APIRouter(prefix="/v1/customers", tags=["Customers"], route_class=AuditedRoute, responses=READING)
 
 
 class ProviderRefsView(BaseModel):
@@ -82,7 +83,8 @@ async def erase_customer(
     caller: Admin,
     dependencies: WithDependencies,
     repositories: WithRepositories,
-    reason: Annotated[Reason, Query(description="for the audit, which keeps it: name nobody")] = "",
+    _reason: Annotated[Reason, Query(
+        alias="reason", description="for the audit, which keeps it: name nobody")] = "",
     cancel: Annotated[bool, Query(description="cancel a live subscription at once; without it that is a 409")] = False,
 ) -> Response:
     customer = await repositories.erasures.known(caller.tenant, external_id)
@@ -91,7 +93,7 @@ async def erase_customer(
         request.state.command_key = request.state.sign_up_key = ""
         await report_overage_first(service_context(request, dependencies, repositories, caller), live)
     erasing = repositories.erasing(caller.tenant)
-    is_finished = await erasing.erase(caller.tenant, customer, caller.actor, cancel=cancel, reason=reason)
+    is_finished = await erasing.erase(caller.tenant, customer, caller.actor, cancel=cancel)
     headers = {RESTORES: "covered" if erasing.covers_restores else NOT_COVERED}
     if is_finished:
         return Response(status_code=204, headers=headers)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Text, cast, delete, func, insert, literal, or_, select, text, update
+from sqlalchemy import ARRAY, Row, Select, Text, cast, delete, func, insert, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -98,6 +98,7 @@ class Erasures:
             await _purge_journal(connection, subject)
             await _purge_purchases(connection, subject)
             await _rename_usage(connection, subject)
+            await _purge_audit(connection, subject)
             await _replace_customer(connection, subject)
             if is_first:
                 await _note(connection, subject, actor)
@@ -266,6 +267,12 @@ async def _rename_usage(connection: AsyncConnection, subject: Subject) -> None:
     theirs = (it.tenant == subject.tenant, it.customer == nobody, is_reported, ~it.key.startswith("erased/"))
     new_key = literal("erased/").concat(cast(func.gen_random_uuid(), Text))
     await connection.execute(update(usage_events).where(*theirs).values(key=new_key))
+
+
+async def _purge_audit(connection: AsyncConnection, subject: Subject) -> None:
+    """Empties what people wrote about them, which nobody else may: who did what stays."""
+    targets = [str(subject.customer), *(str(each) for each in subject.subscriptions)]
+    await connection.execute(select(func.tenure_erase_audit(subject.tenant, cast(targets, ARRAY(Text)))))
 
 
 async def _replace_customer(connection: AsyncConnection, subject: Subject) -> None:

@@ -7,11 +7,12 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, LargeBinary, Table, Text, and_, bindparam, cast, func, or_
+from sqlalchemy import ARRAY, ColumnElement, LargeBinary, Select, Table, Text, and_, bindparam, cast, func, or_, select
 
 from domain.names import DEFAULT_TENANT
 from storage.access.web_sessions import WebRole
 from storage.schema.access_tables import api_keys, operators
+from storage.schema.audit_tables import audit, audit_details
 from storage.schema.customer_tables import customer_changes
 from storage.schema.privacy_tables import erasures
 from storage.schema.purchase_tables import purchases
@@ -157,6 +158,14 @@ def _received(subject: Subject) -> ColumnElement[bool]:
     return and_(is_ours, or_(names, it.agreement_ref.in_(subject.agreement_refs)))
 
 
+def _about(subject: Subject) -> ColumnElement[bool]:
+    return audit.c.target.in_([str(subject.customer), *(str(each) for each in subject.subscriptions)])
+
+
+def _entries_about(subject: Subject) -> Select[Any]:
+    return select(audit.c.id).where(audit.c.tenant == subject.tenant, _about(subject))
+
+
 def _found(subject: Subject) -> ColumnElement[bool]:
     it = discrepancies.c
     return or_(it.subscription.in_(subject.subscriptions), it.agreement_ref.in_(subject.agreement_refs))
@@ -279,6 +288,31 @@ RULES: Final[tuple[Rule, ...]] = (
         kept=frozenset({"tenant", "run", "kind", "agreement_ref", "outcome"}),
         emptied={"details": "", "why_not": ""},
         whose=_of_tenant(discrepancies, _found),
+    ),
+    Rule(
+        audit,
+        kept=frozenset(
+            {
+                "tenant",
+                "actor_kind",
+                "actor",
+                "actor_role",
+                "action",
+                "target_kind",
+                "target",
+                "request_id",
+                "key",
+                "outcome",
+                "code",
+            }
+        ),
+        whose=_of_tenant(audit, _about),
+    ),
+    Rule(
+        audit_details,
+        kept=frozenset({"tenant"}),
+        redacted=dict.fromkeys(("reason", "address", "before", "after"), Redaction.PURGED),
+        whose=_of_tenant(audit_details, lambda subject: audit_details.c.audit_id.in_(_entries_about(subject))),
     ),
     Rule(
         web_links,

@@ -10,6 +10,7 @@ from domain.errors import Malformed, TenureError
 from storage.privacy.erasure import Erasures, all_erasures
 from storage.privacy.erasures_file import line_of, read
 from storage.subscriptions.trial_key import check_trial_key
+from tenure.cli.audited import noted
 from tenure.cli.connections import database, temporal
 from tenure.cli.processes import trial_key_of
 from worker.composition import erasing
@@ -58,7 +59,7 @@ async def _apply(file: Path | None) -> bool:
     customers = read(_list_of(file, settings))
     key, erased, unknown, failed = trial_key_of(settings), 0, 0, 0
     client = await temporal(settings)
-    async with database(settings) as engine:
+    async with database(settings) as engine, noted(engine, "erasures apply"):
         await check_trial_key(engine, key)
         records, service = Erasures(engine, key), erasing(client, engine, key)
         for customer in customers:
