@@ -83,8 +83,7 @@ async def erase_customer(
     caller: Admin,
     dependencies: WithDependencies,
     repositories: WithRepositories,
-    _reason: Annotated[Reason, Query(
-        alias="reason", description="for the audit, which keeps it: name nobody")] = "",
+    _reason: Annotated[Reason, Query(alias="reason", description="for the audit, which keeps it: name nobody")] = "",
     cancel: Annotated[bool, Query(description="cancel a live subscription at once; without it that is a 409")] = False,
 ) -> Response:
     customer = await repositories.erasures.known(caller.tenant, external_id)

@@ -99,7 +99,8 @@ async def _target(request: Request, tenant: str) -> AuditTarget:
         if value is None:
             continue
         if kind == CUSTOMER:
-            return AuditTarget(kind, await repositories_of(request).customers.id_of(tenant=tenant, external_id=value) or "")
+            found = await repositories_of(request).customers.id_of(tenant=tenant, external_id=value)
+            return AuditTarget(kind, found or "")
         return AuditTarget(kind, _uuid(value))
     return AuditTarget(SUBSCRIPTION)
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from getpass import getuser
 from socket import gethostname
+from typing import Final
 from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -14,9 +15,12 @@ from services.audit import Asked, audited
 from storage.access.audit import AuditLog
 
 
+NOTHING: Final = AuditTarget()
+
+
 @asynccontextmanager
 async def noted(
-    engine: AsyncEngine, command: str, target: AuditTarget = AuditTarget(), *, tenant: str = DEFAULT_TENANT
+    engine: AsyncEngine, command: str, target: AuditTarget = NOTHING, *, tenant: str = DEFAULT_TENANT
 ) -> AsyncIterator[Asked]:
     """Note that somebody on this machine runs *command*, and what comes of the block.
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import sys
-from pathlib import Path
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter

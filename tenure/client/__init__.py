@@ -9,6 +9,7 @@
 """
 
 from tenure.client.api_keys import ApiKey, ApiKeyPage, NewApiKey
+from tenure.client.audit import AuditActor, AuditEntry, AuditPage, AuditTarget
 from tenure.client.catalog import AddOn, Comparison, Feature, Limits, Plan, PlanEntitlement, Plans, Price, Suggested
 from tenure.client.clients import AsyncTenure, Tenure
 from tenure.client.core import Options
@@ -91,6 +92,7 @@ from tenure.client.subscriptions import (
 from tenure.client.targets import OfCustomer
 from tenure.client.values import (
     Access,
+    AuditOutcome,
     CancelAt,
     ChangeAt,
     ConvertAt,
@@ -111,6 +113,11 @@ __all__ = [
     "ApiKey",
     "ApiKeyPage",
     "AsyncTenure",
+    "AuditActor",
+    "AuditEntry",
+    "AuditOutcome",
+    "AuditPage",
+    "AuditTarget",
     "Banner",
     "Batch",
     "BillingSession",

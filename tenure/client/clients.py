@@ -11,6 +11,7 @@ import httpx
 
 from tenure.client import (
     api_key_operations,
+    audit_operations,
     customer_operations,
     gating,
     metrics_operations,
@@ -98,6 +99,9 @@ class AsyncTenure(BaseClient):
     rotate_api_key = awaited(api_key_operations.rotate_api_key)
     revoke_api_key = awaited(api_key_operations.revoke_api_key)
     api_keys = async_iterator(api_key_operations.api_keys)
+
+    list_audit = awaited(audit_operations.list_audit)
+    audit = async_iterator(audit_operations.audit)
 
     mrr = awaited(metrics_operations.mrr)
     movements = awaited(metrics_operations.movements)
@@ -233,6 +237,9 @@ class Tenure(BaseClient):
     rotate_api_key = blocking(api_key_operations.rotate_api_key)
     revoke_api_key = blocking(api_key_operations.revoke_api_key)
     api_keys = iterator(api_key_operations.api_keys)
+
+    list_audit = blocking(audit_operations.list_audit)
+    audit = iterator(audit_operations.audit)
 
     mrr = blocking(metrics_operations.mrr)
     movements = blocking(metrics_operations.movements)

@@ -38,5 +38,7 @@ Role = Literal["admin", "operator", "service", "read_only", "webhooks"]
 """What the holder of an API key may do."""
 KeyStatus = Literal["active", "rotated", "expired", "revoked"]
 """Whether an API key is accepted: rotated ones are, until they expire."""
+AuditOutcome = Literal["asked", "done", "refused", "unknown"]
+"""What has come of a command: asked while it is under way, unknown if it may have been carried out."""
 EventAction = Literal["record", "release", "set"]
 EventOutcome = Literal["counted", "repeated", "refused"]

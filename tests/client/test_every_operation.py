@@ -14,6 +14,7 @@ from tenure.client import (
     Person,
     Tenure,
     api_key_operations,
+    audit_operations,
     customer_operations,
     metrics_operations,
     operator_operations,
@@ -82,6 +83,7 @@ CALLS: Mapping[str, tuple[str, Callable[[Core], Steps[Any]]]] = {
     "createApiKey": ("create_api_key", lambda core: api_key_operations.create_api_key(core, "service", "the shop")),
     "rotateApiKey": ("rotate_api_key", lambda core: api_key_operations.rotate_api_key(core, "k1")),
     "revokeApiKey": ("revoke_api_key", lambda core: api_key_operations.revoke_api_key(core, "k1")),
+    "listAudit": ("audit", lambda core: audit_operations.audit(core, target="s1")(None)),
     "getUsageStatistics": ("usage_statistics", operator_operations.usage_statistics),
 }
 ROUTES = [

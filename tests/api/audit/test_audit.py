@@ -60,9 +60,7 @@ async def test_a_suspension_is_noted_with_its_reason_and_no_history_has_it(
     assert "said on the phone" not in kept
 
 
-async def test_a_refused_command_is_noted_as_refused_and_names_why(
-    admin: Caller, operator: Caller, name: str
-) -> None:
+async def test_a_refused_command_is_noted_as_refused_and_names_why(admin: Caller, operator: Caller, name: str) -> None:
     made = await admin.signed_up(name)
 
     problem_of(await operator.command(made["id"], "reactivate", reason="a mistake"), 409, "not_suspended")
@@ -164,9 +162,7 @@ async def test_it_is_read_in_pages_and_as_csv(admin: Caller, operator: Caller, n
     ).json()
     file = await admin.get("/v1/audit", target=made["id"], action="extendTrial", limit=2, format="csv")
 
-    assert [one["reason"] for one in (*first["data"], *second["data"])] == [
-        f"=HYPERLINK({days})" for days in (3, 2, 1)
-    ]
+    assert [one["reason"] for one in (*first["data"], *second["data"])] == [f"=HYPERLINK({days})" for days in (3, 2, 1)]
     rows = list(csv.DictReader(StringIO(file.text)))
     assert [row["reason"] for row in rows] == ["'=HYPERLINK(3)", "'=HYPERLINK(2)"]
     assert 'rel="next"' in file.headers["Link"]
