@@ -14,7 +14,6 @@ from domain.names import DEFAULT_TENANT
 from services.audit import Asked, audited
 from storage.access.audit import AuditLog
 
-
 NOTHING: Final = AuditTarget()
 
 

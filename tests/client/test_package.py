@@ -19,6 +19,7 @@ from tenure.client import (
     AsyncTenure,
     Tenure,
     api_key_operations,
+    audit_operations,
     customer_operations,
     gating,
     metrics_operations,
@@ -35,8 +36,9 @@ OPERATIONS = (
     *(usage_operations, gating, customer_operations),
     *(subscription_operations, operator_operations, plan_operations, metrics_operations),
     api_key_operations,
+    audit_operations,
 )
-LISTS = {"all_invoices", "api_keys", "customers", "subscriptions"}
+LISTS = {"all_invoices", "api_keys", "audit", "customers", "subscriptions"}
 """Iterated over, page by page."""
 SHARED = ("version", "authors", "license", "license-files", "requires-python")
 

@@ -35,6 +35,8 @@ TABLES = (
     "webhook_inbox",
     "discrepancies",
     "api_keys",
+    "audit",
+    "audit_details",
     "operators",
     "web_links",
     "web_sessions",
