@@ -110,9 +110,9 @@ async def upgrade(
 
 async def _make_partitions(connection: AsyncConnection) -> None:
     """Makes the audit's partitions of the months to come: every release is migrated to sooner than they are used up."""
-    async with connection.begin():
-        if await connection.scalar(text("SELECT to_regprocedure('tenure_audit_partitions(integer)') IS NOT NULL")):
-            await connection.execute(text(f"SELECT tenure_audit_partitions({MONTHS_OF_AUDIT})"))
+    if await connection.scalar(text("SELECT to_regprocedure('tenure_audit_partitions(integer)') IS NOT NULL")):
+        await connection.execute(text(f"SELECT tenure_audit_partitions({MONTHS_OF_AUDIT})"))
+    await connection.commit()
 
 
 async def _lock_migrations(connection: AsyncConnection, tell: Callable[[str], None]) -> None:

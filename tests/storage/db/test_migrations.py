@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -87,7 +88,9 @@ async def test_the_migrations_lead_to_the_tables_that_the_code_knows(database_ur
     await engine.dispose()
     by_code, migrated = await schema_of(empty_url), await schema_of(database_url)
     assert by_code - migrated == set()
-    assert {entry[0] for entry in migrated - by_code} == {"function", "trigger"}
+    of_partitions = re.compile(r"audit_(\d{4}_\d{2}|others)")
+    beside = {entry for entry in migrated - by_code if not of_partitions.match(entry[1])}
+    assert {entry[0] for entry in beside} == {"function", "trigger"}
 
 
 async def test_nothing_changes_when_a_migrated_database_is_migrated_again(empty_url: str) -> None:
