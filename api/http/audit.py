@@ -30,6 +30,8 @@ RECORDS_OF_USE: Final = frozenset({"recordUsage"})
 """Reports what products have seen happen, by the thousand: nobody's command."""
 KINDS: Final = {"subscription_id": SUBSCRIPTION, "key_id": "api_key", "external_id": CUSTOMER}
 """The kinds of targets, by the parameter of the path."""
+MADE_BY: Final = {"createApiKey": KINDS["key_id"]}
+"""What is made where the path names nothing, other than subscriptions."""
 
 
 class AuditedRoute(APIRoute):
@@ -84,7 +86,7 @@ async def _command(request: Request, caller: Caller, action: str, reason: str) -
         caller.tenant,
         Actor(ActorKind.OPERATOR if caller.kind is CallerKind.OPERATOR else ActorKind.KEY, caller.key_id, caller.role),
         action,
-        await _target(request, caller.tenant),
+        await _target(request, caller.tenant, action),
         current_request().request_id,
         getattr(request.state, "command_key", ""),
         reason,
@@ -92,7 +94,7 @@ async def _command(request: Request, caller: Caller, action: str, reason: str) -
     )
 
 
-async def _target(request: Request, tenant: str) -> AuditTarget:
+async def _target(request: Request, tenant: str, action: str) -> AuditTarget:
     """What the path names. Of customers our own id: theirs may say who they are."""
     for parameter, kind in KINDS.items():
         value = request.path_params.get(parameter)
@@ -102,7 +104,7 @@ async def _target(request: Request, tenant: str) -> AuditTarget:
             found = await repositories_of(request).customers.id_of(tenant=tenant, external_id=value)
             return AuditTarget(kind, found or "")
         return AuditTarget(kind, _uuid(value))
-    return AuditTarget(SUBSCRIPTION)
+    return AuditTarget(MADE_BY.get(action, SUBSCRIPTION))
 
 
 def _uuid(text: str) -> str:

@@ -31,7 +31,7 @@ CELLS_EACH: Final = len(CALLERS) * len(TENANTS)
 NAMES_NOBODY: Final = frozenset(
     {
         *("listApiKeys", "createApiKey", "listCustomers", "listInvoices", "listPlans", "comparePlans", "getPlan"),
-        *("getMovements", "getMrr", "getUsageStatistics", "listSubscriptions", "createSubscription"),
+        *("getMovements", "getMrr", "getUsageStatistics", "listSubscriptions", "createSubscription", "listAudit"),
     }
 )
 """Operations whose requests name nothing that belongs to a tenant: to all others, another's are unknown."""
