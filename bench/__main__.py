@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
-from bench import burst, consume, history, ingest, lists, pages, steps, storm
+from bench import burst, consume, history, ingest, lists, pages, steps, storm, users
 
 FIGURES: Mapping[str, Callable[..., Coroutine[Any, Any, str]]] = {
     "burst": burst.measure,
@@ -20,6 +20,7 @@ FIGURES: Mapping[str, Callable[..., Coroutine[Any, Any, str]]] = {
     "pages": pages.measure,
     "steps": steps.measure,
     "storm": storm.measure,
+    "users": users.measure,
 }
 SIZED = {"burst", "pages", "storm"}
 """Those that can be told how many."""

@@ -1,67 +1,35 @@
 """Checks and consumes a second, beside a bare counter in the same run, and what each shortcut on their way saves."""
 
 import json
-import resource
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import uuid4
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench import cpu
+from bench.many_customers import CATALOG, CUSTOMERS, Requests, allow_connections, check_by, consume_by, fill
 from bench.posting import request
 from bench.side_by_side import POLICY, Figures, Served, a_round, beside, process, settings_of
 from sandbox.processes import free_port
-from sandbox.product import Product
 from sandbox.stack import Options, Stack, running
 from storage.db.engine import create_engine_from_url
 
-CUSTOMERS = 1000
 ROUNDS, A_ROUND, AT_ONCE = 10, 500, 16
-FILES = 8192
-"""Open files that a thousand connections need on either side."""
-CATALOG = """
-product: bench
-version: 1
-currency: usd
-features:
-  calls: {name: Calls, kind: number, per: billing_period}
-  export: {name: Export, kind: switch}
-plans:
-  free: {name: Free, prices: free, entitlements: {calls: 100, export: false}}
-  pro: {name: Pro, prices: {month: 49.00}, entitlements: {calls: 1000000, export: true}}
-  scale: {name: Scale, prices: {month: 199.00}, entitlements: {calls: unlimited, export: true}}
-"""
-# What a check reads is what a sign-up has written; the workflows behind it are not asked.
-_MANY_CUSTOMERS = text(
-    "INSERT INTO customers (id, tenant, external_id, email, timezone, locale)"
-    " SELECT gen_random_uuid(), tenant, 'c' || n, email, timezone, locale"
-    " FROM customers, generate_series(0, :last) n WHERE external_id = 'measured'"
-)
-_MANY_SUBSCRIPTIONS = text(
-    "INSERT INTO subscriptions (id, tenant, customer, plan, plan_name, interval, quantity, amount, currency, status,"
-    " status_reason, access, sequence, period_start, period_end, state, created_at)"
-    " SELECT gen_random_uuid(), s.tenant, c.id, plan, plan_name, interval, quantity, amount, currency, status,"
-    " status_reason, access, sequence, period_start, period_end, state, s.created_at"
-    " FROM subscriptions s, customers c WHERE c.external_id <> 'measured'"
-)
-
-_Requests = Callable[[int], bytes]
 
 
 async def measure() -> str:
     """Check, consume and count in turns, then let a thousand clients come at once."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    allow_connections()
     with tempfile.TemporaryDirectory() as folder:
         catalog = Path(folder) / "catalog.yaml"
         catalog.write_text(CATALOG)
         async with running(Options(Path(folder), catalog, POLICY, durable=False, ui=False)) as stack:
-            await _fill(stack)
+            await fill(stack)
             # PostgreSQL tells other users nothing of its processes.
             observer = create_engine_from_url(stack.postgres.superuser_url)
             async with _all_measured(stack, Path(folder), catalog) as measured:
@@ -82,14 +50,14 @@ class _Measured:
     """One kind of request to one server."""
 
     server: Served
-    ready: _Requests
+    ready: Requests
     figures: Figures = field(default_factory=Figures)
 
 
 @asynccontextmanager
 async def _all_measured(stack: Stack, folder: Path, catalog: Path) -> AsyncIterator[dict[str, _Measured]]:
     """The API as it is, the API without each shortcut, and the bare counter."""
-    check, consume = _check(stack.addresses.admin_key), _consume(stack.addresses.admin_key)
+    check, consume = check_by(stack.addresses.admin_key), consume_by(stack.addresses.admin_key)
     async with AsyncExitStack() as servers:
 
         async def an_api(*command: str, **given: str) -> Served:
@@ -126,36 +94,9 @@ async def _measured_round(engine: AsyncEngine, one: _Measured, figures: Figures)
     figures.database_cpu.append(cpu.used(database, cpu.seconds(databases)) / A_ROUND)
 
 
-async def _fill(stack: Stack) -> None:
-    async with Product(stack.addresses) as product:
-        await product.sign_up("measured", plan="pro", trial_days=0, payment_method="pm_card_visa")
-    owner = create_engine_from_url(stack.postgres.url)
-    async with owner.begin() as connection:
-        await connection.execute(_MANY_CUSTOMERS, {"last": CUSTOMERS - 1})
-        await connection.execute(_MANY_SUBSCRIPTIONS)
-        # Not what is still empty: for such a table plans are made that do not hold once it is filled.
-        await connection.execute(text("ANALYZE customers, subscriptions"))
-    await owner.dispose()
-
-
-def _some(ready: _Requests, number: int) -> Sequence[bytes]:
+def _some(ready: Requests, number: int) -> Sequence[bytes]:
     """Requests, ready before the clock starts, each for the next customer."""
     return [ready(turn % CUSTOMERS) for turn in range(number)]
-
-
-def _check(key: str) -> _Requests:
-    headers = {"Authorization": f"Bearer {key}"}
-    return lambda customer: request(f"/v1/customers/c{customer}/entitlements/calls", headers, method="GET")
-
-
-def _consume(key: str) -> _Requests:
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-
-    def ready(customer: int) -> bytes:
-        body = {"feature": "calls", "quantity": 1, "key": str(uuid4())}
-        return request(f"/v1/customers/c{customer}/consume", headers, json.dumps(body).encode())
-
-    return ready
 
 
 def _count(customer: int) -> bytes:
