@@ -26,6 +26,8 @@ from storage.access.audit import CUSTOMER, SUBSCRIPTION
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
+LONGEST: Final = 10_000
+"""Bytes of a reason; none that an endpoint accepts is longer."""
 RECORDS_OF_USE: Final = frozenset({"recordUsage"})
 """Reports what products have seen happen, by the thousand: nobody's command."""
 KINDS: Final = {"subscription_id": SUBSCRIPTION, "key_id": "api_key", "external_id": CUSTOMER}
@@ -101,6 +103,8 @@ async def _target(request: Request, tenant: str, action: str) -> AuditTarget:
         if value is None:
             continue
         if kind == CUSTOMER:
+            if not _can_be_stored(value):
+                return AuditTarget(kind)
             found = await repositories_of(request).customers.id_of(tenant=tenant, external_id=value)
             return AuditTarget(kind, found or "")
         return AuditTarget(kind, _uuid(value))
@@ -120,7 +124,16 @@ def _reason(request: Request) -> str:
     body = parsed_body(request)
     given: Mapping[str, object] = body if isinstance(body, dict) else {}
     found = given.get("comment") or given.get("reason") or request.query_params.get("reason")
-    return found.strip() if isinstance(found, str) else ""
+    # It is read before the request is checked: what cannot be kept is refused then.
+    return found.strip() if isinstance(found, str) and _can_be_stored(found) else ""
+
+
+def _can_be_stored(text: str) -> bool:
+    """False for what PostgreSQL does not take, or nobody would write."""
+    try:
+        return "\0" not in text and len(text.encode()) <= LONGEST
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
 
 
 def _made(response: Response) -> str:
