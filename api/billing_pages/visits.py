@@ -155,7 +155,7 @@ class Visit:
         """Return the visit with the account as it is now."""
         accounts, was = self.repositories.billing_accounts, self.account
         if self.link:
-            account = await accounts.of_subscription(self.subscription.id)
+            account = await accounts.of_subscription(self.subscription.id, was.tenant)
         else:
             account = await accounts.of_customer(was.tenant, was.customer_id)
         return replace(self, account=account or was)

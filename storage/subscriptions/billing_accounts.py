@@ -83,11 +83,11 @@ class BillingAccounts:
         wanted = _with_latest().where(customers.c.tenant == tenant, customers.c.external_id == external_id)
         return await self._account(wanted, tenant)
 
-    async def of_subscription(self, subscription: str) -> BillingAccount | None:
-        """The account with this subscription, in any tenant; None if there is none."""
+    async def of_subscription(self, subscription: str, tenant: str | None = None) -> BillingAccount | None:
+        """The account with this subscription; None if there is none. Without *tenant*, in any."""
         it = subscriptions
         wanted = _account(it).select_from(customers.join(it, it.c.customer == customers.c.id))
-        return await self._account(wanted.where(it.c.id == UUID(subscription)))
+        return await self._account(wanted.where(it.c.id == UUID(subscription)), tenant)
 
     async def by_address(self, tenant: str, email: str) -> Sequence[BillingAccount]:
         """The accounts of all customers of a tenant with this address, at most ten."""

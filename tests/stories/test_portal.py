@@ -1,5 +1,6 @@
 """What customers do to their cards in the provider's portal reaches their subscription."""
 
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -124,7 +125,7 @@ async def test_a_renewal_without_a_card_begins_a_recovery_that_asks_for_one(
         assert mail["subject"] == "Your payment of $49.00 is due, and no card is on file"
         assert "Please add a card: we charge it at once and all is settled." in mail["text"]
         for untrue in ("tried", "try", "Visa", "declined"):
-            assert untrue not in mail["text"].partition("\n--\n")[0], untrue
+            assert untrue not in _without_links(mail["text"].partition("\n--\n")[0]), untrue
 
     await life.command("payment-method", payment_method="pm_card_mastercard")
     assert await life.status() == ("active", "full")
@@ -150,3 +151,8 @@ async def test_a_subscription_canceled_in_the_portal_all_the_same_ends_with_its_
 async def page_of(life: Life) -> str:
     async with httpx.AsyncClient(timeout=PATIENT) as browser:
         return (await browser.get(await life.product.open_portal(life.external_id))).text
+
+
+def _without_links(text: str) -> str:
+    """What is written, without addresses: any letters may be in a signature."""
+    return re.sub(r"https?://\S+", "", text)

@@ -20,6 +20,8 @@ NAMES = {
     f"{MAIL}/undo_cancel": {"Keep your subscription", "Abonnement behalten"},
     f"{MAIL}/resume": {"Resume your subscription", "Abonnement fortsetzen"},
     f"{MAIL}/withdraw_change": {"Withdraw the change", "Änderung zurücknehmen"},
+    f"{MAIL}/buy": {"Choose a plan", "Tarif wählen"},
+    f"{MAIL}/change_plan": {"Change your plan", "Tarif ändern"},
     f"{MAIL}/overview": {"Manage your subscription", "Abonnement verwalten"},
     "https://app.northwind.example/billing/enter/sample": {"Open your billing page", "Abrechnungsseite öffnen"},
     BRAND.public_url: {"Open Northwind", "Northwind öffnen", "Northwind"},

@@ -128,7 +128,7 @@ def meets(it: Subscription, number: int, filters: Filters) -> bool:
         filters.status in (None, it.status)
         and filters.plan in (None, it.plan)
         and filters.customer in (None, f"c{number}")
-        and (filters.search is None or filters.search.text in f"c{number}")
+        and (filters.search is None or filters.search.text in f"c{number}" or it.id.startswith(filters.search.text))
         and filters.blocked in (None, number % 5 == 4)
     )
 
