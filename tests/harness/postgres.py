@@ -18,8 +18,9 @@ from tests.harness.patience import until
 
 END_ALL_OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
 )
+"""The server's own processes, such as autovacuum, are no business of the owner's."""
 ERASING = "SET LOCAL tenure.erasing = 'yes'"
 """Without it the journal lets go of nothing."""
 EMPTY_ALL = [f"DELETE FROM {table.name}" for table in reversed(METADATA.sorted_tables)]  # noqa: S608
