@@ -89,6 +89,9 @@ async def test_a_cancellation_says_what_it_does_and_can_be_undone(
     assert {"cancellation_scheduled"} <= set(await life.mails())
     by_page = [entry for entry in await life.past() if entry["cause"]["actor"] == "customer via billing page"]
     assert [entry["kind"] for entry in by_page] == ["cancel_scheduled", "cancel_withdrawn"]
+    assert by_page[0]["details"]["reason"] == "dear me"
+    noted = (await admin.get("/v1/audit", target=life.id, action="cancelSubscription")).json()["data"]
+    assert [(one["actor"]["kind"], one["outcome"], one["reason"]) for one in noted] == [("customer", "done", "dear me")]
 
 
 async def test_a_cancellation_at_once_says_what_is_lost(stack: Stack, admin: Caller, begin: Callable[..., Any]) -> None:
