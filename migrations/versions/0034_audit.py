@@ -75,6 +75,7 @@ def _create_tables() -> None:
     op.create_index("ix_audit_tenant_at_id", "audit", ["tenant", "at", "id"], postgresql_where=asks)
     op.create_index("ix_audit_target", "audit", ["tenant", "target", "at", "id"], postgresql_where=asks)
     op.create_index("ix_audit_settles", "audit", ["settles"], postgresql_where=settles)
+    op.create_index("ix_audit_asked", "audit", ["at"], postgresql_where=sa.text("outcome = 'asked'"))
     op.create_table(
         "audit_details",
         sa.Column("audit_id", sa.Uuid(), nullable=False),

@@ -34,6 +34,7 @@ audit = Table(
     Index("ix_audit_tenant_at_id", "tenant", "at", "id", postgresql_where=text("settles IS NULL")),
     Index("ix_audit_target", "tenant", "target", "at", "id", postgresql_where=text("settles IS NULL")),
     Index("ix_audit_settles", "settles", postgresql_where=text("settles IS NOT NULL")),
+    Index("ix_audit_asked", "at", postgresql_where=text("outcome = 'asked'")),
     postgresql_partition_by="RANGE (at)",
 )
 
