@@ -23,6 +23,7 @@ from domain.errors import Rejected
 from services.audit import audited
 from storage.access.api_keys import Role
 from storage.access.audit import CUSTOMER, SUBSCRIPTION
+from storage.db.cursors import plain_text
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -131,8 +132,8 @@ def _reason(request: Request) -> str:
 def _can_be_stored(text: str) -> bool:
     """False for what PostgreSQL does not take, or nobody would write."""
     try:
-        return "\0" not in text and len(text.encode()) <= LONGEST
-    except UnicodeEncodeError:  # half of a surrogate pair
+        return len(plain_text(text).encode()) <= LONGEST
+    except ValueError:
         return False
 
 
