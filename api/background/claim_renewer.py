@@ -3,11 +3,12 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import structlog
 
+from api.background.tasks import at_work
 from domain.errors import TenureError
 from storage.access.idempotency import LEASE, Claim
 
@@ -29,13 +30,8 @@ class ClaimRenewer:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Renew what is held while the block runs."""
-        task = asyncio.create_task(self._work())
-        try:
+        async with at_work(self._work()):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     @contextmanager
     def holding(self, claim: Claim) -> Iterator[None]:

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import structlog
 
+from api.background.tasks import at_work
 from domain.errors import Rejected
 
 RETRY_AFTER = 2.0
@@ -26,13 +27,8 @@ class OfferPublisher:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Publish in the background while the block runs, until it succeeds."""
-        task = asyncio.create_task(self._work())
-        try:
+        async with at_work(self._work()):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def _work(self) -> None:
         while self.reason_unpublished:
