@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.errors import Rejected
 from storage.db.engine import transaction
-from storage.schema.tables import idempotency_keys
+from storage.schema.access_tables import idempotency_keys
 
 LEASE: Final = timedelta(seconds=8)
 """How long a claim lasts unless it is renewed: the process of one that ends has died, and a repeat takes over."""

@@ -16,8 +16,7 @@ from storage.access.api_keys import Role
 from storage.access.tenants import check_tenant
 from storage.access.web_sessions import WebRole
 from storage.db.engine import transaction
-from storage.schema.access_tables import operators
-from storage.schema.tables import web_links, web_sessions
+from storage.schema.access_tables import operators, web_links, web_sessions
 
 
 class OperatorRole(StrEnum):

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import Rejected
 from storage.db.engine import transaction
-from storage.schema.tables import web_links, web_sessions
+from storage.schema.access_tables import web_links, web_sessions
 
 IDLE = timedelta(hours=1)
 """A session that was not used for this long is over."""

@@ -11,7 +11,7 @@ from sqlalchemy import ARRAY, ColumnElement, LargeBinary, Select, Table, Text, a
 
 from domain.names import DEFAULT_TENANT
 from storage.access.web_sessions import WebRole
-from storage.schema.access_tables import api_keys, operators
+from storage.schema.access_tables import api_keys, idempotency_keys, operators, web_links, web_sessions
 from storage.schema.audit_tables import audit, audit_details
 from storage.schema.customer_tables import customer_changes
 from storage.schema.privacy_tables import erasures
@@ -27,7 +27,6 @@ from storage.schema.revenue_tables import (
 from storage.schema.tables import (
     customers,
     discrepancies,
-    idempotency_keys,
     installation,
     invoices,
     journal,
@@ -38,8 +37,6 @@ from storage.schema.tables import (
     sign_up_contacts,
     subscriptions,
     trials,
-    web_links,
-    web_sessions,
     webhook_inbox,
 )
 from storage.schema.tenant_tables import tenants

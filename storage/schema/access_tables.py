@@ -1,6 +1,19 @@
-"""Who may call and sign in: API keys and operators."""
+"""Who may call and sign in: API keys, operators, links and sessions; and what was answered to whom."""
 
-from sqlalchemy import CheckConstraint, Column, DateTime, Index, Table, Text, UniqueConstraint, Uuid
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 from sqlalchemy.sql import func
 
 from storage.schema.columns import tenant
@@ -37,4 +50,56 @@ operators = Table(
     Column("created_at", _MOMENT, nullable=False, server_default=func.now()),
     Column("disabled_at", _MOMENT, doc="null: may sign in"),
     UniqueConstraint("tenant", "email"),
+)
+
+web_links = Table(
+    "web_links",
+    METADATA,
+    Column("token_hash", Text, primary_key=True, doc="of the 256 random bits in the link, which are not stored"),
+    tenant(),
+    Column("kind", Text, CheckConstraint("kind in ('customer', 'operator')", name="kind"), nullable=False),
+    Column("subject", Uuid, nullable=False, doc="whose session it opens: the customer, or the operator"),
+    Column("flow", Text, nullable=False, server_default="", doc="the page that it opens"),
+    Column("return_url", Text, nullable=False, server_default=""),
+    Column("locale", Text, nullable=False, server_default="", doc="empty: the customer's own"),
+    Column("embed", Boolean, nullable=False, server_default=text("false"), doc="shown in a frame of the product's"),
+    Column("created_at", _MOMENT, nullable=False, server_default=func.now()),
+    Column("expires_at", _MOMENT, nullable=False),
+    Column("used_at", _MOMENT),
+    Index("ix_web_links_expires_at", "expires_at"),
+)
+
+web_sessions = Table(
+    "web_sessions",
+    METADATA,
+    Column("id_hash", Text, primary_key=True, doc="of the 256 random bits in the cookie, which are not stored"),
+    tenant(),
+    Column("kind", Text, CheckConstraint("kind in ('customer', 'operator')", name="kind"), nullable=False),
+    Column("subject", Uuid, nullable=False),
+    Column("role", Text, nullable=False, server_default="", doc="of an operator, when the session began"),
+    Column("return_url", Text, nullable=False, server_default=""),
+    Column("locale", Text, nullable=False, server_default=""),
+    Column("embed", Boolean, nullable=False, server_default=text("false")),
+    Column("created_at", _MOMENT, nullable=False, server_default=func.now()),
+    Column("seen_at", _MOMENT, nullable=False, server_default=func.now()),
+    Column("expires_at", _MOMENT, nullable=False, doc="at the latest; earlier if it is idle"),
+    Index("ix_web_sessions_expires_at", "expires_at"),
+    Index("ix_web_sessions_subject", "subject"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    METADATA,
+    tenant(primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("status", Integer),
+    Column("body", LargeBinary),
+    Column("location", Text),
+    Column("created_at", _MOMENT, nullable=False, server_default=func.now()),
+    Column("completed_at", _MOMENT),
+    Column("claim", Uuid),
+    # The default is for processes of an earlier release, which claim a key for a minute and do not renew it.
+    Column("claimed_until", _MOMENT, nullable=False, server_default=text("(now() + '00:01:00'::interval)")),
+    Index("ix_idempotency_keys_created_at", "created_at"),
 )

@@ -16,7 +16,8 @@ from domain.subscription.mails import mail
 from storage.access.web_sessions import WebRole, token_hash
 from storage.db.codec import mail_id
 from storage.db.engine import transaction
-from storage.schema.tables import mails, web_links
+from storage.schema.access_tables import web_links
+from storage.schema.tables import mails
 from storage.subscriptions.billing_accounts import BillingAccount
 
 GOOD_FOR = timedelta(hours=1)
