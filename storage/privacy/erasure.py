@@ -17,8 +17,9 @@ from domain.subscription.lifecycle import Status
 from domain.subscription.policy import TrialMark
 from storage.db.codec import state_from_json, state_to_json
 from storage.db.engine import transaction
-from storage.privacy.registry import RULES, Subject
+from storage.privacy.registry import RULES
 from storage.privacy.subjects import subject_of
+from storage.privacy.whose import Subject
 from storage.schema.privacy_tables import erasures
 from storage.schema.purchase_tables import purchases
 from storage.schema.tables import customers, journal, mails, subscriptions, trials

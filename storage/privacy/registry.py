@@ -1,16 +1,27 @@
 """Every column that can hold text, and what an erasure does to it. A test fails for a column that is in no list."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
-from uuid import UUID
+from typing import Final
 
-from sqlalchemy import ARRAY, ColumnElement, LargeBinary, Select, Table, Text, and_, bindparam, cast, func, or_, select
+from sqlalchemy import ARRAY, ColumnElement, LargeBinary, Table, Text
 
-from domain.names import DEFAULT_TENANT
-from storage.access.web_sessions import WebRole
+from storage.privacy.whose import (
+    Subject,
+    about,
+    answered,
+    by_customer,
+    by_external_id,
+    by_subscription,
+    entries_about,
+    found,
+    of_session,
+    of_tenant,
+    pending,
+    purchased,
+    received,
+)
 from storage.schema.access_tables import api_keys, idempotency_keys, operators, web_links, web_sessions
 from storage.schema.audit_tables import audit, audit_details
 from storage.schema.customer_tables import customer_changes
@@ -50,23 +61,6 @@ from storage.schema.usage_tables import (
     usage_samples,
     usage_statistics,
 )
-
-SHORTEST_TOLD = 6
-"""Characters of an id that are looked for in the product's keys; shorter ones would be found in many."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A customer, and by what their rows are found."""
-
-    tenant: str
-    customer: UUID
-    external_id: str
-    email: str
-    subscriptions: Sequence[UUID] = ()
-    customer_refs: Sequence[str] = ()
-    """Their ids at the payment provider, the present one and former ones."""
-    agreement_refs: Sequence[str] = ()
 
 
 class Redaction(StrEnum):
@@ -112,82 +106,6 @@ def _is_of_text(kind: object) -> bool:
     return isinstance(kind, ARRAY) and isinstance(kind.item_type, Text)
 
 
-# Whose rows they are
-
-
-def _of_tenant(table: Table, by: Callable[[Subject], ColumnElement[bool]]) -> Callable[[Subject], ColumnElement[bool]]:
-    return lambda subject: and_(table.c.tenant == subject.tenant, by(subject))
-
-
-def _by_customer(table: Table, column: str = "customer") -> Callable[[Subject], ColumnElement[bool]]:
-    return _of_tenant(table, lambda subject: table.c[column] == subject.customer)
-
-
-def _by_subscription(table: Table) -> Callable[[Subject], ColumnElement[bool]]:
-    return _of_tenant(table, lambda subject: table.c.subscription.in_(subject.subscriptions))
-
-
-def _by_external_id(table: Table) -> Callable[[Subject], ColumnElement[bool]]:
-    return _of_tenant(table, lambda subject: table.c.customer == subject.external_id)
-
-
-def _of_session(table: Table) -> Callable[[Subject], ColumnElement[bool]]:
-    is_customers = table.c.kind == WebRole.CUSTOMER.value
-    return _of_tenant(table, lambda subject: and_(is_customers, table.c.subject == subject.customer))
-
-
-def _pending(subject: Subject) -> ColumnElement[bool]:
-    it = sign_up_contacts.c
-    return or_(it.customer == subject.customer, it.external_id == subject.external_id)
-
-
-def _purchased(subject: Subject) -> ColumnElement[bool]:
-    it = purchases.c
-    given = it.sign_up["contact"]["external_id"].astext
-    return or_(it.subscription.in_(subject.subscriptions), given == subject.external_id)
-
-
-def _received(subject: Subject) -> ColumnElement[bool]:
-    it = webhook_inbox.c
-    # Events come in before it is known whose they are.
-    is_ours = it.tenant.in_({subject.tenant, DEFAULT_TENANT})
-    names = or_(it.customer_ref.in_(subject.customer_refs), it.object_id.in_(subject.customer_refs))
-    return and_(is_ours, or_(names, it.agreement_ref.in_(subject.agreement_refs)))
-
-
-def _about(subject: Subject) -> ColumnElement[bool]:
-    return audit.c.target.in_([str(subject.customer), *(str(each) for each in subject.subscriptions)])
-
-
-def _entries_about(subject: Subject) -> Select[Any]:
-    return select(audit.c.id).where(audit.c.tenant == subject.tenant, _about(subject))
-
-
-def _found(subject: Subject) -> ColumnElement[bool]:
-    it = discrepancies.c
-    return or_(it.subscription.in_(subject.subscriptions), it.agreement_ref.in_(subject.agreement_refs))
-
-
-def _answered(subject: Subject) -> ColumnElement[bool]:
-    """Answers name the customer or one of their subscriptions; else the product's key may say whose they are.
-
-    Too many do no harm: a repeat is carried out once all the same, since what it began knows it.
-    """
-    named = [str(subject.customer), *(str(each) for each in subject.subscriptions)]
-    fields = (("external_id", subject.external_id), ("customer", subject.external_id), ("email", subject.email))
-    named += [f'"{name}":{json.dumps(value, ensure_ascii=False)}' for name, value in fields]
-    body, location = idempotency_keys.c.body, idempotency_keys.c.location
-    in_location = [location.contains(str(each), autoescape=True) for each in subject.subscriptions]
-    told = [each for each in (subject.external_id, subject.email) if len(each) >= SHORTEST_TOLD]
-    in_key = [idempotency_keys.c.key.contains(each, autoescape=True) for each in told]
-    return or_(*(_contains(body, each) for each in named), *in_location, *in_key)
-
-
-def _contains(body: ColumnElement[Any], text: str) -> ColumnElement[bool]:
-    sought = cast(bindparam(None, text.encode(), LargeBinary), LargeBinary)
-    return func.position(sought.op("IN")(body)) > 0
-
-
 # The lists
 
 
@@ -197,19 +115,19 @@ RULES: Final[tuple[Rule, ...]] = (
         kept=frozenset({"tenant", "customer_ref", "former_refs"}),
         redacted={"external_id": Redaction.REPLACED, "email": Redaction.REPLACED},
         emptied={"name": None, "metadata": {}, "timezone": "UTC", "locale": "en"},
-        whose=_by_customer(customers, "id"),
+        whose=by_customer(customers, "id"),
     ),
     Rule(
         customer_changes,
         kept=frozenset({"tenant"}),
         deleted=frozenset({"fields", "email", "name", "locale", "cause_kind", "cause_ref", "cause_actor", "trouble"}),
-        whose=_by_customer(customer_changes),
+        whose=by_customer(customer_changes),
     ),
     Rule(
         sign_up_contacts,
         kept=frozenset({"tenant"}),
         deleted=frozenset({"external_id", "email", "name", "timezone", "locale", "metadata", "customer_ref"}),
-        whose=_of_tenant(sign_up_contacts, _pending),
+        whose=of_tenant(sign_up_contacts, pending),
     ),
     Rule(
         subscriptions,
@@ -233,33 +151,33 @@ RULES: Final[tuple[Rule, ...]] = (
             "status_reason": Redaction.PURGED,
             "next_actions": Redaction.PURGED,
         },
-        whose=_by_customer(subscriptions),
+        whose=by_customer(subscriptions),
     ),
     Rule(
         journal,
         kept=frozenset({"tenant", "kind", "cause_kind", "cause_actor"}),
         redacted={"summary": Redaction.PURGED, "details": Redaction.PURGED, "cause_ref": Redaction.PURGED},
-        whose=_by_subscription(journal),
+        whose=by_subscription(journal),
     ),
     Rule(
         mails,
         kept=frozenset({"tenant", "key", "occasion", "status", "message_id"}),
         emptied={"facts": {}, "why_not": None},
-        whose=_by_subscription(mails),
+        whose=by_subscription(mails),
     ),
     Rule(
         invoices,
         kept=frozenset({"tenant", "ref", "number", "status", "currency"}),
         # Pages at the provider, open to whoever has the address, that show name and address.
         emptied={"url": "", "pdf": ""},
-        whose=_by_subscription(invoices),
+        whose=by_subscription(invoices),
     ),
-    Rule(pay_pages, kept=frozenset({"tenant"}), emptied={"url": ""}, whose=_by_subscription(pay_pages)),
-    Rule(trials, kept=frozenset({"tenant", "kind", "digest"}), whose=_by_subscription(trials)),
+    Rule(pay_pages, kept=frozenset({"tenant"}), emptied={"url": ""}, whose=by_subscription(pay_pages)),
+    Rule(trials, kept=frozenset({"tenant", "kind", "digest"}), whose=by_subscription(trials)),
     Rule(
         reversals,
         kept=frozenset({"tenant", "ref", "kind", "invoice", "currency", "status", "reason"}),
-        whose=_by_subscription(reversals),
+        whose=by_subscription(reversals),
     ),
     Rule(
         webhook_inbox,
@@ -278,13 +196,13 @@ RULES: Final[tuple[Rule, ...]] = (
             }
         ),
         emptied={"body": b""},
-        whose=_received,
+        whose=received,
     ),
     Rule(
         discrepancies,
         kept=frozenset({"tenant", "run", "kind", "agreement_ref", "outcome"}),
         emptied={"details": "", "why_not": ""},
-        whose=_of_tenant(discrepancies, _found),
+        whose=of_tenant(discrepancies, found),
     ),
     Rule(
         audit,
@@ -303,44 +221,44 @@ RULES: Final[tuple[Rule, ...]] = (
                 "code",
             }
         ),
-        whose=_of_tenant(audit, _about),
+        whose=of_tenant(audit, about),
     ),
     Rule(
         audit_details,
         kept=frozenset({"tenant"}),
         redacted=dict.fromkeys(("reason", "address", "before", "after"), Redaction.PURGED),
-        whose=_of_tenant(audit_details, lambda subject: audit_details.c.audit_id.in_(_entries_about(subject))),
+        whose=of_tenant(audit_details, lambda subject: audit_details.c.audit_id.in_(entries_about(subject))),
     ),
     Rule(
         web_links,
         kept=frozenset({"tenant", "kind"}),
         deleted=frozenset({"token_hash", "flow", "return_url", "locale"}),
-        whose=_of_session(web_links),
+        whose=of_session(web_links),
     ),
     Rule(
         web_sessions,
         kept=frozenset({"tenant", "kind", "role"}),
         deleted=frozenset({"id_hash", "return_url", "locale"}),
-        whose=_of_session(web_sessions),
+        whose=of_session(web_sessions),
     ),
     Rule(
         idempotency_keys,
         kept=frozenset({"tenant"}),
         deleted=frozenset({"key", "fingerprint", "body", "location"}),
-        whose=_of_tenant(idempotency_keys, _answered),
+        whose=of_tenant(idempotency_keys, answered),
     ),
     Rule(
         purchases,
         kept=frozenset({"tenant", "page_ref", "customer_ref", "state", "code"}),
         redacted={"sign_up": Redaction.PURGED},
         emptied={"url": "", "success_url": ""},
-        whose=_of_tenant(purchases, _purchased),
+        whose=of_tenant(purchases, purchased),
     ),
     Rule(
         usage,
         kept=frozenset({"tenant", "feature"}),
         redacted={"customer": Redaction.REPLACED},
-        whose=_by_external_id(usage),
+        whose=by_external_id(usage),
     ),
     Rule(
         usage_events,
@@ -349,19 +267,19 @@ RULES: Final[tuple[Rule, ...]] = (
         ),
         redacted={"customer": Redaction.REPLACED, "key": Redaction.REPLACED},
         emptied={"reason": "", "report_why": ""},
-        whose=_by_external_id(usage_events),
+        whose=by_external_id(usage_events),
     ),
     Rule(
         usage_notices,
         kept=frozenset({"tenant", "feature", "plan", "catalog"}),
         redacted={"customer": Redaction.REPLACED},
-        whose=_by_external_id(usage_notices),
+        whose=by_external_id(usage_notices),
     ),
     Rule(
         usage_samples,
         kept=frozenset({"tenant", "feature"}),
         redacted={"customer": Redaction.REPLACED},
-        whose=_by_external_id(usage_samples),
+        whose=by_external_id(usage_samples),
     ),
     Rule(
         mrr_movements,
@@ -381,20 +299,20 @@ RULES: Final[tuple[Rule, ...]] = (
                 "reason_code",
             }
         ),
-        whose=_by_customer(mrr_movements),
+        whose=by_customer(mrr_movements),
     ),
     Rule(
         subscription_outcomes,
         kept=frozenset({"tenant", "trial_outcome", "reason_code", "retained_by", "end_kind"}),
         emptied={"comment": ""},
-        whose=_by_customer(subscription_outcomes),
+        whose=by_customer(subscription_outcomes),
     ),
     Rule(
         recoveries,
         kept=frozenset({"tenant", "invoice", "currency", "decline_code", "outcome", "by"}),
-        whose=_by_subscription(recoveries),
+        whose=by_subscription(recoveries),
     ),
-    Rule(erasures, kept=frozenset({"tenant", "mark"}), whose=_by_customer(erasures)),
+    Rule(erasures, kept=frozenset({"tenant", "mark"}), whose=by_customer(erasures)),
     # Of nobody in particular: of the installation, of those who run it, or summed over all customers.
     Rule(installation, kept=frozenset({"name", "value"})),
     Rule(tenants, kept=frozenset({"id", "name"})),
@@ -405,7 +323,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(plan_limits, kept=frozenset({"catalog", "plan", "meter", "feature", "per", "adds", "overage_price"})),
     Rule(usage_statistics, kept=frozenset({"tenant", "plan", "feature"})),
     Rule(mrr_daily, kept=frozenset({"tenant", "currency", "kind", "end_kind", "plan", "from_plan"})),
-    Rule(provider_sightings, kept=frozenset({"tenant"}), whose=_by_subscription(provider_sightings)),
+    Rule(provider_sightings, kept=frozenset({"tenant"}), whose=by_subscription(provider_sightings)),
     Rule(mrr_movers, kept=frozenset({"tenant", "currency", "plan", "kind", "end_kind", "length"})),
     Rule(mrr_roll_up, kept=frozenset({"timezone"})),
 )

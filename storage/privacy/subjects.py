@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.privacy.registry import Subject
+from storage.privacy.whose import Subject
 from storage.schema.tables import customers, subscriptions
 
 
