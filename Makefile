@@ -67,6 +67,7 @@ docs: $(INSTALLED) ## write the parts of docs/ that follow from the code
 	$(BIN)/python -m tests.docs.lifecycle_page
 	$(BIN)/python -m tests.docs.timeline
 	$(BIN)/python -m tests.docs.roles_page
+	$(BIN)/python -m tests.docs.figures_page
 
 lock: ## renew requirements/*.txt from pyproject.toml (needs uv)
 	$(COMPILE) --extra sandbox --extra dev --group build pyproject.toml -o requirements/dev.txt

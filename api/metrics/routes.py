@@ -13,8 +13,6 @@ from api.http.dependencies import WithDependencies, WithRepositories
 from api.http.openapi import READING
 from api.metrics.ranges import Asked, WithRange
 from api.metrics.views import (
-    MOVEMENT_DEFINITIONS,
-    MRR_DEFINITIONS,
     MovementsPeriodView,
     MovementsView,
     MrrNowView,
@@ -22,7 +20,8 @@ from api.metrics.views import (
     MrrView,
     ReportLinksView,
 )
-from domain.revenue.figures import Period, first_day_of
+from domain.revenue.definitions import REVENUE, definitions
+from domain.revenue.figures import MOVES, Period, first_day_of
 from storage.revenue.figures import Extent, Range, RevenueFigures
 
 _AS_CSV: dict[int | str, dict[str, Any]] = {
@@ -90,7 +89,7 @@ async def movements(report: WithReport, request: Request) -> MovementsView | Res
     data = [MovementsPeriodView.of(period, interval, plan) async for plan, period in report.periods()]
     if wants_csv(request, report.asked.format):
         return csv_answer("movements", MovementsPeriodView.heads(), (each.cells() for each in data))
-    return MovementsView(**report.about(request), definitions=MOVEMENT_DEFINITIONS, data=data)
+    return MovementsView(**report.about(request), definitions=definitions("mrr", "arr", *MOVES), data=data)
 
 
 @router.get("/mrr", operation_id="getMrr", summary="Get monthly recurring revenue", response_model=MrrView)
@@ -103,4 +102,4 @@ async def mrr(report: WithReport, request: Request) -> MrrView | Response:
         return csv_answer("mrr", MrrPeriodView.heads(), (each.cells() for each in data))
     standing = await report.figures.standing(report.tenant, report.range.plan, status)
     now = next((each for each in standing if each.currency == report.range.currency), None)
-    return MrrView(**report.about(request), definitions=MRR_DEFINITIONS, now=MrrNowView.of(now), data=data)
+    return MrrView(**report.about(request), definitions=definitions(*REVENUE), now=MrrNowView.of(now), data=data)

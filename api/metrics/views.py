@@ -1,6 +1,6 @@
 """Reports of revenue as JSON and as rows. Amounts are in minor units; each is rounded once, from what is exact."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Self
 
@@ -8,29 +8,9 @@ from pydantic import BaseModel, Field
 
 from api.http.csv import Cell
 from api.metrics.ranges import label
-from domain.revenue.figures import ENTERING, LEAVING, MOVES, ChurnGroup, Figure, Period, PeriodLength, monthly
+from domain.revenue.figures import MOVES, ChurnGroup, Figure, Period, PeriodLength, monthly
 from domain.revenue.movements import MovementKind
 from storage.revenue.figures import Standing
-
-DEFINITIONS: Mapping[str, str] = {
-    "mrr": "the list prices of all subscriptions that are active or past due, with their add-ons, of a month; a yearly"
-    " price counts a twelfth. Without overage, tax that is added, and discounts made at the payment provider.",
-    "arr": "the same of a year: exact, while mrr is a twelfth of it, rounded",
-    "new": "customers who pay for the first time",
-    "expansion": "more from customers who pay: another plan or interval, quantity, add-ons",
-    "contraction": "less from customers who go on paying",
-    "churn": "customers who no longer pay, when it ends: ended, suspended, or moved to the free plan",
-    "reactivation": "customers who had paid before and pay again",
-    "pause": "paused by the customer: not churn",
-    "resume": "back from a pause, also to end",
-    "opening": "there before movements were recorded, or taken over from the payment provider",
-    "entering": "changes from other plans to this one",
-    "leaving": "changes from this plan to others",
-    "committed": "mrr without subscriptions that are set to end",
-    "at_risk": "the part of mrr whose payment is being recovered",
-    "paused": "what pauses have taken out of mrr",
-    "trialing": "what running trials would add if all of them converted",
-}
 
 
 class MovementFigureView(BaseModel):
@@ -195,7 +175,3 @@ class MrrView(ReportView):
 
     now: MrrNowView
     data: list[MrrPeriodView]
-
-
-MOVEMENT_DEFINITIONS = {name: DEFINITIONS[name] for name in ("mrr", "arr", *MOVES)}
-MRR_DEFINITIONS = {name: DEFINITIONS[name] for name in DEFINITIONS.keys() - {*MOVES, ENTERING, LEAVING}}

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from api.http.csv import csv_answer
-from api.metrics.views import DEFINITIONS
+from domain.revenue.definitions import MOVEMENTS
 from domain.subscription.lifecycle import Status
 from tests.harness.callers import fields_of, problem_of
 from tests.storage.ledger import Ledger, a_step, later
@@ -51,7 +51,7 @@ async def test_a_report_says_what_it_is_of(api: httpx.AsyncClient) -> None:
     assert (told["currency"], told["currencies"], told["timezone"]) == ("usd", ["usd"], "Europe/Berlin")
     assert told["since"] == "2026-01-10"
     assert told["complete_until"] < told["as_of"][:10]
-    assert told["definitions"]["churn"] == DEFINITIONS["churn"]
+    assert told["definitions"]["churn"] == MOVEMENTS["churn"]
     as_csv = await api.get(told["links"]["csv"])
     assert as_csv.headers["Content-Type"] == "text/csv; charset=utf-8"
 
