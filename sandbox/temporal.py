@@ -17,7 +17,7 @@ from sandbox.processes import Server, StartFailed, free_port, is_free
 
 NAMESPACE = "default"
 READY_WITHIN = 120.0
-NOT_YET = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED)
+NOT_YET = (RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.UNAVAILABLE)
 """Errors from a server that is starting."""
 STOPPED_WITHIN = 5.0
 

@@ -218,7 +218,7 @@ class ErasureService:
         run = WorkflowExecution(workflow_id=workflow_id, run_id=run_id)
         request = DeleteWorkflowExecutionRequest(namespace=self.client.namespace, workflow_execution=run)
         try:
-            await self.client.workflow_service.delete_workflow_execution(request)
+            await self.client.workflow_service.delete_workflow_execution(request, retry=True)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise

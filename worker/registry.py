@@ -32,7 +32,7 @@ async def missing_attributes(client: Client) -> list[str]:
     """
     try:
         known = await client.operator_service.list_search_attributes(
-            ListSearchAttributesRequest(namespace=client.namespace)
+            ListSearchAttributesRequest(namespace=client.namespace), retry=True
         )
     except RPCError as error:
         raise GatewayUnavailable(f"Temporal does not list its search attributes: {error.message}") from error
@@ -70,7 +70,7 @@ async def _add(client: Client, missing: list[str]) -> None:
         namespace=client.namespace, search_attributes={name: _TYPES[KINDS[name]] for name in missing}
     )
     try:
-        await client.operator_service.add_search_attributes(request)
+        await client.operator_service.add_search_attributes(request, retry=True)
     except RPCError as error:
         if error.status in _NOT_ALLOWED:
             wanted = ", ".join(f"{name} ({KINDS[name]})" for name in missing)

@@ -149,7 +149,8 @@ async def _workers(client: Client) -> int:
             namespace=client.namespace,
             task_queue=TaskQueue(name=LIFECYCLE_QUEUE),
             task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-        )
+        ),
+        retry=True,
     )
     return len({poller.identity for poller in described.pollers})
 

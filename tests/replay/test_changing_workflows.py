@@ -131,7 +131,7 @@ class _Release:
 
     async def _is_made_current(self, request: SetWorkerDeploymentCurrentVersionRequest) -> bool:
         try:
-            await self._client.workflow_service.set_worker_deployment_current_version(request)
+            await self._client.workflow_service.set_worker_deployment_current_version(request, retry=True)
         except RPCError as error:
             if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION):
                 raise

@@ -52,7 +52,8 @@ async def _set_rate(stack: Stack, a_second: float | None) -> None:
             task_queue=PAYMENTS_QUEUE,
             task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
             update_queue_rate_limit=limit,
-        )
+        ),
+        retry=True,
     )
 
 
