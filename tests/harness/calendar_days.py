@@ -1,4 +1,4 @@
-"""Days on which a calendar is unkind."""
+"""Days and hours at which a calendar is unkind."""
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
@@ -16,6 +16,11 @@ def days_to_a_31st(today: date) -> int:
     while day.day != 31 or monthrange(day.year, day.month % 12 + 1)[1] == 31:
         day += timedelta(days=1)
     return (day - today).days
+
+
+def hour_after(moment: datetime) -> datetime:
+    """The next full hour, later than a moment."""
+    return moment.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
 
 
 def noon_zone() -> str:

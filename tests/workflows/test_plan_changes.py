@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from domain.errors import TenureError
+from tests.harness.calendar_days import hour_after
 from tests.workflows.conftest import Begin
 from tests.workflows.world.life import A_DAY, A_MINUTE, CONVERTED, LONGER_THAN_IS_ASKED, Life
 from tests.workflows.world.world import World
@@ -46,7 +47,7 @@ async def test_an_upgrade_takes_effect_at_once_and_bills_what_its_preview_said(b
 async def test_a_change_bills_what_its_preview_said_even_when_the_hour_turned_in_between(begin: Begin) -> None:
     life = await begin(**PAID_START)
     await life.live(10 * A_DAY)
-    next_hour = life.now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    next_hour = hour_after(life.now + 5 * A_MINUTE)
     await life.until(next_hour - 5 * A_MINUTE)
     preview = await life.command("preview-change", interval="year")
     seen = {"expected_due": preview.due_now, "preview_at": preview.preview_at}

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from sandbox.stack import Stack
+from tests.harness.calendar_days import hour_after
 from tests.harness.callers import Caller
 from tests.web.billing.visitor import Visitor, forms_of, said, title
 
@@ -253,7 +254,7 @@ async def test_the_price_that_was_shown_holds_when_the_hour_turns(
 ) -> None:
     life = await begin(payment_method="pm_card_visa", trial_days=0)
     await life.live(timedelta(days=10))
-    at = life.now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    at = hour_after(life.now + timedelta(minutes=2))
     await life.live(at - timedelta(minutes=2) - life.now)
 
     async with Visitor.entered(stack, admin, life.external_id) as ada:
