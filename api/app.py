@@ -31,6 +31,7 @@ from api.http.middleware import BodyLimit, HeadRequests, JsonBodies, MostRequest
 from api.http.openapi import add_description
 from api.http.plain_routes import Endpoint, plain_route
 from api.http.rates import RateLimits
+from api.metrics import overview as metrics_overview
 from api.metrics import routes as metrics_routes
 from api.payment_pages import billing_sessions, checkout, invoices, pay_link, portal, purchase_return
 from api.pricing import routes as pricing_routes
@@ -59,6 +60,7 @@ ROUTERS = (
     catalog_routes.router,
     usage_routes.router,
     history.router,
+    metrics_overview.router,
     metrics_routes.router,
     audit_routes.router,
     api_keys_routes.router,

@@ -10,7 +10,7 @@ CONTENT_TYPE = "text/csv"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """How a text begins that a spreadsheet takes for a formula. Some read the full-width signs as the others."""
 
-Cell = str | int | None
+Cell = str | int | float | None
 
 
 def wants_csv(request: Request, wanted: str | None) -> bool:

@@ -1,19 +1,27 @@
 """Which periods a caller asks for."""
 
-import re
 from dataclasses import dataclass
-from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import Depends, Query
 
 from domain.errors import Malformed
-from domain.revenue.figures import PeriodLength, earlier, first_day_of, following
+from domain.revenue.figures import PeriodLength, Segment
+from domain.revenue.queries import DAY_EXAMPLE, ReportQuery, day_named
 
-MAX_PERIODS = 400
-DEFAULT_PERIODS = {PeriodLength.DAY: 31, PeriodLength.MONTH: 12, PeriodLength.YEAR: 5}
-_DAY = re.compile(r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d))?)?", re.ASCII)
-_DAY_EXAMPLE = "a year, a month or a day, as 2026, 2026-01 or 2026-01-31"
+PlanCode = Annotated[
+    str,
+    Query(
+        max_length=64,
+        pattern="^[a-z0-9_]*$",
+        description="figures of this plan alone; changes from and to others enter and leave",
+    ),
+]
+CURRENCY: Final = "^[a-z]{3}$"
+CurrencyCode = Annotated[
+    str | None, Query(pattern=CURRENCY, description="by default the catalog's; currencies are never added")
+]
+Format = Annotated[Literal["json", "csv"] | None, Query(description="`csv` is also to be had by `Accept: text/csv`")]
 
 
 @dataclass(frozen=True)
@@ -21,21 +29,14 @@ class Asked:
     """The query of a report."""
 
     first: Annotated[
-        str | None, Query(alias="from", description=f"the first period: {_DAY_EXAMPLE}", examples=["2026-01"])
+        str | None, Query(alias="from", description=f"the first period: {DAY_EXAMPLE}", examples=["2026-01"])
     ] = None
     last: Annotated[
         str | None,
         Query(alias="to", description="the last period, included; by default the current one", examples=["2026-12"]),
     ] = None
     interval: Annotated[PeriodLength, Query(description="the length of periods")] = PeriodLength.MONTH
-    plan: Annotated[
-        str,
-        Query(
-            max_length=64,
-            pattern="^[a-z0-9_]*$",
-            description="figures of this plan alone; changes from and to others enter and leave",
-        ),
-    ] = ""
+    plan: PlanCode = ""
     status: Annotated[
         Literal["active", "past_due", "paused", "trialing"] | None,
         Query(
@@ -43,24 +44,19 @@ class Asked:
             " kept. Not with `from`, `to`, `interval`, `group` and CSV, and not of `movements`"
         ),
     ] = None
-    currency: Annotated[
-        str | None,
-        Query(pattern="^[a-z]{3}$", description="by default the catalog's; currencies are never added"),
-    ] = None
+    currency: CurrencyCode = None
     group: Annotated[Literal["plan"] | None, Query(description="a row for each plan")] = None
-    format: Annotated[
-        Literal["json", "csv"] | None, Query(description="`csv` is also to be had by `Accept: text/csv`")
-    ] = None
+    format: Format = None
 
-    def refuse_status(self) -> None:
-        """Reject a status in a report of the past.
+    def refuse_status(self, figures: str) -> None:
+        """Reject a status in a report of the past, whose *figures* are named in the error.
 
         Raises:
             Malformed: there is one.
         """
         if self.status is not None:
             raise Malformed(
-                "movements are not told apart by status, which is not kept of the past: ask for mrr with this status,"
+                f"{figures} are not told apart by status, which is not kept of the past: ask for mrr with this status,"
                 " or leave it out",
                 field="status",
             )
@@ -81,39 +77,20 @@ class Asked:
                 field="status",
             )
 
-    def periods(self, latest: date) -> tuple[date, date]:
-        """The first day of the first period, and of the period after the last one.
+    def query(self, currency: str) -> ReportQuery:
+        """What is asked for; *currency* is the default.
 
         Raises:
-            Malformed: they are no dates, in the wrong order, or too many.
+            Malformed: a period has no such name.
         """
-        last = _day(self.last, "to") if self.last is not None else latest
-        beyond = following(first_day_of(last, self.interval), self.interval)
-        if self.first is None:
-            return earlier(beyond, self.interval, DEFAULT_PERIODS[self.interval]), beyond
-        first = first_day_of(_day(self.first, "from"), self.interval)
-        if first >= beyond:
-            raise Malformed("from is after to", field="from")
-        if earlier(beyond, self.interval, MAX_PERIODS) > first:
-            raise Malformed(f"at most {MAX_PERIODS} periods: ask for fewer, or longer ones", field="from")
-        return first, beyond
-
-
-def _day(text: str, field: str) -> date:
-    found = _DAY.fullmatch(text)
-    try:
-        if found is not None and 1900 <= int(found["year"]) < 9000:
-            return date(int(found["year"]), int(found["month"] or 1), int(found["day"] or 1))
-    except ValueError:
-        pass
-    raise Malformed(f"must be {_DAY_EXAMPLE}", field=field)
-
-
-def label(first_day: date, length: PeriodLength) -> str:
-    """How a period is named in answers."""
-    return (
-        f"{first_day:{ {PeriodLength.DAY: '%Y-%m-%d', PeriodLength.MONTH: '%Y-%m', PeriodLength.YEAR: '%Y'}[length] }}"
-    )
+        return ReportQuery(
+            self.currency or currency,
+            day_named(self.first, "from") if self.first is not None else None,
+            day_named(self.last, "to") if self.last is not None else None,
+            self.interval,
+            Segment(self.plan),
+            by_plan=self.group == "plan",
+        )
 
 
 WithRange = Annotated[Asked, Depends()]

@@ -1,16 +1,16 @@
 """Reports of revenue as JSON and as rows. Amounts are in minor units; each is rounded once, from what is exact."""
 
 from collections.abc import Iterator
-from datetime import date, datetime
 from typing import Self
 
 from pydantic import BaseModel, Field
 
 from api.http.csv import Cell
-from api.metrics.ranges import label
-from domain.revenue.figures import MOVES, ChurnGroup, Figure, Period, PeriodLength, monthly
+from api.metrics.reports import ReportView
+from domain.revenue.figures import MOVES, ChurnGroup, Figure, Period, PeriodLength, Segment, monthly
 from domain.revenue.movements import MovementKind
-from storage.revenue.figures import Standing
+from domain.revenue.overview import Standing
+from domain.revenue.queries import label
 
 
 class MovementFigureView(BaseModel):
@@ -61,13 +61,13 @@ class MovementsPeriodView(BaseModel):
     end_arr: int
 
     @classmethod
-    def of(cls, period: Period, length: PeriodLength, plan: str) -> Self:
+    def of(cls, period: Period, length: PeriodLength, segment: Segment) -> Self:
         groups = {group.value: MovementFigureView.of(period.churn_by[group]) for group in ChurnGroup}
         moved = {kind: MovementFigureView.of(period.moved[kind]) for kind in MOVES}
         churn = ChurnFigureView(**moved.pop(MovementKind.CHURN.value).model_dump(), by=ChurnByView(**groups))
         return cls(
             period=label(period.first_day, length),
-            plan=plan or None,
+            plan=segment.plan or None,
             start=monthly(period.start),
             start_arr=period.start,
             end=monthly(period.end),
@@ -101,10 +101,10 @@ class MrrPeriodView(BaseModel):
     customers: int = Field(description="who pay")
 
     @classmethod
-    def of(cls, period: Period, length: PeriodLength, plan: str) -> Self:
+    def of(cls, period: Period, length: PeriodLength, segment: Segment) -> Self:
         return cls(
             period=label(period.first_day, length),
-            plan=plan or None,
+            plan=segment.plan or None,
             mrr=monthly(period.end),
             arr=period.end,
             paused=monthly(period.paused),
@@ -131,9 +131,7 @@ class MrrNowView(BaseModel):
     customers: int = Field(description="who pay")
 
     @classmethod
-    def of(cls, standing: Standing | None) -> Self:
-        if standing is None:
-            return cls(mrr=0, arr=0, committed=0, at_risk=0, paused=0, trialing=0, customers=0)
+    def of(cls, standing: Standing) -> Self:
         return cls(
             mrr=monthly(standing.annual),
             arr=standing.annual,
@@ -141,27 +139,8 @@ class MrrNowView(BaseModel):
             at_risk=monthly(standing.at_risk),
             paused=monthly(standing.paused),
             trialing=monthly(standing.trialing),
-            customers=standing.customers,
+            customers=standing.paying_customers,
         )
-
-
-class ReportLinksView(BaseModel):
-    """The same report elsewhere."""
-
-    csv: str
-
-
-class ReportView(BaseModel):
-    """What every report says of itself."""
-
-    currency: str
-    currencies: list[str] = Field(description="all that there are figures in; they are never added")
-    timezone: str = Field(description="whose days and months these are")
-    as_of: datetime
-    complete_until: date = Field(description="the last day of the last period that is over")
-    since: date | None = Field(description="from when on figures are exact; null: nothing has moved yet")
-    definitions: dict[str, str]
-    links: ReportLinksView
 
 
 class MovementsView(ReportView):

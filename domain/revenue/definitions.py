@@ -12,6 +12,21 @@ REVENUE: Mapping[str, str] = {
     "trialing": "what running trials would add if all of them converted",
 }
 
+CUSTOMERS: Mapping[str, str] = {
+    "customers": "who pay: each of a subscription that counts in mrr",
+    "free_customers": "who use the free plan",
+    "trialing_customers": "whose trial runs",
+}
+
+GROWTH: Mapping[str, str] = {
+    "net_new": "mrr at the end of the month less that at its start",
+    "growth": "net_new by mrr at the start of the month; null if there was none",
+    "quick_ratio": "new and expansion by contraction and churn of the month; null if nothing was lost",
+    "arpu": "mrr by customers who pay; null if nobody does",
+    "ltv": "arpu by the mean logo churn of the last three full months, of those in which somebody paid at the start;"
+    " null if there is none, or nobody has left: ltv_missing says which",
+}
+
 MOVEMENTS: Mapping[str, str] = {
     "new": "customers who pay for the first time",
     "expansion": "more from customers who pay: another plan or interval, quantity, add-ons",
@@ -25,7 +40,12 @@ MOVEMENTS: Mapping[str, str] = {
     "leaving": "changes from this plan to others",
 }
 
-SECTIONS: Mapping[str, Mapping[str, str]] = {"Revenue": REVENUE, "Movements": MOVEMENTS}
+SECTIONS: Mapping[str, Mapping[str, str]] = {
+    "Revenue": REVENUE,
+    "Customers": CUSTOMERS,
+    "Growth": GROWTH,
+    "Movements": MOVEMENTS,
+}
 """All of them, in the order in which documentation shows them."""
 
 

@@ -52,6 +52,16 @@ def monthly(annual: int) -> int:
 
 
 @dataclass(frozen=True)
+class Segment:
+    """Which part of the revenue; by default all of it."""
+
+    plan: str = ""
+
+
+ALL = Segment()
+
+
+@dataclass(frozen=True)
 class Moved:
     """The sum of the movements of one kind in one period."""
 
@@ -98,8 +108,12 @@ class Period:
     """Who pay at its end."""
     paused: int
     """What pauses have taken out at its end."""
+    customers_at_start: int = 0
+    """Who pay at its start."""
     moved: Mapping[str, Figure] = field(default_factory=dict)
     churn_by: Mapping[ChurnGroup, Figure] = field(default_factory=dict)
+    payers: Mapping[str, int] = field(default_factory=dict)
+    """By how many more customers pay, by kind of movement: each time counts, so that they add up."""
 
 
 def first_day_of(day: date, length: PeriodLength) -> date:
@@ -144,10 +158,12 @@ def by_period(
 
 def _period(first_day: date, before: Period, moved: list[Moved], movers: list[Movers]) -> Period:
     figures = dict.fromkeys(MOVES, Figure())
+    payers = dict.fromkeys(MOVES, 0)
     groups = dict.fromkeys(ChurnGroup, Figure())
     for each in moved:
         if each.kind in figures:
             figures[each.kind] = figures[each.kind].plus(each.delta, 0)
+            payers[each.kind] += each.payers
         if each.kind == MovementKind.CHURN:
             group = _GROUP_OF_END.get(each.end_kind, ChurnGroup.OTHER)
             groups[group] = groups[group].plus(each.delta, 0)
@@ -163,7 +179,9 @@ def _period(first_day: date, before: Period, moved: list[Moved], movers: list[Mo
         start=before.end,
         end=before.end + sum(each.delta for each in moved),
         customers=before.customers + sum(each.payers for each in moved),
+        customers_at_start=before.customers,
         paused=before.paused - taken_out,
         moved={kind: figures[kind] for kind in MOVES},
         churn_by=groups,
+        payers=payers,
     )

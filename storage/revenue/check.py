@@ -13,11 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.reconciliation.ports import RevenueDifference
 from domain.revenue.corrections import Recorded, corrections
 from domain.revenue.figures import PeriodLength, following
+from domain.revenue.queries import Range
 from domain.subscription.state import Subscription
 from storage.db.codec import state_from_json
 from storage.db.engine import sql_text, transaction
 from storage.revenue.facts import movement_row
-from storage.revenue.figures import Range, RevenueFigures
+from storage.revenue.figures import Line, RevenueFigures
 from storage.schema.revenue_tables import mrr_movements
 from storage.schema.tables import customers, journal, subscriptions
 
@@ -131,7 +132,9 @@ async def month_differences(engine: AsyncEngine, timezone: str) -> list[MonthDif
 async def _of(figures: RevenueFigures, tenant: str, currency: str, known: Mapping[date, int]) -> list[MonthDifference]:
     months = Range(currency, min(known), following(max(known), PeriodLength.MONTH))
     found, by_movements = [], 0
-    for period in await figures.periods(tenant, months):
+    async with figures.reading(tenant) as reader:
+        periods = (await reader.periods(months))[Line(currency)]
+    for period in periods:
         by_movements = known.get(period.first_day, by_movements)
         moved = sum(figure.annual for figure in period.moved.values())
         if not period.start + moved == period.end == by_movements:

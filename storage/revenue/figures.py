@@ -1,6 +1,8 @@
-"""Reads figures of recurring revenue."""
+"""Reads figures of recurring revenue. Each report is read in one transaction, by as many statements as it has parts."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -9,7 +11,9 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from domain.revenue.figures import Moved, Movers, Period, PeriodLength, by_period
+from domain.revenue.figures import ALL, Moved, Movers, Period, PeriodLength, Segment, by_period, earlier, first_day_of
+from domain.revenue.overview import FULL_MONTHS, Overview, Standing, StandingOf, overviews, total
+from domain.revenue.queries import Range, ReportQuery
 from storage.db.engine import LISTS_WITHIN, sql_text, transaction
 
 _FILES = Path(__file__).parent / "sql"
@@ -31,73 +35,145 @@ class Extent:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What subscriptions are worth now; amounts are annual, in minor units."""
+class Line:
+    """Whose figures follow each other in a report."""
 
     currency: str
-    annual: int
-    committed: int
-    """Without those that are set to end."""
-    at_risk: int
-    """Of those whose payment is being recovered; part of `annual`."""
-    paused: int
-    trialing: int
-    customers: int
+    segment: Segment = ALL
 
 
 @dataclass(frozen=True)
-class Range:
-    """Which figures."""
+class PeriodsReport:
+    """What moved in each period of one currency, oldest first; of one segment after the other."""
 
-    currency: str
-    first: date
-    beyond: date
-    """The first day of the period after the last one."""
-    length: PeriodLength = PeriodLength.MONTH
-    plan: str = ""
-    """Empty: all plans."""
+    extent: Extent
+    range: Range
+    lines: Mapping[Line, Sequence[Period]]
+
+    def periods(self) -> Iterator[tuple[Segment, Period]]:
+        """Each period, and what it is of."""
+        for line, periods in self.lines.items():
+            for period in periods:
+                yield line.segment, period
+
+
+@dataclass(frozen=True)
+class MrrReport(PeriodsReport):
+    """The same, and what there is now."""
+
+    now: Standing
+
+
+@dataclass(frozen=True)
+class OverviewReport:
+    """What there is now, by currency."""
+
+    extent: Extent
+    overviews: Sequence[Overview]
 
 
 class RevenueFigures:
-    """Figures of one tenant's revenue, by days of *timezone*."""
+    """Reports of tenants' revenue, by days of *timezone*."""
 
     def __init__(self, engine: AsyncEngine, timezone: str) -> None:
         self._engine = engine
         self.timezone = timezone
 
-    async def extent(self, tenant: str) -> Extent:
+    async def periods(self, tenant: str, query: ReportQuery) -> PeriodsReport:
+        """What moved in each period: movements, customers and churn are in it.
+
+        Raises:
+            Malformed: the periods are in the wrong order, or too many.
+        """
+        async with self.reading(tenant) as reader:
+            extent = await reader.extent()
+            wanted = query.range(extent.latest)
+            return PeriodsReport(extent, wanted, await reader.periods(wanted))
+
+    async def mrr(self, tenant: str, query: ReportQuery, status: str = "") -> MrrReport:
+        """What there was at the end of each period, and what there is now; with a *status* that alone.
+
+        Raises:
+            Malformed: the periods are in the wrong order, or too many.
+        """
+        async with self.reading(tenant) as reader:
+            extent = await reader.extent()
+            wanted = query.range(extent.latest)
+            lines = {} if status else await reader.periods(wanted)
+            now = await reader.standing(query.segment, currency=query.currency, status=status)
+            return MrrReport(extent, wanted, lines, total(now))
+
+    async def overview(self, tenant: str, segment: Segment = ALL, currency: str = "") -> OverviewReport:
+        """What there is now of each currency, or one, beside the current month and the one before."""
+        async with self.reading(tenant) as reader:
+            extent = await reader.extent()
+            parts = await reader.standing(segment, currency=currency)
+            first = earlier(first_day_of(extent.latest, PeriodLength.MONTH), PeriodLength.MONTH, FULL_MONTHS)
+            wanted = ReportQuery(currency, first, extent.latest, segment=segment).range(extent.latest)
+            months = {line.currency: periods for line, periods in (await reader.periods(wanted)).items()}
+            # Whose trials run pays nothing yet.
+            for part in parts:
+                months.setdefault(part.currency, by_period([], [], wanted.first, wanted.beyond, wanted.length))
+            return OverviewReport(extent, overviews(parts, months))
+
+    @asynccontextmanager
+    async def reading(self, tenant: str) -> "AsyncIterator[RevenueReader]":
+        """Reads the parts of a report in one transaction."""
         async with transaction(self._engine, tenant, statements_within=LISTS_WITHIN) as connection:
-            [row] = await self._rows(connection, "extent", tenant=tenant, timezone=self.timezone)
+            yield RevenueReader(connection, tenant, self.timezone)
+
+
+class RevenueReader:
+    """Reads the parts of a report; each with a fixed number of statements."""
+
+    def __init__(self, connection: AsyncConnection, tenant: str, timezone: str) -> None:
+        self._connection = connection
+        self._given = {"tenant": tenant, "timezone": timezone}
+
+    async def extent(self) -> Extent:
+        [row] = await self._rows("extent", **self._given)
         latest = max(row.today, row.latest or row.today)
         return Extent(row.as_of, row.today, latest, row.since, tuple(row.currencies), tuple(row.plans))
 
-    async def standing(self, tenant: str, plan: str = "", status: str = "") -> list[Standing]:
-        """What there is now, by currency; of all plans or one, in any status or one."""
-        async with transaction(self._engine, tenant, statements_within=LISTS_WITHIN) as connection:
-            rows = await self._rows(connection, "standing", tenant=tenant, plan=plan, status=status)
-        return [Standing(**row._mapping) for row in rows]  # noqa: SLF001 - its documented name
+    async def standing(self, segment: Segment = ALL, *, currency: str = "", status: str = "") -> list[StandingOf]:
+        """What there is now; empty: of any currency, in any status."""
+        rows = await self._rows(
+            "standing", tenant=self._given["tenant"], plan=segment.plan, currency=currency, status=status
+        )
+        return [
+            StandingOf(row.currency, row.plan, row.billing_interval, row.status, Standing(*row[len(_NAMED) :]))
+            for row in rows
+        ]
 
-    async def periods(self, tenant: str, wanted: Range) -> list[Period]:
-        """What moved in each period, oldest first."""
-        given: dict[str, Any] = {
-            "tenant": tenant,
-            "timezone": self.timezone,
+    async def periods(self, wanted: Range) -> dict[Line, list[Period]]:
+        """What moved in each period, oldest first; also if nothing has, if it is asked for one currency and segment."""
+        given = self._given | {
             "currency": wanted.currency,
-            "plan": wanted.plan,
+            "plan": wanted.segment.plan,
+            "by_plan": wanted.by_plan,
             "interval": wanted.length.value,
             "first": wanted.first,
             "beyond": wanted.beyond,
         }
-        async with transaction(self._engine, tenant, statements_within=LISTS_WITHIN) as connection:
-            moved = await self._rows(connection, "sums", **given)
-            movers = await self._rows(connection, "customers", **given)
-        return by_period(
-            [Moved(row.period, row.moved, row.end_kind, row.delta, row.payers) for row in moved],
-            [Movers(row.period, row.moved, row.end_kind, row.customers) for row in movers],
-            wanted.first,
-            wanted.beyond,
-            wanted.length,
-        )
+        moved: dict[Line, list[Moved]] = defaultdict(list)
+        movers: dict[Line, list[Movers]] = defaultdict(list)
+        if wanted.currency and not wanted.by_plan:
+            moved[Line(wanted.currency, wanted.segment)] = []
+        for row in await self._rows("sums", **given):
+            moved[_line(row)].append(Moved(row.period, row.moved, row.end_kind, row.delta, row.payers))
+        for row in await self._rows("customers", **given):
+            movers[_line(row)].append(Movers(row.period, row.moved, row.end_kind, row.customers))
+        lines = sorted(moved, key=lambda line: (line.currency, line.segment.plan))
+        return {
+            line: by_period(moved[line], movers[line], wanted.first, wanted.beyond, wanted.length) for line in lines
+        }
 
-    async def _rows(self, connection: AsyncConnection, name: str, **given: Any) -> Sequence[Row[Any]]:
-        return (await connection.execute(sql_text(_FILES / f"{name}.sql"), given)).all()
+    async def _rows(self, name: str, **given: Any) -> Sequence[Row[Any]]:
+        return (await self._connection.execute(sql_text(_FILES / f"{name}.sql"), given)).all()
+
+
+_NAMED = ("currency", "plan", "billing_interval", "status")
+
+
+def _line(row: Row[Any]) -> Line:
+    return Line(row.currency, Segment(row.plan))

@@ -103,6 +103,7 @@ class AsyncTenure(BaseClient):
     list_audit = awaited(audit_operations.list_audit)
     audit = async_iterator(audit_operations.audit)
 
+    revenue_overview = awaited(metrics_operations.revenue_overview)
     mrr = awaited(metrics_operations.mrr)
     movements = awaited(metrics_operations.movements)
 
@@ -241,6 +242,7 @@ class Tenure(BaseClient):
     list_audit = blocking(audit_operations.list_audit)
     audit = iterator(audit_operations.audit)
 
+    revenue_overview = blocking(metrics_operations.revenue_overview)
     mrr = blocking(metrics_operations.mrr)
     movements = blocking(metrics_operations.movements)
 

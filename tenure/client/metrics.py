@@ -106,10 +106,9 @@ class ReportLinks:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class About:
     """What every report says of itself."""
 
-    currency: str
     currencies: tuple[str, ...]
     """All that there are figures in; they are never added."""
     timezone: str
@@ -120,7 +119,15 @@ class Report:
     since: str | None = None
     """From when on figures are exact; None: nothing has moved yet."""
     definitions: Mapping[str, str] = field(default_factory=dict)
+    """What each figure means."""
     links: ReportLinks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(About):
+    """The same of a report in one currency."""
+
+    currency: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,16 @@ from typing import Literal
 
 from tenure.client.core import Core, Steps
 from tenure.client.metrics import Movements, Mrr
+from tenure.client.overview import RevenueOverview
 from tenure.client.requests import Call
 from tenure.client.values import PeriodLength
+
+
+def revenue_overview(core: Core, *, plan: str | None = None, currency: str | None = None) -> Steps[RevenueOverview]:
+    """Return what there is now of each currency, or one: revenue, customers, growth, ARPU and LTV."""
+    return core.ask(
+        Call("GET", "/v1/metrics/overview", RevenueOverview, query=_given({"plan": plan, "currency": currency}))
+    )
 
 
 def mrr(

@@ -15,6 +15,8 @@ from api.catalog import suggest
 from api.catalog import views as catalog_views
 from api.customers import banner, routes
 from api.entitlements import views as entitlements_views
+from api.metrics import overview as metrics_overview
+from api.metrics import reports as metrics_reports
 from api.metrics import views as metrics_views
 from api.payment_pages import billing_sessions, checkout, portal
 from api.subscriptions import confirmations, downgrade_guard, views
@@ -22,7 +24,7 @@ from api.usage import history, ingest
 from domain.entitlements.usage import UsageLevel
 from domain.revenue import figures
 from domain.subscription import commands, ends, lifecycle, policy
-from tenure.client import api_keys, catalog, entitlements, metrics, reports, subscriptions
+from tenure.client import api_keys, catalog, entitlements, metrics, overview, reports, subscriptions
 from tenure.client.values import (
     Access,
     CancelAt,
@@ -67,7 +69,13 @@ PAIRS: list[tuple[type[BaseModel], type[Any]]] = [
     (metrics_views.MrrPeriodView, metrics.MrrPeriod),
     (metrics_views.MrrNowView, metrics.MrrNow),
     (metrics_views.MrrView, metrics.Mrr),
-    (metrics_views.ReportLinksView, metrics.ReportLinks),
+    (metrics_reports.ReportLinksView, metrics.ReportLinks),
+    (metrics_overview.OverviewView, overview.RevenueOverview),
+    (metrics_overview.CurrencyOverviewView, overview.CurrencyOverview),
+    (metrics_overview.MonthGrowthView, overview.MonthGrowth),
+    (metrics_overview.PlanStandingView, overview.PlanStanding),
+    (metrics_overview.BillingIntervalStandingView, overview.BillingIntervalStanding),
+    (metrics_overview.StatusStandingView, overview.StatusStanding),
     (routes.CustomerView, subscriptions.Customer),
     (routes.CustomerSummaryView, subscriptions.ListedCustomer),
     (routes.LatestSubscriptionView, subscriptions.LatestSubscription),

@@ -77,6 +77,10 @@ CALLS: Mapping[str, tuple[str, Callable[[Core], Steps[Any]]]] = {
         lambda core: usage.record(core, [Event("ada", "images", 1, "image-1", datetime(2026, 11, 21, tzinfo=UTC))]),
     ),
     "getUsageHistory": ("usage_history", lambda core: usage.usage_history(core, "ada", "images")),
+    "getRevenueOverview": (
+        "revenue_overview",
+        lambda core: metrics_operations.revenue_overview(core, currency="usd"),
+    ),
     "getMrr": ("mrr", lambda core: metrics_operations.mrr(core, plan="pro", first="2026-01")),
     "getMovements": ("movements", lambda core: metrics_operations.movements(core, last="2026-12")),
     "listApiKeys": ("api_keys", lambda core: api_key_operations.api_keys(core)(None)),

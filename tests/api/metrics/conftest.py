@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import event
 
 from domain.subscription.ends import EndKind
 from domain.subscription.lifecycle import Status
@@ -30,10 +31,17 @@ async def ledger(database_url: str) -> AsyncIterator[Ledger]:
 
 
 @pytest.fixture
-async def api(ledger: Ledger, database_url: str) -> AsyncIterator[httpx.AsyncClient]:
+def sent() -> list[str]:
+    """The statements that the API sends for what is asked of it."""
+    return []
+
+
+@pytest.fixture
+async def api(ledger: Ledger, database_url: str, sent: list[str]) -> AsyncIterator[httpx.AsyncClient]:
     """A caller who may only read."""
     key = await ApiKeys(ledger.engine).create(Role.READ_ONLY, "the founder")
     engine, system_engine = (create_engine_from_url(database_url, role=role) for role in DatabaseRole)
+    event.listen(engine.sync_engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
     app = an_app(engine=engine, system_engine=system_engine, catalog=shipped_catalog(), timezone="Europe/Berlin")
     async with a_browser(app, Authorization=f"Bearer {key}") as http:
         yield http

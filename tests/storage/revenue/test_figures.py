@@ -7,14 +7,17 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from domain.catalog.plans import Interval
-from domain.revenue.figures import ChurnGroup, Figure, Period, PeriodLength
+from domain.revenue.figures import ChurnGroup, Figure, Period, PeriodLength, Segment
+from domain.revenue.overview import Standing
+from domain.revenue.queries import Range
 from domain.subscription.ends import EndKind
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Pause, Subscription
-from storage.revenue.figures import Range, RevenueFigures, Standing
+from storage.revenue.figures import RevenueFigures
 from storage.revenue.roll_up import RevenueRollUpRecords
 from tests.builders import FREE, PRO, a_recovery
 from tests.storage.ledger import Ledger, a_step, later
+from tests.storage.revenue.reading import all_periods_of, extent_of, periods_of, standing_of
 
 YEAR, PRO_YEAR = 12 * 4900, 12 * 19900
 QUARTER = Range("usd", date(2026, 1, 1), date(2026, 4, 1))
@@ -70,7 +73,7 @@ async def figures(request: pytest.FixtureRequest, ledger: Ledger) -> RevenueFigu
 
 
 async def test_what_moved_in_each_month_leads_from_its_start_to_its_end(figures: RevenueFigures) -> None:
-    january, february, march = await figures.periods("default", QUARTER)
+    january, february, march = await periods_of(figures, QUARTER)
 
     assert (january.start, january.end, january.customers) == (0, 3 * YEAR, 3)
     assert shown(january) == {"new": Figure(3 * YEAR, 3)}
@@ -92,7 +95,7 @@ async def test_what_moved_in_each_month_leads_from_its_start_to_its_end(figures:
 
 
 async def test_churn_is_told_apart_by_who_ended_it(figures: RevenueFigures) -> None:
-    _, february, march = await figures.periods("default", QUARTER)
+    _, february, march = await periods_of(figures, QUARTER)
 
     assert february.churn_by[ChurnGroup.INVOLUNTARY] == Figure(-YEAR, 1)
     assert march.churn_by[ChurnGroup.VOLUNTARY] == Figure(-PRO_YEAR, 1)
@@ -100,14 +103,14 @@ async def test_churn_is_told_apart_by_who_ended_it(figures: RevenueFigures) -> N
 
 
 async def test_a_range_begins_with_what_was_there_before(figures: RevenueFigures) -> None:
-    [march] = await figures.periods("default", replace(QUARTER, first=date(2026, 3, 1)))
+    [march] = await periods_of(figures, replace(QUARTER, first=date(2026, 3, 1)))
 
     assert (march.start, march.end) == (PRO_YEAR + 49000, 2 * YEAR + 49000)
 
 
 async def test_in_figures_of_a_plan_a_change_enters_one_and_leaves_the_other(figures: RevenueFigures) -> None:
-    _, starter, _ = await figures.periods("default", replace(QUARTER, plan="starter"))
-    _, pro, after = await figures.periods("default", replace(QUARTER, plan="professional"))
+    _, starter, _ = await periods_of(figures, replace(QUARTER, segment=Segment("starter")))
+    _, pro, after = await periods_of(figures, replace(QUARTER, segment=Segment("professional")))
 
     assert starter.moved["leaving"] == Figure(-YEAR, 1)
     assert (starter.start, starter.end, starter.customers) == (3 * YEAR, 49000, 1)
@@ -116,9 +119,31 @@ async def test_in_figures_of_a_plan_a_change_enters_one_and_leaves_the_other(fig
     assert starter.start + sum(each.annual for each in starter.moved.values()) == starter.end
 
 
+async def test_figures_of_each_plan_are_those_of_one_after_the_other(figures: RevenueFigures) -> None:
+    of_each = await all_periods_of(figures, replace(QUARTER, by_plan=True))
+
+    assert [line.segment.plan for line in of_each] == ["professional", "starter"]
+    for line, periods in of_each.items():
+        assert periods == await periods_of(figures, replace(QUARTER, segment=line.segment))
+    alone = await all_periods_of(figures, replace(QUARTER, by_plan=True, segment=Segment("starter")))
+    assert alone == {line: periods for line, periods in of_each.items() if line.segment.plan == "starter"}
+
+
+async def test_figures_of_each_currency_are_those_of_one_after_the_other(ledger: Ledger) -> None:
+    await pays(ledger, "ada", on(1))
+    await pays(ledger, "lena", on(2), currency="eur")
+    figures = RevenueFigures(ledger.engine, "UTC")
+
+    of_each = await all_periods_of(figures, replace(QUARTER, currency=""))
+
+    assert [line.currency for line in of_each] == ["eur", "usd"]
+    for line, periods in of_each.items():
+        assert periods == await periods_of(figures, replace(QUARTER, currency=line.currency))
+
+
 async def test_periods_may_be_days_and_years(figures: RevenueFigures) -> None:
-    days = await figures.periods("default", Range("usd", date(2026, 2, 9), date(2026, 2, 12), PeriodLength.DAY))
-    [year] = await figures.periods("default", Range("usd", date(2026, 1, 1), date(2027, 1, 1), PeriodLength.YEAR))
+    days = await periods_of(figures, Range("usd", date(2026, 2, 9), date(2026, 2, 12), PeriodLength.DAY))
+    [year] = await periods_of(figures, Range("usd", date(2026, 1, 1), date(2027, 1, 1), PeriodLength.YEAR))
 
     assert [day.end - day.start for day in days] == [0, PRO_YEAR - 2 * YEAR, 0]
     assert (year.start, year.end, year.moved["new"].customers) == (0, 2 * YEAR + 49000, 4)
@@ -126,7 +151,7 @@ async def test_periods_may_be_days_and_years(figures: RevenueFigures) -> None:
 
 async def test_another_currency_and_another_tenant_have_figures_of_their_own(figures: RevenueFigures) -> None:
     for tenant, currency in (("default", "eur"), ("other", "usd")):
-        periods = await figures.periods(tenant, replace(QUARTER, currency=currency))
+        periods = await periods_of(figures, replace(QUARTER, currency=currency), tenant)
         assert [(each.start, each.end, shown(each)) for each in periods] == [(0, 0, {})] * 3
 
 
@@ -138,7 +163,7 @@ async def test_a_customer_who_moves_twice_the_same_way_in_a_month_is_one(ledger:
     for day, quantity in ((2, 2), (3, 3)):
         it = await goes_on(ledger, it, on(2, day), quantity=quantity, amount=quantity * 4900)
 
-    _, february, _ = await RevenueFigures(ledger.engine, "UTC").periods("default", QUARTER)
+    _, february, _ = await periods_of(RevenueFigures(ledger.engine, "UTC"), QUARTER)
 
     assert february.moved["expansion"] == Figure(2 * YEAR, 1)
 
@@ -147,7 +172,7 @@ async def test_a_month_is_one_of_the_chosen_zone(ledger: Ledger) -> None:
     await pays(ledger, "ada", on(1, 31, 23))
 
     for zone, month in (("UTC", 0), ("Europe/Berlin", 1)):
-        periods = await RevenueFigures(ledger.engine, zone).periods("default", QUARTER)
+        periods = await periods_of(RevenueFigures(ledger.engine, zone), QUARTER)
         assert [each.moved["new"].customers for each in periods].index(1) == month
 
 
@@ -156,8 +181,8 @@ async def test_a_switch_moves_between_plans_and_is_no_figure_of_all(ledger: Ledg
     await goes_on(ledger, it, on(2), plan="twin")
     figures = RevenueFigures(ledger.engine, "UTC")
 
-    _, of_all, _ = await figures.periods("default", QUARTER)
-    _, of_twin, _ = await figures.periods("default", replace(QUARTER, plan="twin"))
+    _, of_all, _ = await periods_of(figures, QUARTER)
+    _, of_twin, _ = await periods_of(figures, replace(QUARTER, segment=Segment("twin")))
 
     assert shown(of_all) == {}
     assert of_twin.moved["entering"] == Figure(YEAR, 1)
@@ -172,13 +197,13 @@ async def test_a_movement_that_comes_late_is_summed_up_with_its_day(ledger: Ledg
     roll_up, figures = RevenueRollUpRecords(ledger.engine, "UTC"), RevenueFigures(ledger.engine, "UTC")
     await roll_up.roll_up()
     await pays(ledger, "late", on(1))
-    before = await figures.periods("default", QUARTER)
+    before = await periods_of(figures, QUARTER)
 
     await ledger.rewrite(f"{SINCE_EVER} where recorded_at > now() - interval '1 minute'")
     await ledger.rewrite("update mrr_roll_up set recorded_until = recorded_until - interval '2 hours'")
     await roll_up.roll_up()
 
-    assert await figures.periods("default", QUARTER) == before
+    assert await periods_of(figures, QUARTER) == before
     assert before[0].moved["new"] == Figure(4 * YEAR, 4)
 
 
@@ -187,11 +212,11 @@ async def test_sums_are_made_again_for_another_zone_and_not_used_until_then(ledg
     await ledger.rewrite(SINCE_EVER)
     await RevenueRollUpRecords(ledger.engine, "UTC").roll_up()
     berlin = RevenueFigures(ledger.engine, "Europe/Berlin")
-    expected = await berlin.periods("default", QUARTER)
+    expected = await periods_of(berlin, QUARTER)
 
     await RevenueRollUpRecords(ledger.engine, "Europe/Berlin").roll_up()
 
-    assert await berlin.periods("default", QUARTER) == expected
+    assert await periods_of(berlin, QUARTER) == expected
     assert await ledger.rows("select day from mrr_daily") == [{"day": date(2026, 2, 1)}]
     assert await ledger.rows("select timezone from mrr_roll_up") == [{"timezone": "Europe/Berlin"}]
 
@@ -237,32 +262,31 @@ async def test_what_there_is_now_by_kind(ledger: Ledger) -> None:
     await ledger.save(a_step(later(dear, status=Status.ACTIVE).choosing(PRO)))
     figures = RevenueFigures(ledger.engine, "UTC")
 
-    assert await figures.standing("default") == [
-        Standing(
-            "usd",
-            annual=3 * YEAR + PRO_YEAR,
-            committed=2 * YEAR + PRO_YEAR,
-            at_risk=YEAR,
-            paused=YEAR,
-            trialing=YEAR,
-            customers=4,
-        )
-    ]
-    [pro] = await figures.standing("default", "professional")
-    assert (pro.annual, pro.customers) == (PRO_YEAR, 1)
-    assert await figures.standing("other") == []
+    assert await standing_of(figures) == Standing(
+        annual=3 * YEAR + PRO_YEAR,
+        committed=2 * YEAR + PRO_YEAR,
+        at_risk=YEAR,
+        paused=YEAR,
+        trialing=YEAR,
+        paying_customers=4,
+        free_customers=1,
+        trialing_customers=1,
+    )
+    pro = await standing_of(figures, Segment("professional"))
+    assert (pro.annual, pro.paying_customers) == (PRO_YEAR, 1)
+    assert await standing_of(figures, tenant="other") == Standing()
 
 
 async def test_figures_reach_as_far_as_the_subscription_that_is_furthest_ahead(ledger: Ledger) -> None:
     figures = RevenueFigures(ledger.engine, "UTC")
-    nothing = await figures.extent("default")
+    nothing = await extent_of(figures)
     assert (nothing.latest, nothing.since, nothing.currencies) == (nothing.today, None, ())
 
     ahead = datetime.now(UTC) + timedelta(days=400)
     await pays(ledger, "ada", on(1))
     await pays(ledger, "grace", ahead)
-    extent = await figures.extent("default")
+    extent = await extent_of(figures)
 
     assert (extent.latest, extent.since, extent.currencies) == (ahead.date(), date(2026, 1, 10), ("usd",))
     await ledger.rewrite("update mrr_movements set sequence = 0 where at < '2026-02-01'")
-    assert (await figures.extent("default")).since == extent.today
+    assert (await extent_of(figures)).since == extent.today

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
+from pathlib import Path
 from uuid import uuid4
 
 from configuration.catalog_file import load_catalog
@@ -14,6 +15,9 @@ from domain.imports.adoption import adopted
 from domain.names import DEFAULT_TENANT
 from domain.provider.payments import Charge, ChargeOutcome, Decline, Invoice
 from domain.revenue.figures import ChurnGroup, Period
+from domain.revenue.overview import Overview, Standing, overviews
+from domain.revenue.queries import Range
+from domain.revenue.ratios import minor_units
 from domain.subscription import commands, first_payment, pause, payments_received, plan_changes, recovery, suspension
 from domain.subscription import trial as trials
 from domain.subscription.ends import End, EndKind
@@ -22,10 +26,12 @@ from domain.subscription.lifecycle import Status
 from domain.subscription.policy import DEFAULT_POLICY
 from domain.subscription.state import Subscription
 from storage.revenue.check import RevenueCheck, month_differences
-from storage.revenue.figures import Range, RevenueFigures
+from storage.revenue.figures import RevenueFigures
 from tests.builders import CAUSE, FREE, VISA
 from tests.harness.catalogs import CATALOG
 from tests.storage.ledger import Ledger
+from tests.storage.revenue.reading import periods_of
+from tests.web.expected_figures import OVERVIEW
 from tests.web.expected_numbers import DOWNWARDS, EXPECTED, GROUPS, SCRIPT, UPWARDS
 
 YEAR = Range("usd", date(2025, 1, 1), date(2026, 1, 1))
@@ -163,15 +169,43 @@ def told(month: Period) -> dict[str, str]:
     return {name: str(value) for name, value in row.items()}
 
 
-async def test_the_figures_of_a_year_are_what_plain_arithmetic_says(ledger: Ledger) -> None:
+async def played(ledger: Ledger) -> RevenueFigures:
+    """The figures of the year, when it has ended."""
     year = Year(ledger)
     with SCRIPT.open(newline="") as file:
         for row in sorted(csv.DictReader(file), key=lambda row: row["day"]):
             await year.play(row["customer"], row["day"], row["act"], row["choice"])
+    return RevenueFigures(ledger.engine, "UTC")
 
-    months = await RevenueFigures(ledger.engine, "UTC").periods(DEFAULT_TENANT, YEAR)
 
-    with EXPECTED.open(newline="") as file:
-        assert [told(month) for month in months] == list(csv.DictReader(file))
+def kept(file: Path) -> list[dict[str, str]]:
+    """A table of the year by plain arithmetic."""
+    with file.open(newline="") as rows:
+        return list(csv.DictReader(rows))
+
+
+async def test_the_figures_of_a_year_are_what_plain_arithmetic_says(ledger: Ledger) -> None:
+    figures = await played(ledger)
+
+    months = await periods_of(figures, YEAR)
+
+    assert [told(month) for month in months] == kept(EXPECTED)
+    async with figures.reading(DEFAULT_TENANT) as reader:
+        [overview] = overviews(await reader.standing(), {"usd": months[-4:]})
+    assert shown_overview(overview) == kept(OVERVIEW)
     assert await RevenueCheck(ledger.engine).differences() == []
     assert await month_differences(ledger.engine, "UTC") == []
+
+
+def shown_overview(overview: Overview) -> list[dict[str, str]]:
+    """What there is when the year ends, as the table has it."""
+    of_all = {"arpu": minor_units(overview.per_customer), "ltv": minor_units(overview.lifetime_value.amount)}
+    rows = [{"by": "all", "name": "all", **shown_standing(overview.total), **{k: str(v) for k, v in of_all.items()}}]
+    for by in ("plan", "billing_interval", "status"):
+        for name, standing in getattr(overview, f"by_{by}").items():
+            rows.append({"by": by, "name": name, **shown_standing(standing), "arpu": "", "ltv": ""})
+    return rows
+
+
+def shown_standing(standing: Standing) -> dict[str, str]:
+    return {{"annual": "arr"}.get(name, name): str(value) for name, value in vars(standing).items()}
