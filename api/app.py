@@ -31,6 +31,8 @@ from api.http.middleware import BodyLimit, HeadRequests, JsonBodies, MostRequest
 from api.http.openapi import add_description
 from api.http.plain_routes import Endpoint, plain_route
 from api.http.rates import RateLimits
+from api.metrics import churn as metrics_churn
+from api.metrics import customers as metrics_customers
 from api.metrics import overview as metrics_overview
 from api.metrics import routes as metrics_routes
 from api.payment_pages import billing_sessions, checkout, invoices, pay_link, portal, purchase_return
@@ -62,6 +64,8 @@ ROUTERS = (
     history.router,
     metrics_overview.router,
     metrics_routes.router,
+    metrics_customers.router,
+    metrics_churn.router,
     audit_routes.router,
     api_keys_routes.router,
     webhooks_routes.router,

@@ -36,8 +36,20 @@ MOVEMENTS: Mapping[str, str] = {
     "pause": "paused by the customer: not churn",
     "resume": "back from a pause, also to end",
     "opening": "there before movements were recorded, or taken over from the payment provider",
-    "entering": "changes from other plans to this one",
-    "leaving": "changes from this plan to others",
+    "entering": "changes from other plans to this one; of customers, also to its currency",
+    "leaving": "changes from this plan to others; of customers, also to another currency",
+}
+
+CHURN: Mapping[str, str] = {
+    "logo_churn": "customers who churned, each counted once, by customers at the start of the period",
+    "gross_revenue_churn": "churn and contraction by mrr at the start of the period",
+    "net_revenue_churn": "the same less expansion: negative if that was more. Reactivation is not in it.",
+    "grr": "gross revenue retention: 1 less gross_revenue_churn",
+    "nrr": "net revenue retention: 1 less net_revenue_churn",
+    "voluntary": "churn by the customer, at once or at the end of a period",
+    "involuntary": "churn by a payment that failed, or was taken back by a bank",
+    "operator": "churn by an operator: canceled or suspended",
+    "other": "churn at the payment provider, by a refund, or for a reason that is not known",
 }
 
 SECTIONS: Mapping[str, Mapping[str, str]] = {
@@ -45,6 +57,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Customers": CUSTOMERS,
     "Growth": GROWTH,
     "Movements": MOVEMENTS,
+    "Churn": CHURN,
 }
 """All of them, in the order in which documentation shows them."""
 

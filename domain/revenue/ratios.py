@@ -57,6 +57,11 @@ def logo_churn_by(period: Period, group: ChurnGroup) -> Fraction | None:
     return share(period.churn_by[group].customers, period.customers_at_start)
 
 
+def gross_churn_by(period: Period, group: ChurnGroup) -> Fraction | None:
+    """Returns the share of the revenue at its start that left for such a reason; None: there was none."""
+    return share(-period.churn_by[group].annual, period.start)
+
+
 def gross_churn(period: Period) -> Fraction | None:
     """Returns the share of the revenue at its start that was lost; None: there was none."""
     return share(-_lost(period), period.start)

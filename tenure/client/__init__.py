@@ -11,6 +11,14 @@
 from tenure.client.api_keys import ApiKey, ApiKeyPage, NewApiKey
 from tenure.client.audit import AuditActor, AuditEntry, AuditPage, AuditTarget
 from tenure.client.catalog import AddOn, Comparison, Feature, Limits, Plan, PlanEntitlement, Plans, Price, Suggested
+from tenure.client.churn import (
+    ChurnPeriod,
+    ChurnRates,
+    ChurnShare,
+    ChurnShares,
+    CustomerCounts,
+    CustomersPeriod,
+)
 from tenure.client.clients import AsyncTenure, Tenure
 from tenure.client.core import Options
 from tenure.client.entitlements import (
@@ -139,13 +147,19 @@ __all__ = [
     "Checkout",
     "ChurnBy",
     "ChurnFigure",
+    "ChurnPeriod",
+    "ChurnRates",
+    "ChurnShare",
+    "ChurnShares",
     "Comparison",
     "Conflict",
     "ConvertAt",
     "CurrencyOverview",
     "Customer",
+    "CustomerCounts",
     "CustomerExport",
     "CustomerPage",
+    "CustomersPeriod",
     "Denied",
     "EndKind",
     "Entitlement",

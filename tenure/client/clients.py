@@ -106,6 +106,8 @@ class AsyncTenure(BaseClient):
     revenue_overview = awaited(metrics_operations.revenue_overview)
     mrr = awaited(metrics_operations.mrr)
     movements = awaited(metrics_operations.movements)
+    customer_counts = awaited(metrics_operations.customer_counts)
+    churn = awaited(metrics_operations.churn)
 
     plans = awaited(plan_operations.plans)
     plan = awaited(plan_operations.plan)
@@ -245,6 +247,8 @@ class Tenure(BaseClient):
     revenue_overview = blocking(metrics_operations.revenue_overview)
     mrr = blocking(metrics_operations.mrr)
     movements = blocking(metrics_operations.movements)
+    customer_counts = blocking(metrics_operations.customer_counts)
+    churn = blocking(metrics_operations.churn)
 
     plans = blocking(plan_operations.plans)
     plan = blocking(plan_operations.plan)

@@ -5,6 +5,7 @@ Each operation is defined once here; `Tenure` and `AsyncTenure` have it as a met
 
 from typing import Literal
 
+from tenure.client.churn import ChurnRates, CustomerCounts
 from tenure.client.core import Core, Steps
 from tenure.client.metrics import Movements, Mrr
 from tenure.client.overview import RevenueOverview
@@ -51,6 +52,36 @@ def movements(
     """Return what moved recurring revenue in each period from *first* to *last*, as `2026-01`."""
     asked = {"from": first, "to": last, "interval": interval, "plan": plan, "currency": currency, "group": group}
     return core.ask(Call("GET", "/v1/metrics/movements", Movements, query=_given(asked)))
+
+
+def customer_counts(
+    core: Core,
+    *,
+    first: str | None = None,
+    last: str | None = None,
+    interval: PeriodLength = "month",
+    plan: str | None = None,
+    currency: str | None = None,
+    group: Literal["plan"] | None = None,
+) -> Steps[CustomerCounts]:
+    """Return how many customers pay in each period from *first* to *last*, as `2026-01`, who came and who went."""
+    asked = {"from": first, "to": last, "interval": interval, "plan": plan, "currency": currency, "group": group}
+    return core.ask(Call("GET", "/v1/metrics/customers", CustomerCounts, query=_given(asked)))
+
+
+def churn(
+    core: Core,
+    *,
+    first: str | None = None,
+    last: str | None = None,
+    interval: PeriodLength = "month",
+    plan: str | None = None,
+    currency: str | None = None,
+    group: Literal["plan"] | None = None,
+) -> Steps[ChurnRates]:
+    """Return what was lost in each period from *first* to *last*, as `2026-01`, of what there was at its start."""
+    asked = {"from": first, "to": last, "interval": interval, "plan": plan, "currency": currency, "group": group}
+    return core.ask(Call("GET", "/v1/metrics/churn", ChurnRates, query=_given(asked)))
 
 
 def _given(asked: dict[str, str | None]) -> dict[str, str | int]:

@@ -15,6 +15,8 @@ from api.catalog import suggest
 from api.catalog import views as catalog_views
 from api.customers import banner, routes
 from api.entitlements import views as entitlements_views
+from api.metrics import churn as metrics_churn
+from api.metrics import customers as metrics_customers
 from api.metrics import overview as metrics_overview
 from api.metrics import reports as metrics_reports
 from api.metrics import views as metrics_views
@@ -24,7 +26,7 @@ from api.usage import history, ingest
 from domain.entitlements.usage import UsageLevel
 from domain.revenue import figures
 from domain.subscription import commands, ends, lifecycle, policy
-from tenure.client import api_keys, catalog, entitlements, metrics, overview, reports, subscriptions
+from tenure.client import api_keys, catalog, churn, entitlements, metrics, overview, reports, subscriptions
 from tenure.client.values import (
     Access,
     CancelAt,
@@ -70,6 +72,12 @@ PAIRS: list[tuple[type[BaseModel], type[Any]]] = [
     (metrics_views.MrrNowView, metrics.MrrNow),
     (metrics_views.MrrView, metrics.Mrr),
     (metrics_reports.ReportLinksView, metrics.ReportLinks),
+    (metrics_customers.CustomersReportView, churn.CustomerCounts),
+    (metrics_customers.CustomersPeriodView, churn.CustomersPeriod),
+    (metrics_churn.ChurnReportView, churn.ChurnRates),
+    (metrics_churn.ChurnPeriodView, churn.ChurnPeriod),
+    (metrics_churn.ChurnSharesView, churn.ChurnShares),
+    (metrics_churn.ChurnShareView, churn.ChurnShare),
     (metrics_overview.OverviewView, overview.RevenueOverview),
     (metrics_overview.CurrencyOverviewView, overview.CurrencyOverview),
     (metrics_overview.MonthGrowthView, overview.MonthGrowth),

@@ -82,6 +82,8 @@ CALLS: Mapping[str, tuple[str, Callable[[Core], Steps[Any]]]] = {
         lambda core: metrics_operations.revenue_overview(core, currency="usd"),
     ),
     "getMrr": ("mrr", lambda core: metrics_operations.mrr(core, plan="pro", first="2026-01")),
+    "getCustomerCounts": ("customer_counts", lambda core: metrics_operations.customer_counts(core, group="plan")),
+    "getChurn": ("churn", lambda core: metrics_operations.churn(core, interval="year")),
     "getMovements": ("movements", lambda core: metrics_operations.movements(core, last="2026-12")),
     "listApiKeys": ("api_keys", lambda core: api_key_operations.api_keys(core)(None)),
     "createApiKey": ("create_api_key", lambda core: api_key_operations.create_api_key(core, "service", "the shop")),

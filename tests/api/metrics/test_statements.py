@@ -7,7 +7,7 @@ from domain.subscription.lifecycle import Status
 from tests.api.metrics.conftest import on
 from tests.storage.ledger import Ledger, a_step, later
 
-REPORTS = ("overview", "mrr", "mrr?group=plan", "movements?group=plan")
+REPORTS = ("overview", "mrr", "mrr?group=plan", "movements?group=plan", "customers?group=plan", "churn")
 MOST = 8
 
 

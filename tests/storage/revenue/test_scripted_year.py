@@ -14,10 +14,11 @@ from domain.catalog.plans import Catalog, Interval, Selection
 from domain.imports.adoption import adopted
 from domain.names import DEFAULT_TENANT
 from domain.provider.payments import Charge, ChargeOutcome, Decline, Invoice
+from domain.revenue.customers import CustomerCounts
 from domain.revenue.figures import ChurnGroup, Period
 from domain.revenue.overview import Overview, Standing, overviews
 from domain.revenue.queries import Range
-from domain.revenue.ratios import minor_units
+from domain.revenue.ratios import decimal, gross_churn, growth, logo_churn, minor_units, net_churn, quick_ratio
 from domain.subscription import commands, first_payment, pause, payments_received, plan_changes, recovery, suspension
 from domain.subscription import trial as trials
 from domain.subscription.ends import End, EndKind
@@ -31,7 +32,7 @@ from tests.builders import CAUSE, FREE, VISA
 from tests.harness.catalogs import CATALOG
 from tests.storage.ledger import Ledger
 from tests.storage.revenue.reading import periods_of
-from tests.web.expected_figures import OVERVIEW
+from tests.web.expected_figures import CHURN, CUSTOMERS, OVERVIEW
 from tests.web.expected_numbers import DOWNWARDS, EXPECTED, GROUPS, SCRIPT, UPWARDS
 
 YEAR = Range("usd", date(2025, 1, 1), date(2026, 1, 1))
@@ -193,6 +194,8 @@ async def test_the_figures_of_a_year_are_what_plain_arithmetic_says(ledger: Ledg
     async with figures.reading(DEFAULT_TENANT) as reader:
         [overview] = overviews(await reader.standing(), {"usd": months[-4:]})
     assert shown_overview(overview) == kept(OVERVIEW)
+    assert [shown_churn(month) for month in months] == kept(CHURN)
+    assert [shown_customers(month) for month in months] == kept(CUSTOMERS)
     assert await RevenueCheck(ledger.engine).differences() == []
     assert await month_differences(ledger.engine, "UTC") == []
 
@@ -209,3 +212,29 @@ def shown_overview(overview: Overview) -> list[dict[str, str]]:
 
 def shown_standing(standing: Standing) -> dict[str, str]:
     return {{"annual": "arr"}.get(name, name): str(value) for name, value in vars(standing).items()}
+
+
+def shown_churn(month: Period) -> dict[str, str]:
+    """A month of the table of churn."""
+    rates = {"logo_churn": logo_churn, "gross_churn": gross_churn, "net_churn": net_churn, "growth": growth}
+    shown: dict[str, object] = {
+        "month": f"{month.first_day:%Y-%m}",
+        "paying_at_start": month.customers_at_start,
+        "churned_customers": month.moved["churn"].customers,
+        "start": month.start,
+        "gross": -month.moved["churn"].annual - month.moved["contraction"].annual,
+    }
+    for name, rate in {**rates, "quick_ratio": quick_ratio}.items():
+        found = decimal(rate(month))
+        shown[name] = "" if found is None else f"{found:.6f}"
+    for group, figure in month.churn_by.items():
+        shown |= {f"{group}_customers": figure.customers, f"{group}_arr": -figure.annual}
+    return {name: str(value) for name, value in shown.items()}
+
+
+def shown_customers(month: Period) -> dict[str, str]:
+    """A month of the table of customers."""
+    counts = CustomerCounts.of(month)
+    assert counts.entering == counts.leaving == 0
+    shown = {name: str(count) for name, count in vars(counts).items() if name not in ("entering", "leaving")}
+    return {"month": f"{month.first_day:%Y-%m}", **shown}
