@@ -31,6 +31,7 @@ from api.http.middleware import BodyLimit, HeadRequests, JsonBodies, MostRequest
 from api.http.openapi import add_description
 from api.http.plain_routes import Endpoint, plain_route
 from api.http.rates import RateLimits
+from api.inbox import routes as inbox_routes
 from api.metrics import churn as metrics_churn
 from api.metrics import customers as metrics_customers
 from api.metrics import overview as metrics_overview
@@ -67,6 +68,7 @@ ROUTERS = (
     metrics_customers.router,
     metrics_churn.router,
     audit_routes.router,
+    inbox_routes.router,
     api_keys_routes.router,
     webhooks_routes.router,
     pay_link.router,

@@ -13,9 +13,10 @@ from temporalio.client import Client
 
 from api.background.offer_publisher import OfferPublisher, Publish
 from api.background.usage_notice_dispatcher import UsageNoticeDispatcher
-from api.background.webhook_dispatcher import Deliver, WebhookDispatcher
+from api.background.webhook_dispatcher import WebhookDispatcher
 from domain.provider.events import ProviderEvent
 from domain.purchases.ports import StoredPurchase
+from domain.webhooks.ports import Deliver
 from services.mail_dispatcher import TemporalMailDispatcher
 from services.usage_notifier import UsageNotifier
 from storage.access.api_key_cache import ApiKeyCache
@@ -55,6 +56,8 @@ class Crossings:
     """Takes a webhook in: the provider names no tenant of ours."""
     webhooks: WebhookDispatcher
     """Delivers them."""
+    redeliver: Deliver
+    """Delivers them again: a webhook is nobody's until its customer is known."""
     notices: UsageNoticeDispatcher
     """Tells customers of all tenants what they have used."""
     offer: OfferPublisher
@@ -81,6 +84,7 @@ class Crossings:
             purchase_of_page=purchases.of_page,
             receive=Inbox(engine).receive,
             webhooks=WebhookDispatcher(deliver),
+            redeliver=deliver,
             notices=UsageNoticeDispatcher(notifier.send_pending),
             offer=OfferPublisher(publish),
             blocked=Subscriptions(engine).blocked,

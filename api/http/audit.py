@@ -31,8 +31,10 @@ LONGEST: Final = 10_000
 """Bytes of a reason; none that an endpoint accepts is longer."""
 RECORDS_OF_USE: Final = frozenset({"recordUsage"})
 """Reports what products have seen happen, by the thousand: nobody's command."""
-KINDS: Final = {"subscription_id": SUBSCRIPTION, "key_id": "api_key", "external_id": CUSTOMER}
+KINDS: Final = {"subscription_id": SUBSCRIPTION, "key_id": "api_key", "external_id": CUSTOMER, "event_id": "event"}
 """The kinds of targets, by the parameter of the path."""
+NAMED_BY_OTHERS: Final = frozenset({"event"})
+"""Kinds whose ids are not ours, and say nothing about anybody."""
 MADE_BY: Final = {"createApiKey": KINDS["key_id"]}
 """What is made where the path names nothing, other than subscriptions."""
 
@@ -108,6 +110,8 @@ async def _target(request: Request, tenant: str, action: str) -> AuditTarget:
                 return AuditTarget(kind)
             found = await repositories_of(request).customers.id_of(tenant=tenant, external_id=value)
             return AuditTarget(kind, found or "")
+        if kind in NAMED_BY_OTHERS:
+            return AuditTarget(kind, value if _can_be_stored(value) else "")
         return AuditTarget(kind, _uuid(value))
     return AuditTarget(MADE_BY.get(action, SUBSCRIPTION))
 

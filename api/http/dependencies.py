@@ -11,7 +11,6 @@ from temporalio.client import Client
 
 from api.background.claim_renewer import ClaimRenewer
 from api.background.offer_publisher import Publish
-from api.background.webhook_dispatcher import Deliver
 from api.crossings import Crossings
 from api.http.buckets import BillingLinkLimits, PayLinkLimits
 from domain.api_keys import KeyMode
@@ -24,10 +23,12 @@ from domain.request_rates import RequestRates
 from domain.signing import SigningSecrets
 from domain.subscription.policy import Policy
 from domain.subscription.ports import Records
+from domain.webhooks.ports import Deliver
 from services.billing_details import BillingDetailsReader
 from services.erasure import ErasureService
 from services.purchases import PurchaseService
 from services.sign_up import SignUpService
+from services.webhooks.replay import EventReplay
 from storage.access.api_keys import ApiKeys
 from storage.access.audit import AuditLog
 from storage.access.idempotency import IdempotencyKeys
@@ -55,6 +56,7 @@ from storage.usage.counting import EntitlementRules, Usage
 from storage.usage.history import UsageHistory
 from storage.usage.notices import UsageNotices
 from storage.usage.overage_reports import UsageReports
+from storage.webhooks.inbox_list import InboxList
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,8 @@ class Repositories:
     erasures: Erasures
     erasing: Callable[[str], ErasureService]
     """What erases customers of a tenant."""
+    inbox: InboxList
+    event_replay: EventReplay
 
     @classmethod
     def on(cls, dependencies: AppDependencies) -> Self:
@@ -164,7 +168,7 @@ class Repositories:
         crossings = Crossings.on(
             dependencies.system_engine, dependencies.client, dependencies.publish_offer, dependencies.deliver
         )
-        erasures = Erasures(engine, dependencies.trial_key)
+        erasures, inbox = Erasures(engine, dependencies.trial_key), InboxList(engine)
         return cls(
             crossings,
             customers,
@@ -206,6 +210,8 @@ class Repositories:
                 dependencies.contacts if dependencies.erases_at_provider else None,
                 dependencies.erasure_log,
             ),
+            inbox,
+            EventReplay(inbox, crossings.redeliver),
         )
 
 

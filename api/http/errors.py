@@ -48,6 +48,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "unauthorized": 401,
     "unknown_api_key": 404,
     "unknown_customer": 404,
+    "unknown_event": 404,
     "unknown_feature": 404,
     "unknown_plan": 404,
     "unknown_subscription": 404,

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from domain.provider.events import Directory, KeptEvent, PastEvent, ProviderEvent, Routing
 from domain.purchases.ports import PurchaseState
+from domain.webhooks.inbox import InboxRow
 
 
 @dataclass(frozen=True)
@@ -111,3 +112,17 @@ class MissedEvents(Protocol):
             GatewayUnavailable: the provider or the database does not respond; messages fetched so far are stored.
         """
         ...
+
+
+class StoredEvents(Protocol):
+    """The stored provider events of a tenant, one by one."""
+
+    async def event(self, tenant: str, event_id: str) -> tuple[KeptEvent, InboxRow] | None:
+        """One event, to be delivered, and as it is shown; None: the tenant has none with this id."""
+        ...
+
+
+class Deliver(Protocol):
+    """Delivers stored events to the subscriptions that they concern."""
+
+    async def __call__(self, messages: Sequence[KeptEvent], *, redelivered: bool = False) -> Delivered: ...

@@ -359,8 +359,18 @@ webhook_inbox = Table(
     ),
     Column("outcome", Text),
     Index("ix_webhook_inbox_waiting", "received_at", postgresql_where=text("handled_at is null")),
-    Index("ix_webhook_inbox_customer_ref", "customer_ref"),
-    Index("ix_webhook_inbox_set_aside", "received_at", postgresql_where=text("disposition = 'set_aside'")),
+    Index("ix_webhook_inbox_tenant_received_at_event_id", "tenant", "received_at", "event_id"),
+    Index(
+        "ix_webhook_inbox_tenant_waiting",
+        *("tenant", "received_at", "event_id"),
+        postgresql_where=text("handled_at is null"),
+    ),
+    Index(
+        "ix_webhook_inbox_tenant_set_aside",
+        *("tenant", "received_at", "event_id"),
+        postgresql_where=text("disposition = 'set_aside'"),
+    ),
+    Index("ix_webhook_inbox_customer_ref_received_at_event_id", "customer_ref", "received_at", "event_id"),
 )
 
 discrepancies = Table(

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     LargeBinary,
     Row,
+    Select,
     Text,
     bindparam,
     case,
@@ -38,6 +39,7 @@ from domain.provider.events import (
     Routing,
 )
 from domain.provider.hints import EventKind
+from domain.webhooks.inbox import InboxRow
 from storage.db.engine import single, statement, texts, transaction
 from storage.schema.tables import customers, subscriptions, webhook_inbox
 
@@ -52,21 +54,6 @@ _BODY = case((_OF_ERASED, b""), else_=_CONTENT)
 _KEEP = insert(webhook_inbox).values(body=_BODY).on_conflict_do_nothing().returning(webhook_inbox.c.event_id)
 _DONE = {"handled_at": func.now(), "disposition": NOTHING_NEW.disposition.value, "outcome": NOTHING_NEW.words}
 _KEEP_AS_HANDLED = _KEEP.values(_DONE)
-
-
-@dataclass(frozen=True)
-class InboxRow:
-    """An event with its state, for an operator."""
-
-    event_id: str
-    type: str
-    object_id: str
-    customer_ref: str
-    agreement_ref: str
-    received_at: datetime
-    handled_at: datetime | None
-    disposition: Disposition | None
-    outcome: str
 
 
 @dataclass(frozen=True)
@@ -147,19 +134,19 @@ class Inbox:
             wanted = wanted.where(tuple_(it.received_at, it.event_id) > tuple_(after.received_at, after.event.id))
         async with transaction(self._engine) as connection:
             rows = (await connection.execute(wanted.order_by(it.received_at, it.event_id).limit(limit))).all()
-        return [KeptEvent(_event_of(row), row.received_at) for row in rows]
+        return [KeptEvent(event_of(row), row.received_at) for row in rows]
 
     async def newest(self, chosen: Chosen, *, limit: int) -> list[InboxRow]:
         """The selected events, newest first."""
         it = webhook_inbox.c
         wanted = (
-            select(*(it[name] for name in InboxRow.__dataclass_fields__))
+            select_inbox_rows()
             .where(*_conditions(chosen))
             .order_by(it.received_at.desc(), it.event_id.desc())
             .limit(limit)
         )
         async with transaction(self._engine) as connection:
-            return [_row(found) for found in await connection.execute(wanted)]
+            return [inbox_row(found) for found in await connection.execute(wanted)]
 
     async def receive_past(self, events: Sequence[PastEvent], *, tenant: str) -> list[ProviderEvent]:
         """Stores events that did not reach us when they happened, in order. Returns those that were new."""
@@ -214,15 +201,22 @@ def _values(event: ProviderEvent, body: bytes, tenant: str) -> dict[str, object]
     }
 
 
-def _event_of(row: Row[Any]) -> ProviderEvent:
+def event_of(row: Row[Any]) -> ProviderEvent:
+    """The event of a row of the table."""
     news = EventKind(row.news) if row.news else None
     return ProviderEvent(
         row.event_id, row.type, row.object_id, row.customer_ref, news, row.charge_ref, row.agreement_ref
     )
 
 
-def _row(found: Row[Any]) -> InboxRow:
-    values = dict(found._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+def select_inbox_rows() -> Select[Any]:
+    """What `inbox_row` reads."""
+    return select(*(webhook_inbox.c[name] for name in InboxRow.__dataclass_fields__))
+
+
+def inbox_row(found: Row[Any]) -> InboxRow:
+    """A row of `select_inbox_rows`, or of the whole table."""
+    values = {name: getattr(found, name) for name in InboxRow.__dataclass_fields__}
     disposition = Disposition(found.disposition) if found.disposition else None
     return InboxRow(**values | {"disposition": disposition, "outcome": found.outcome or ""})
 

@@ -14,10 +14,11 @@ from temporalio.client import Client
 from configuration.loading import Process, load_settings
 from domain.errors import Malformed
 from domain.provider.ports import Provider
+from domain.webhooks.inbox import InboxRow
 from services.webhooks.backfill import Backfilled
 from storage.subscriptions.trial_key import check_trial_key
 from storage.subscriptions.trials import TrialKey
-from storage.webhooks.inbox import Chosen, Inbox, InboxRow
+from storage.webhooks.inbox import Chosen, Inbox
 from tenure.cli.audited import noted
 from tenure.cli.connections import database, payment_provider, temporal
 from tenure.cli.dates import moment

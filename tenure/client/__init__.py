@@ -57,6 +57,7 @@ from tenure.client.errors import (
     Unavailable,
     UsageDoesNotFit,
 )
+from tenure.client.health import InboxEvent, InboxPage, InboxSummary, RecentDeliveries
 from tenure.client.metrics import (
     ChurnBy,
     ChurnFigure,
@@ -114,6 +115,7 @@ from tenure.client.values import (
     ChangeAt,
     ConvertAt,
     EndKind,
+    InboxState,
     Interval,
     KeyStatus,
     Level,
@@ -170,6 +172,10 @@ __all__ = [
     "FeatureNotInPlan",
     "FeatureUsage",
     "History",
+    "InboxEvent",
+    "InboxPage",
+    "InboxState",
+    "InboxSummary",
     "Interval",
     "Invoice",
     "InvoicePage",
@@ -207,6 +213,7 @@ __all__ = [
     "Price",
     "ProviderRefs",
     "ReasonCode",
+    "RecentDeliveries",
     "Recorded",
     "Refused",
     "Released",

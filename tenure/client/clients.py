@@ -14,6 +14,7 @@ from tenure.client import (
     audit_operations,
     customer_operations,
     gating,
+    health_operations,
     metrics_operations,
     operator_operations,
     plan_operations,
@@ -102,6 +103,11 @@ class AsyncTenure(BaseClient):
 
     list_audit = awaited(audit_operations.list_audit)
     audit = async_iterator(audit_operations.audit)
+
+    list_inbox = awaited(health_operations.list_inbox)
+    inbox_summary = awaited(health_operations.inbox_summary)
+    replay_event = awaited(health_operations.replay_event)
+    inbox = async_iterator(health_operations.inbox)
 
     revenue_overview = awaited(metrics_operations.revenue_overview)
     mrr = awaited(metrics_operations.mrr)
@@ -243,6 +249,11 @@ class Tenure(BaseClient):
 
     list_audit = blocking(audit_operations.list_audit)
     audit = iterator(audit_operations.audit)
+
+    list_inbox = blocking(health_operations.list_inbox)
+    inbox_summary = blocking(health_operations.inbox_summary)
+    replay_event = blocking(health_operations.replay_event)
+    inbox = iterator(health_operations.inbox)
 
     revenue_overview = blocking(metrics_operations.revenue_overview)
     mrr = blocking(metrics_operations.mrr)

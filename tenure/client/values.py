@@ -40,5 +40,7 @@ KeyStatus = Literal["active", "rotated", "expired", "revoked"]
 """Whether an API key is accepted: rotated ones are, until they expire."""
 AuditOutcome = Literal["asked", "done", "refused", "unknown"]
 """What has come of a command: asked while it is under way, unknown if it may have been carried out."""
+InboxState = Literal["waiting", "delivered", "passed_over", "set_aside"]
+"""What has become of an event of the payment provider."""
 EventAction = Literal["record", "release", "set"]
 EventOutcome = Literal["counted", "repeated", "refused"]

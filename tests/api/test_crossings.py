@@ -21,6 +21,7 @@ CROSSINGS = {
     "purchase_of_page",
     "receive",
     "webhooks",
+    "redeliver",
     "notices",
     "offer",
     "blocked",

@@ -16,8 +16,10 @@ from fastapi.routing import APIRoute
 
 from api.http.auth import roles_of
 from api.http.openapi import ROLE, ROLES
+from domain.provider.events import ProviderEvent
 from sandbox.stack import Stack
 from storage.access.api_keys import Role
+from storage.webhooks.inbox import Inbox
 from tests.docs.roles_page import endpoints, method_of, shown_path
 from tests.harness.callers import PROBLEM, Caller, a_sign_up
 from tests.harness.names import a_name
@@ -33,6 +35,7 @@ NAMES_NOBODY: Final = frozenset(
         *("listApiKeys", "createApiKey", "listCustomers", "listInvoices", "listPlans", "comparePlans", "getPlan"),
         *("getUsageStatistics", "listSubscriptions", "createSubscription", "listAudit"),
         *("getMovements", "getMrr", "getRevenueOverview", "getCustomerCounts", "getChurn"),
+        *("listInbox", "getInboxSummary"),
     }
 )
 """Operations whose requests name nothing that belongs to a tenant: to all others, another's are unknown."""
@@ -44,7 +47,10 @@ ANSWERS_FOR_STRANGERS: Final = frozenset(
 )
 """Operations that answer for customers who never signed up, too: for another tenant's they answer as for these."""
 REFUSALS: Final = frozenset(
-    {"unauthorized", "forbidden", "not_found", "unknown_customer", "unknown_subscription", "unknown_api_key"}
+    {
+        *("unauthorized", "forbidden", "not_found", "unknown_customer", "unknown_subscription", "unknown_api_key"),
+        "unknown_event",
+    }
 )
 """Codes that a caller who may do it does not get for what is their own."""
 
@@ -54,6 +60,8 @@ class World:
     """Two tenants, each with a caller of every role."""
 
     callers: Mapping[tuple[str, Role | None], Caller]
+    tenants: Mapping[str, str]
+    """Their names."""
 
     @property
     def admin(self) -> Caller:
@@ -62,11 +70,12 @@ class World:
 
 @dataclass(frozen=True)
 class Belongings:
-    """What belongs to the own tenant: a customer with a subscription and some usage, and a key."""
+    """What belongs to the own tenant: a customer with a subscription and some usage, a key, and a webhook."""
 
     customer: str
     subscription: str
     key: str
+    event: str
 
     async def seen_by(self, admin: Caller) -> dict[str, Any]:
         """All that there is to see of them."""
@@ -92,17 +101,19 @@ async def world(stack: Stack) -> AsyncIterator[World]:
             callers[tenant, None] = await held.enter_async_context(Caller.holding(stack, None))
             for role in Role:
                 callers[tenant, role] = await held.enter_async_context(Caller.of_role(stack, role, names[tenant]))
-        yield World(callers)
+        yield World(callers, names)
 
 
 @pytest.fixture
-async def mine(world: World) -> Belongings:
+async def mine(stack: Stack, world: World) -> Belongings:
     name = a_name("roles-customer")
     made = await world.admin.signed_up(name, payment_method="pm_card_visa")
     used = {"feature": "storage_gb", "quantity": 1, "key": name}
     assert (await world.admin.post(f"/v1/customers/{name}/consume", used)).status_code == 200
     key = (await world.admin.post("/v1/api-keys", {"role": "service", "name": name})).json()
-    return Belongings(name, made["id"], key["id"])
+    event = ProviderEvent(f"evt_{uuid4().hex}", "invoice.paid", "in_1", "", None)
+    await Inbox(stack.engine).receive(event, b"{}", tenant=world.tenants["own"])
+    return Belongings(name, made["id"], key["id"], event.id)
 
 
 def body_of(operation: str, mine: Belongings) -> object:
@@ -128,6 +139,7 @@ def body_of(operation: str, mine: Belongings) -> object:
         "putPaymentMethod": {"payment_method": "pm_card_visa"},
         "suspendSubscription": reason,
         "reactivateSubscription": reason,
+        "replayEvent": reason,
     }
     return bodies.get(operation)
 
@@ -148,6 +160,7 @@ async def ask(caller: Caller, operation: str, mine: Belongings) -> httpx.Respons
         feature="storage_gb",
         code="starter",
         key_id=mine.key,
+        event_id=mine.event,
     )
     query = dict(QUERIES.get(operation, {}))
     if operation in ("suggestPlan", "listInvoices", "listSubscriptions"):
@@ -208,7 +221,7 @@ def check_says_nothing(answer: httpx.Response, operation: str, mine: Belongings)
         assert not found.get("used") or operation == "setUsage", answer.text
     else:
         assert answer.status_code == 404, answer.text
-        assert answer.json()["code"] in {"unknown_subscription", "unknown_customer", "unknown_api_key"}
+        assert answer.json()["code"] in REFUSALS - {"unauthorized", "forbidden", "not_found"}
 
 
 async def test_openapi_names_the_roles_of_every_operation(stack: Stack, admin: Caller) -> None:

@@ -16,6 +16,7 @@ from tenure.client import (
     api_key_operations,
     audit_operations,
     customer_operations,
+    health_operations,
     metrics_operations,
     operator_operations,
     plan_operations,
@@ -90,6 +91,9 @@ CALLS: Mapping[str, tuple[str, Callable[[Core], Steps[Any]]]] = {
     "rotateApiKey": ("rotate_api_key", lambda core: api_key_operations.rotate_api_key(core, "k1")),
     "revokeApiKey": ("revoke_api_key", lambda core: api_key_operations.revoke_api_key(core, "k1")),
     "listAudit": ("audit", lambda core: audit_operations.audit(core, target="s1")(None)),
+    "listInbox": ("inbox", lambda core: health_operations.inbox(core, state="set_aside")(None)),
+    "getInboxSummary": ("inbox_summary", health_operations.inbox_summary),
+    "replayEvent": ("replay_event", lambda core: health_operations.replay_event(core, "evt_1", "it was lost")),
     "getUsageStatistics": ("usage_statistics", operator_operations.usage_statistics),
 }
 ROUTES = [

@@ -22,6 +22,7 @@ from tenure.client import (
     audit_operations,
     customer_operations,
     gating,
+    health_operations,
     metrics_operations,
     operator_operations,
     plan_operations,
@@ -37,8 +38,9 @@ OPERATIONS = (
     *(subscription_operations, operator_operations, plan_operations, metrics_operations),
     api_key_operations,
     audit_operations,
+    health_operations,
 )
-LISTS = {"all_invoices", "api_keys", "audit", "customers", "subscriptions"}
+LISTS = {"all_invoices", "api_keys", "audit", "customers", "inbox", "subscriptions"}
 """Iterated over, page by page."""
 SHARED = ("version", "authors", "license", "license-files", "requires-python")
 

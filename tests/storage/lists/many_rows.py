@@ -52,7 +52,17 @@ _MAILS = f"""
         {BEGAN} + n * interval '1 minute', {BEGAN}
     FROM generate_series(1, {A_TENANT}) n
 """  # noqa: S608
-_TABLES = ("customers", "subscriptions", "invoices", "journal", "mails")
+# One in ten was set aside, in the older half; none of the newest 5,000 was handled.
+_INBOX = f"""
+    INSERT INTO webhook_inbox (event_id, tenant, type, object_id, customer_ref, body, received_at, handled_at,
+        disposition, outcome)
+    SELECT 'evt_' || $1 || n, $1, CASE WHEN n % 50000 = 0 THEN 'rare' ELSE 'invoice.paid' END, 'in_' || n,
+        'cus_' || $1 || (n % 1000 + 4000), ''::bytea, {BEGAN} + n * interval '1 minute',
+        CASE WHEN n <= 95000 THEN {BEGAN} END,
+        CASE WHEN n > 95000 THEN NULL WHEN n < 50000 AND n % 10 = 0 THEN 'set_aside' ELSE 'delivered' END, ''
+    FROM generate_series(1, {A_TENANT}) n
+"""  # noqa: S608
+_TABLES = ("customers", "subscriptions", "invoices", "journal", "mails", "webhook_inbox")
 _TRIGRAMS = "SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_customers_search'"
 
 
@@ -64,7 +74,7 @@ async def fill(url: str) -> None:
         trigrams = await connection.fetchval(_TRIGRAMS)
         await connection.execute("DROP INDEX ix_customers_search")
         for tenant in TENANTS:
-            for statement in (_CUSTOMERS, _SUBSCRIPTIONS, _INVOICES, _JOURNAL, _MAILS):
+            for statement in (_CUSTOMERS, _SUBSCRIPTIONS, _INVOICES, _JOURNAL, _MAILS, _INBOX):
                 await connection.execute(statement, tenant)
         await connection.execute(trigrams)
         for table in _TABLES:

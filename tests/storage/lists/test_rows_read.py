@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.webhooks.inbox import EventState
 from storage.db.cursors import PageRequest, Sort
 from storage.db.engine import create_engine_from_url
 from storage.db.roles import DatabaseRole
@@ -20,6 +21,7 @@ from storage.subscriptions.search import Search
 from storage.subscriptions.subscription_list import Filters, SubscriptionList
 from storage.subscriptions.timeline import Timeline
 from storage.usage.notices import UsageNotices
+from storage.webhooks.inbox_list import InboxFilter, InboxList
 from tests.harness.postgres import Databases
 from tests.storage.lists.many_rows import A_TENANT, TENANTS, fill
 from tests.storage.lists.plans import Reads, Watch, explain_all
@@ -114,6 +116,24 @@ async def test_invoices_and_histories_are_read_within_the_bound(filled: Filled) 
             found = await Timeline(filled.engine).past(tenant, row.id, page)
         assert found.rows or page.created_from
         check(reads, tenant, page)
+
+
+async def test_webhooks_by_every_filter_are_read_within_the_bound(filled: Filled) -> None:
+    inbox = InboxList(filled.engine)
+    [held] = (await SubscriptionList(filled.engine).find("acme", Filters(customer="user-4711"), PageRequest(1))).rows
+    for tenant, state, kind, subscription in product(
+        TENANTS, (None, *EventState), (None, "rare"), (None, held.id, "none of ours")
+    ):
+        for page in pages():
+            with filled.watch.reading() as reads:
+                await inbox.find(tenant, InboxFilter(state, kind, subscription), page)
+            if subscription != "none of ours":
+                check(reads, tenant, state, kind, subscription, page)
+    with filled.watch.reading() as reads:
+        summary = await inbox.summary("acme")
+    assert (summary.waiting, summary.set_aside) == (5000, 4999)
+    assert reads.whole == set()
+    assert reads.rows <= 3 * MOST
 
 
 async def test_pages_far_down_a_list_are_read_within_the_bound(filled: Filled) -> None:

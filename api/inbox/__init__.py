@@ -1,0 +1,1 @@
+"""The inbox of the payment provider's events, for operators."""
