@@ -17,6 +17,10 @@ from api.billing_pages import routes as billing_routes
 from api.billing_pages import sessions as billing_session_routes
 from api.catalog import routes as catalog_routes
 from api.catalog import suggest
+from api.console import audit as console_audit
+from api.console import home as console_home
+from api.console import operators as console_operators
+from api.console import sessions as console_sessions
 from api.customers import banner as customer_banner
 from api.customers import privacy as customer_privacy
 from api.customers import routes as customers_routes
@@ -49,6 +53,13 @@ from api.web.errors import add_error_pages
 from api.web.pages import Pages, add_pages
 from api.webhooks import routes as webhooks_routes
 
+CONSOLE = (
+    console_sessions.router,
+    console_home.router,
+    console_audit.router,
+    console_operators.router,
+)
+
 ROUTERS = (
     consume.router,
     entitlements_routes.router,
@@ -75,6 +86,7 @@ ROUTERS = (
     billing_mail_links.router,
     billing_session_routes.router,
     billing_routes.router,  # behind the two before it: its path parameter matches theirs
+    *CONSOLE,
     purchase_return.router,
     assets.router,
     pricing_routes.router,

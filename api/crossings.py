@@ -21,6 +21,7 @@ from services.mail_dispatcher import TemporalMailDispatcher
 from services.usage_notifier import UsageNotifier
 from storage.access.api_key_cache import ApiKeyCache
 from storage.access.api_keys import ApiKeys
+from storage.access.console_sessions import ConsoleSessions
 from storage.access.web_sessions import Destination, WebSession, WebSessions
 from storage.db.health import check
 from storage.purchases import PurchaseRecords
@@ -46,6 +47,8 @@ class Crossings:
     """Looks up whether a link is of the same customer as a session."""
     enter: Callable[[str], Awaitable[tuple[str, Destination]]]
     """Exchanges a one-time link for a session."""
+    console: ConsoleSessions
+    """Signs operators in, and looks up their sessions."""
     pay_page: Callable[[str], Awaitable[PayPage | None]]
     """Looks up the subscription of a signed link to pay."""
     account_of_link: Callable[[str], Awaitable[BillingAccount | None]]
@@ -79,6 +82,7 @@ class Crossings:
             check_link=sessions.check_link,
             opened_for=sessions.opened_for,
             enter=sessions.enter,
+            console=ConsoleSessions(engine),
             pay_page=PayPages(engine).of,
             account_of_link=BillingAccounts(engine).of_subscription,
             purchase_of_page=purchases.of_page,

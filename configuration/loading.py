@@ -23,6 +23,7 @@ from configuration.settings import (
     OperatorSettings,
     PushSettings,
     Settings,
+    SignInSettings,
     TemporalSettings,
     WebhookSettings,
     WorkerSettings,
@@ -52,6 +53,7 @@ class Process(StrEnum):
     MIGRATE = "tenure migrate"
     KEYS = "tenure keys"
     OPERATORS = "tenure operators"
+    OPERATORS_LINK = "tenure operators link"
     TENANTS = "tenure tenants"
     CATALOG = "tenure catalog push"
     CATALOG_DIFF = "tenure catalog diff"
@@ -76,6 +78,7 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.MIGRATE: MigrateSettings,
     Process.KEYS: KeySettings,
     Process.OPERATORS: DatabaseSettings,
+    Process.OPERATORS_LINK: SignInSettings,
     Process.TENANTS: DatabaseSettings,
     Process.CATALOG: PushSettings,
     Process.CATALOG_DIFF: DatabaseSettings,
@@ -131,6 +134,8 @@ def load_settings(
 ) -> DatabaseSettings: ...
 @overload
 def load_settings(process: Literal[Process.KEYS], env_file: Path = ...) -> KeySettings: ...
+@overload
+def load_settings(process: Literal[Process.OPERATORS_LINK], env_file: Path = ...) -> SignInSettings: ...
 @overload
 def load_settings(process: Literal[Process.METRICS_CHECK], env_file: Path = ...) -> MetricsSettings: ...
 @overload

@@ -126,10 +126,15 @@ class PushSettings(StripeSettings):
     """None: nothing is published; the API publishes when it starts."""
 
 
-class SiteSettings(Settings):
-    """The public address, the brand, and the secret that signs links to customers."""
+class AddressSettings(Settings):
+    """Where the API is reached."""
 
     public_url: WebAddress = Field(description="the public address of the API, like https://billing.yourproduct.com")
+
+
+class SiteSettings(AddressSettings):
+    """The public address, the brand, and the secret that signs links to customers."""
+
     secret_key: SecretKeys = Field(
         description="signs links in mails; generate one with `openssl rand -base64 48`; separate several with commas"
     )
@@ -174,6 +179,10 @@ class KeySettings(DatabaseSettings):
 
     stripe_api_key: StripeKey | None = None
     """None: keys are for an installation that takes real money."""
+
+
+class SignInSettings(AddressSettings, DatabaseSettings):
+    """Settings of `tenure operators link`."""
 
 
 class OfferSettings(Settings):
@@ -256,6 +265,8 @@ class ApiSettings(
     """Where customers sign up, `?plan=` and `interval=` are added; None: the pricing page has no buttons for it."""
     embed_origins: Origins = ()
     """Sites that may show the pricing and the billing pages in a frame."""
+    temporal_ui_url: WebAddress | None = None
+    """Temporal's own pages, to which the console links; None: it does not."""
     api_host: str = "0.0.0.0"  # noqa: S104 - a container is reached from outside
     api_port: int = Field(default=8000, ge=1, le=65535)
     api_concurrency: int = Field(default=2000, ge=1)

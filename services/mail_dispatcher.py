@@ -33,7 +33,9 @@ class TemporalMailDispatcher:
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                     priority=mail_priority(mail.occasion),
                     static_summary=f"Mail: {mail.occasion.replace('_', ' ')}",
-                    static_details=f"For subscription `{mail.subscription}`",
+                    static_details=f"For subscription `{mail.subscription}`"
+                    if mail.subscription
+                    else "For an operator",
                 )
             except WorkflowAlreadyStartedError:
                 continue

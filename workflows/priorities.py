@@ -105,7 +105,15 @@ _REMINDERS = frozenset(
         Occasion.USAGE_LIMIT,
     }
 )
-_URGENT = frozenset({Occasion.ACTION_REQUIRED, Occasion.PAYMENT_FAILED, Occasion.SUSPENDED, Occasion.TRIAL_EXPIRED})
+_URGENT = frozenset(
+    {
+        Occasion.ACTION_REQUIRED,
+        Occasion.OPERATOR_SIGN_IN,
+        Occasion.PAYMENT_FAILED,
+        Occasion.SUSPENDED,
+        Occasion.TRIAL_EXPIRED,
+    }
+)
 
 
 def mail_priority(occasion: Occasion) -> Priority:

@@ -9,11 +9,11 @@ from starlette.exceptions import HTTPException
 
 from api.billing_pages.choices import press_cancel, show_cancel
 from api.billing_pages.flows import FLOWS, press, show
-from api.billing_pages.forms import read_form
 from api.billing_pages.link_mails import send_link
 from api.billing_pages.visits import Visit
 from api.http.dependencies import dependencies_of, repositories_of
 from api.web.errors import PageRoute
+from api.web.forms import read_form
 from api.web.link_messages import MAIL_LINK_MESSAGES, SEND_A_LINK
 from api.web.pages import pages_of
 from api.web.readers import reader_of

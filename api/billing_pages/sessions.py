@@ -10,11 +10,11 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
 from api.billing_pages import link_mails
-from api.billing_pages.cookies import cookie_of, drop_cookie, set_cookie
-from api.billing_pages.forms import StaleForm, check_csrf, check_origin, read_form
 from api.billing_pages.visits import PATHS, Visit
 from api.http.dependencies import WithDependencies, WithRepositories, dependencies_of, repositories_of
+from api.web.cookies import BILLING
 from api.web.errors import PageRoute, error_page
+from api.web.forms import StaleForm, check_csrf, check_origin, read_form
 from api.web.link_messages import SEND_A_LINK
 from api.web.pages import PageMessage, Pages, WithPages, pages_of
 from api.web.readers import reader_of
@@ -63,7 +63,7 @@ class BillingRoute(PageRoute):
             try:
                 answer: Response = await handle(request)
             except NoSession:
-                return _ask(request, over=bool(cookie_of(request)), status=401)
+                return _ask(request, over=bool(BILLING.of(request)), status=401)
             except StaleForm:
                 return _message(request, STALE_FORM, OPEN_BILLING_PAGE, "/billing")
             except Exception as error:  # noqa: BLE001 - whatever happens, people get a page
@@ -82,7 +82,7 @@ async def visit_of(request: Request) -> Visit:
     Raises:
         NoSession: there is none.
     """
-    repositories, token = repositories_of(request), cookie_of(request)
+    repositories, token = repositories_of(request), BILLING.of(request)
     session = await repositories.crossings.session(token) if token else None
     if session is None:
         raise NoSession("there is no session")
@@ -152,13 +152,13 @@ async def enter(token: str, request: Request, repositories: WithRepositories, pa
     except Rejected as error:
         return await _opened_before(token, request) or _message(request, MESSAGES[error.code])
     answer = _lead_on(pages, to)
-    set_cookie(answer, session, embed=to.embed)
+    BILLING.set(answer, session, embed=to.embed)
     return answer
 
 
 async def _opened_before(token: str, request: Request) -> Response | None:
     """Lead a browser on that has a session of the link's own customer: its button was pressed twice, for example."""
-    session = cookie_of(request)
+    session = BILLING.of(request)
     to = await repositories_of(request).crossings.opened_for(token, session) if session else None
     return _lead_on(pages_of(request), to) if to is not None else None
 
@@ -201,9 +201,9 @@ NOT_AN_ADDRESS = sentence("This is not a mail address.")
 async def leave(form: WithSent, request: Request) -> Response:
     """End the session. The page leads on by itself: browsers follow no redirect from a form to another site."""
     visit = form.visit
-    await visit.repositories.crossings.end_session(cookie_of(request))
+    await visit.repositories.crossings.end_session(BILLING.of(request))
     answer = visit.pages.page("billing/left.html", visit.reader, return_url=visit.return_url)
-    drop_cookie(answer, embed=visit.embed)
+    BILLING.drop(answer, embed=visit.embed)
     return answer
 
 

@@ -8,11 +8,11 @@ from typing import Any, Final, Self
 from fastapi import Response
 from fastapi.responses import RedirectResponse
 
-from api.billing_pages.forms import CSRF
 from api.http.auth import Caller
 from api.http.dependencies import AppDependencies, Repositories
 from api.http.request_context import current_request
 from api.subscriptions.command_context import CommandContext
+from api.web.forms import CSRF
 from api.web.pages import Pages
 from api.web.readers import Reader
 from domain.audit import Actor, ActorKind, AuditedCommand, AuditTarget

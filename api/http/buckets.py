@@ -69,3 +69,13 @@ class BillingLinkLimits:
     """By network address: behind a proxy that does not name its clients, all share one."""
     by_link: Buckets = field(default_factory=lambda: Buckets(size=30, refill_seconds=2))
     """Openings of one link in a mail: scanners open it several times, people now and then."""
+
+
+@dataclass(frozen=True)
+class ConsoleLimits:
+    """Limits on signing in to the console, which anybody may try."""
+
+    by_address: Buckets = field(default_factory=lambda: Buckets(size=3, refill_seconds=300))
+    """Mails with a link."""
+    by_client: Buckets = field(default_factory=lambda: Buckets(size=20, refill_seconds=3))
+    """By network address: behind a proxy that does not name its clients, all share one."""

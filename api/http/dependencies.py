@@ -12,7 +12,7 @@ from temporalio.client import Client
 from api.background.claim_renewer import ClaimRenewer
 from api.background.offer_publisher import Publish
 from api.crossings import Crossings
-from api.http.buckets import BillingLinkLimits, PayLinkLimits
+from api.http.buckets import BillingLinkLimits, ConsoleLimits, PayLinkLimits
 from domain.api_keys import KeyMode
 from domain.brand import Brand
 from domain.catalog.plans import Catalog
@@ -32,6 +32,8 @@ from services.webhooks.replay import EventReplay
 from storage.access.api_keys import ApiKeys
 from storage.access.audit import AuditLog
 from storage.access.idempotency import IdempotencyKeys
+from storage.access.operator_mails import OperatorMails
+from storage.access.operators import Operators
 from storage.access.tenants import Tenants
 from storage.access.web_sessions import WebSessions
 from storage.catalog.catalogs import Catalogs
@@ -91,6 +93,8 @@ class AppDependencies:
     """Shown on pages in place of the brand's name."""
     presentation: Presentation | None = None
     """How pages show the catalog; None: as it is, without groups and questions."""
+    temporal_ui_url: str = ""
+    """Temporal's own pages, to which the console links; empty: it does not."""
     sign_up_url: str = ""
     """Where customers sign up for a plan; empty: pages have no button for it."""
     embed_origins: tuple[str, ...] = ()
@@ -151,6 +155,9 @@ class Repositories:
     billing_accounts: BillingAccounts
     billing_link_mails: BillingLinkMails
     billing_link_limits: BillingLinkLimits
+    operators: Operators
+    operator_mails: OperatorMails
+    console_limits: ConsoleLimits
     usage_notices: UsageNotices
     billing_details: BillingDetailsReader
     exports: Exports
@@ -198,6 +205,9 @@ class Repositories:
             BillingAccounts(engine),
             BillingLinkMails(engine),
             BillingLinkLimits(),
+            Operators(engine),
+            OperatorMails(engine),
+            ConsoleLimits(),
             UsageNotices(engine),
             BillingDetailsReader(dependencies.contacts),
             Exports(engine),

@@ -10,7 +10,6 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from api.billing_pages.buying import can_buy
-from api.billing_pages.cookies import cookie_of
 from api.billing_pages.sessions import NoSession, visit_of
 from api.billing_pages.visits import Visit
 from api.http.dependencies import AppDependencies
@@ -18,6 +17,7 @@ from api.http.openapi import problems
 from api.pricing.content import PricingSource
 from api.pricing.views import PricingView
 from api.web.assets import Asset, compressed
+from api.web.cookies import BILLING
 from api.web.csp import security_headers
 from api.web.errors import PageRoute
 from api.web.pages import Pages, WithPages
@@ -167,7 +167,7 @@ async def pricing_json(request: Request, _lang: Annotated[Lang, Query(alias=LANG
 
 async def _visit(request: Request) -> Visit | None:
     """Return the customer's visit, if the browser has a session and the database can be asked for it."""
-    if not cookie_of(request):
+    if not BILLING.of(request):
         return None
     try:
         return await visit_of(request)

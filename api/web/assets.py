@@ -54,6 +54,7 @@ class Assets:
         self._files = {
             "app.css": _style("app.css", before=_colours(brand)),
             "pricing.css": _style("pricing.css"),
+            "console.css": _style("console.css"),
             "icon.svg": Asset(_icon(brand).encode(), LOGO_TYPES[".svg"]),
         }
         if logo is not None:

@@ -15,7 +15,7 @@ from api.web.pages import PageMessage, pages_of
 from api.web.readers import reader_of
 from localization.languages import sentence
 
-PAGE_ROOTS: Final = ("/billing", "/checkout", "/pay", "/pricing")
+PAGE_ROOTS: Final = ("/billing", "/checkout", "/console", "/pay", "/pricing")
 """Paths below which there are pages: an address there that does not exist is answered by a page too."""
 
 BY_STATUS: Final = {

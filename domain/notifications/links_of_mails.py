@@ -6,7 +6,7 @@ from typing import Final
 from domain.billing_flows import BillingFlow
 from domain.notifications.mail_links import GOOD_FOR, MailLink, mail_link_url
 from domain.notifications.mail_types import Occasion
-from domain.notifications.one_time_links import enter_url, mailed_tokens
+from domain.notifications.one_time_links import enter_url, mailed_tokens, sign_in_url
 from domain.notifications.ports import MailToSend
 from domain.signing import SigningSecrets
 
@@ -32,6 +32,8 @@ def links_of_mails(public_url: str, secrets: SigningSecrets) -> LinksOfMail:
     def links(mail: MailToSend) -> dict[str, str]:
         if mail.occasion is Occasion.BILLING_LINK:
             return {"enter_url": enter_url(public_url, mailed_tokens(secrets, mail.id)[0])}
+        if mail.occasion is Occasion.OPERATOR_SIGN_IN:
+            return {"enter_url": sign_in_url(public_url, mailed_tokens(secrets, mail.id)[0])}
         until = mail.at + GOOD_FOR
         made = {
             fact: MailLink(mail.subscription, flow, mail.occasion, mail.link_generation, until)

@@ -60,6 +60,8 @@ class Occasion(StrEnum):
     """A limit of the plan is reached."""
     BILLING_LINK = "billing_link"
     """Somebody asked for a link to the customer's billing page."""
+    OPERATOR_SIGN_IN = "operator_sign_in"
+    """An operator asked for a link to sign in to the console."""
 
 
 FACTS: Final[Mapping[str, str]] = {
@@ -106,7 +108,8 @@ FACTS: Final[Mapping[str, str]] = {
     "billing_url": "the page that mails the customer a link to their billing page",
     "buy_url": "the page that mails the customer a link to where they choose a plan after an end",
     "change_plan_url": "the page that mails the customer a link to where they change their plan",
-    "enter_url": "the one-time link to the billing page",
+    "enter_url": "the one-time link to the billing page, or to the console",
+    "tenant_name": "the tenant whose console an operator signs in to",
     "reason": "nonpayment; any other value is not shown to the customer",
     "old_plan_name": "the name of the previous plan; the same as plan_name when only other things change",
     "quantity": "the quantity of the plan, '3'",
@@ -164,6 +167,7 @@ REQUIRED_FACTS: Final[Mapping[Occasion, frozenset[str]]] = {
     Occasion.USAGE_WARNING: frozenset({"plan_name", "meter_name", "used", "limit", "percent"}),
     Occasion.USAGE_LIMIT: frozenset({"plan_name", "meter_name", "used", "limit", "percent"}),
     Occasion.BILLING_LINK: frozenset({"plan_name"}),
+    Occasion.OPERATOR_SIGN_IN: frozenset({"tenant_name"}),
 }
 """The facts each occasion requires; all others are optional."""
 

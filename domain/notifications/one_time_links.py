@@ -24,3 +24,8 @@ def mailed_tokens(secrets: SigningSecrets, mail: str) -> list[str]:
 def enter_url(public_url: str, token: str) -> str:
     """Returns the URL of a one-time link to the billing pages."""
     return f"{public_url.rstrip('/')}/billing/enter/{token}"
+
+
+def sign_in_url(public_url: str, token: str) -> str:
+    """Returns the URL of a one-time link that signs an operator in to the console."""
+    return f"{public_url.rstrip('/')}/console/enter/{token}"

@@ -15,6 +15,7 @@ class QueuedMail:
 
     id: str
     subscription: str
+    """Empty: it is to an operator."""
     occasion: Occasion
 
 

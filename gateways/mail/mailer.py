@@ -215,6 +215,7 @@ class MailDelivery:
         recipient = Recipient(contact.email, contact.name, contact.locale, contact.timezone)
         written = self._renderer.render(mail.occasion, self._links(mail) | mail.facts, recipient)
         message_id = message_id_for(mail.id, self._from)
+        about = {"X-Tenure-Subscription": mail.subscription} if mail.subscription else {}
         await self._mailer.send(
             OutgoingMail(
                 message_id=message_id,
@@ -225,7 +226,7 @@ class MailDelivery:
                 text=written.text,
                 html=written.html,
                 date=mail.at,
-                headers={"X-Tenure-Subscription": mail.subscription, "X-Tenure-Occasion": mail.occasion},
+                headers=about | {"X-Tenure-Occasion": mail.occasion},
                 image=self._image,
             )
         )

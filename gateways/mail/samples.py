@@ -191,4 +191,7 @@ def _usage() -> Iterator[SampleFacts]:
     yield Occasion.USAGE_LIMIT, "billed", {**billed, "used": "10000", "percent": "100"}
     yield Occasion.USAGE_LIMIT, "billed-each", {**billed, "used": "10000", "percent": "100", "overage_units": "1"}
     yield Occasion.BILLING_LINK, "", {"enter_url": "https://app.northwind.example/billing/enter/sample"}
+    sign_in = {"tenant_name": "default", "enter_url": "https://app.northwind.example/console/enter/sample"}
+    yield Occasion.OPERATOR_SIGN_IN, "", sign_in
+    yield Occasion.OPERATOR_SIGN_IN, "of-a-tenant", sign_in | {"tenant_name": "europe"}
     yield Occasion.USAGE_LIMIT, "never-stops", {**USAGE, "used": "10000", "percent": "100", "beyond_limit": "free"}

@@ -64,13 +64,13 @@ class Operators:
             admins = await _lock_admins(connection, tenant)
             added = await connection.execute(row.on_conflict_do_nothing().returning(*operators.c))
             if (new := added.one_or_none()) is not None:
-                return _operator(new), None
+                return operator_of(new), None
             before = await _by_email(connection, tenant, email)
             if role is not OperatorRole.ADMIN:
                 _check_not_last(before, admins)
             about = {"role": role.value, "disabled_at": None, "name": before.name if name is None else name}
             changed = update(operators).where(operators.c.id == UUID(before.id)).values(about).returning(*operators.c)
-            after = _operator((await connection.execute(changed)).one())
+            after = operator_of((await connection.execute(changed)).one())
             if after.role is not before.role:
                 await _end_sessions(connection, before.id)
         return after, before
@@ -79,7 +79,19 @@ class Operators:
         """Returns a tenant's operators by address, with those who are disabled."""
         wanted = select(operators).where(operators.c.tenant == tenant).order_by(operators.c.email)
         async with transaction(self._engine, tenant) as connection:
-            return [_operator(row) for row in await connection.execute(wanted)]
+            return [operator_of(row) for row in await connection.execute(wanted)]
+
+    async def active(self, email: str, *, tenant: str) -> Operator:
+        """Returns an operator who may sign in.
+
+        Raises:
+            Rejected: code `unknown_operator`; there is none, or they are disabled.
+        """
+        async with transaction(self._engine, tenant) as connection:
+            found = await _by_email(connection, tenant, email)
+        if found.disabled_at is not None:
+            raise Rejected(f"{email} is disabled: `tenure operators add` lets them in again", code="unknown_operator")
+        return found
 
     async def disable(self, email: str, *, tenant: str) -> Operator:
         """Ends an operator's access and sessions; one who is disabled already stays as they are.
@@ -114,7 +126,7 @@ async def _by_email(connection: AsyncConnection, tenant: str, email: str) -> Ope
     row = (await connection.execute(wanted.with_for_update())).one_or_none()
     if row is None:
         raise Rejected(f"there is no operator {email}: `tenure operators list` shows them", code="unknown_operator")
-    return _operator(row)
+    return operator_of(row)
 
 
 def _check_not_last(operator: Operator, admins: Sequence[str]) -> None:
@@ -131,7 +143,8 @@ async def _end_sessions(connection: AsyncConnection, operator_id: str) -> None:
         await connection.execute(delete(table).where(*of_operator))
 
 
-def _operator(row: Row[Any]) -> Operator:
+def operator_of(row: Row[Any]) -> Operator:
+    """Returns the operator of a row."""
     return Operator(
         str(row.id), row.tenant, row.email, row.name, OperatorRole(row.role), row.created_at, row.disabled_at
     )

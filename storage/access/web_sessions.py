@@ -19,7 +19,7 @@ from storage.db.engine import transaction
 from storage.schema.access_tables import web_links, web_sessions
 
 IDLE = timedelta(hours=1)
-"""A session that was not used for this long is over."""
+"""A customer's session that was not used for this long is over."""
 LONGEST = timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)
 """A session's last use is noted no more often than this."""
@@ -32,6 +32,8 @@ class WebRole(StrEnum):
 
     CUSTOMER = "customer"
     OPERATOR = "operator"
+    API_KEY = "api_key"
+    """The holder of an API key, who may use the console until there is an operator."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
 
 
-def _csrf(token: str) -> str:
+def csrf_token(token: str) -> str:
+    """Returns the token that the forms of a session carry, by the session's own."""
     return hmac.new(token.encode(errors="surrogatepass"), b"tenure/csrf/1", hashlib.sha256).hexdigest()
 
 
@@ -181,7 +184,7 @@ class WebSessions:
                 await connection.execute(update(mine).where(mine.c.id_hash == row.id_hash).values(seen_at=func.now()))
         if row is None:
             return None
-        return WebSession(row.tenant, str(row.subject), row.return_url, row.locale, row.embed, _csrf(token))
+        return WebSession(row.tenant, str(row.subject), row.return_url, row.locale, row.embed, csrf_token(token))
 
     async def end(self, token: str) -> None:
         """Ends a session."""
@@ -194,7 +197,7 @@ class WebSessions:
             mine.id_hash == token_hash(token),
             mine.kind == self._kind.value,
             mine.expires_at > func.now(),
-            mine.seen_at > func.now() - literal(IDLE),
+            mine.seen_at > func.now() - literal(IDLE if self._kind is WebRole.CUSTOMER else LONGEST),
         )
 
     async def _open_link(self, connection: AsyncConnection, token: str) -> Destination:

@@ -22,7 +22,7 @@ from storage.privacy.whose import (
     purchased,
     received,
 )
-from storage.schema.access_tables import api_keys, idempotency_keys, operators, web_links, web_sessions
+from storage.schema.access_tables import api_keys, idempotency_keys, operator_mails, operators, web_links, web_sessions
 from storage.schema.audit_tables import audit, audit_details
 from storage.schema.customer_tables import customer_changes
 from storage.schema.privacy_tables import erasures
@@ -317,6 +317,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(installation, kept=frozenset({"name", "value"})),
     Rule(tenants, kept=frozenset({"id", "name"})),
     Rule(api_keys, kept=frozenset({"tenant", "name", "role", "key_hash", "hint", "created_by"})),
+    Rule(operator_mails, kept=frozenset({"tenant", "occasion", "facts", "status", "message_id", "why_not"})),
     Rule(operators, kept=frozenset({"tenant", "email", "name", "role"})),
     Rule(catalog_versions, kept=frozenset({"name", "content"})),
     Rule(policy_versions, kept=frozenset({"version", "content"})),

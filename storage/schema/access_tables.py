@@ -14,6 +14,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import func
 
 from storage.schema.columns import tenant
@@ -74,8 +75,8 @@ web_sessions = Table(
     METADATA,
     Column("id_hash", Text, primary_key=True, doc="of the 256 random bits in the cookie, which are not stored"),
     tenant(),
-    Column("kind", Text, CheckConstraint("kind in ('customer', 'operator')", name="kind"), nullable=False),
-    Column("subject", Uuid, nullable=False),
+    Column("kind", Text, CheckConstraint("kind in ('customer', 'operator', 'api_key')", name="kind"), nullable=False),
+    Column("subject", Uuid, nullable=False, doc="the customer, the operator, or the API key"),
     Column("role", Text, nullable=False, server_default="", doc="of an operator, when the session began"),
     Column("return_url", Text, nullable=False, server_default=""),
     Column("locale", Text, nullable=False, server_default=""),
@@ -85,6 +86,29 @@ web_sessions = Table(
     Column("expires_at", _MOMENT, nullable=False, doc="at the latest; earlier if it is idle"),
     Index("ix_web_sessions_expires_at", "expires_at"),
     Index("ix_web_sessions_subject", "subject"),
+)
+
+operator_mails = Table(
+    "operator_mails",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    tenant(),
+    Column("operator", Uuid, nullable=False, doc="whose address it goes to"),
+    Column("occasion", Text, nullable=False),
+    Column("facts", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("created_at", _MOMENT, nullable=False, server_default=func.now()),
+    Column("useful_until", _MOMENT, nullable=False, doc="it is not sent any more after this"),
+    Column(
+        "status",
+        Text,
+        CheckConstraint("status in ('queued', 'sent', 'refused')", name="status"),
+        nullable=False,
+        server_default="queued",
+    ),
+    Column("message_id", Text),
+    Column("sent_at", _MOMENT),
+    Column("why_not", Text),
+    Index("ix_operator_mails_created_at", "created_at"),
 )
 
 idempotency_keys = Table(

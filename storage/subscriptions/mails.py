@@ -7,16 +7,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.notifications.mail_types import Occasion
 from domain.notifications.ports import MailToSend
+from storage.access.operator_mails import OperatorMails
 from storage.db.engine import transaction
 from storage.schema.tables import customers, mails, pay_pages, subscriptions
 from storage.subscriptions.customers import contact_of
 
 
 class MailRecords:
-    """Implements `domain.subscription.ports.Mails`."""
+    """Implements `domain.notifications.ports.Mails`, also for the mails to operators."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._to_operators = OperatorMails(engine)
 
     async def to_send(self, mail_id: str) -> MailToSend | None:
         found = (
@@ -36,7 +38,7 @@ class MailRecords:
         async with transaction(self._engine) as connection:
             row = (await connection.execute(found)).one_or_none()
         if row is None:
-            return None
+            return await self._to_operators.to_send(mail_id)
         return MailToSend(
             mail_id,
             str(row.subscription),
@@ -50,16 +52,20 @@ class MailRecords:
     async def mark_sent(self, mail_id: str, message_id: str) -> None:
         """Records that it was sent. The first time counts."""
         async with transaction(self._engine) as connection:
-            await connection.execute(
+            marked = await connection.execute(
                 update(mails)
                 .where(mails.c.id == UUID(mail_id), mails.c.sent_at.is_(None))
                 .values(status="sent", message_id=message_id, sent_at=func.now())
             )
+        if not marked.rowcount:
+            await self._to_operators.mark_sent(mail_id, message_id)
 
     async def mark_refused(self, mail_id: str, why: str) -> None:
         async with transaction(self._engine) as connection:
-            await connection.execute(
+            marked = await connection.execute(
                 update(mails)
                 .where(mails.c.id == UUID(mail_id), mails.c.status == "queued")
                 .values(status="refused", why_not=why)
             )
+        if not marked.rowcount:
+            await self._to_operators.mark_refused(mail_id, why)

@@ -84,6 +84,7 @@ COMMANDS: Final[dict[str, Command]] = {
         "operators", "add", "Add an operator, or change the role of one; one who was disabled may sign in again."
     ),
     "operators list": Command("operators", "list_", "List the operators of a tenant."),
+    "operators link": Command("operators", "link", "Print a link that signs an operator in to the console once."),
     "operators disable": Command(
         "operators", "disable", "End an operator's access and sessions; the last admin stays."
     ),

@@ -16,6 +16,7 @@ from domain.audit import AuditTarget
 from domain.errors import Malformed
 from domain.formatting import moment
 from domain.names import DEFAULT_TENANT
+from storage.access.console_sessions import new_sign_in_link
 from storage.access.operators import Operator, OperatorRole, Operators
 from tenure.cli.audited import noted
 from tenure.cli.connections import database
@@ -79,6 +80,19 @@ def disable(email: str, /, *, tenant: str = DEFAULT_TENANT) -> None:
     print(f"{shown_address(disabled.email)} is disabled: `tenure operators add` lets them sign in again")
 
 
+def link(email: str, /, *, tenant: str = DEFAULT_TENANT) -> None:
+    """Print a link that signs an operator in to the console once, within 15 minutes: for when mails do not arrive.
+
+    Parameters
+    ----------
+    email
+        Their address.
+    tenant
+        The tenant whose operator it is.
+    """
+    print(asyncio.run(_link(_address(email), tenant_named(tenant))))
+
+
 async def _add(email: str, role: OperatorRole, name: str | None, tenant: str) -> tuple[Operator, Operator | None]:
     async with _operators() as (engine, operators):
         async with noted(engine, "operators add", AuditTarget(OPERATOR), tenant=tenant) as asked:
@@ -98,6 +112,17 @@ async def _disable(email: str, tenant: str) -> Operator:
             disabled = await operators.disable(email, tenant=tenant)
             asked.target = disabled.id
         return disabled
+
+
+async def _link(email: str, tenant: str) -> str:
+    settings = load_settings(Process.OPERATORS_LINK)
+    async with (
+        database(settings) as engine,
+        noted(engine, "operators link", AuditTarget(OPERATOR), tenant=tenant) as asked,
+    ):
+        operator = await Operators(engine).active(email, tenant=tenant)
+        asked.target = operator.id
+        return await new_sign_in_link(engine, operator, settings.public_url)
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ CROSSINGS = {
     "check_link",
     "opened_for",
     "enter",
+    "console",
     "pay_page",
     "account_of_link",
     "purchase_of_page",

@@ -37,6 +37,7 @@ TABLES = (
     "api_keys",
     "audit",
     "audit_details",
+    "operator_mails",
     "operators",
     "web_links",
     "web_sessions",

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from html import unescape
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import urljoin
 
 import httpx
@@ -18,6 +18,8 @@ COOKIE = "__Host-tenure_billing"
 
 class Visitor:
     """One browser. It keeps its cookie itself: the library's own jar sends none that is `Secure` over http."""
+
+    cookie_name: ClassVar = COOKIE
 
     def __init__(self, http: httpx.AsyncClient, cookie: str = "") -> None:
         self.http = http
@@ -52,7 +54,7 @@ class Visitor:
         answer = await self.http.post(address, data=dict(fields), headers=own)
         for cookie in answer.headers.get_list("Set-Cookie"):
             name, _, value = cookie.partition(";")[0].partition("=")
-            if name == COOKIE:
+            if name == self.cookie_name:
                 self.cookie = value
         if answer.headers.get("Content-Type", "").startswith("text/html"):
             assert faults(answer.text) == [], address
@@ -71,7 +73,7 @@ class Visitor:
         return await self.get(answer.headers["Location"]) if answer.status_code == 303 else answer
 
     def _cookies(self) -> dict[str, str]:
-        return {"Cookie": f"{COOKIE}={self.cookie}"} if self.cookie else {}
+        return {"Cookie": f"{self.cookie_name}={self.cookie}"} if self.cookie else {}
 
 
 def forms_of(html: str) -> list[tuple[str, dict[str, str]]]:

@@ -1,0 +1,42 @@
+"""The cookies of sessions: one of the billing pages, one of the console."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import Request, Response
+
+_LASTS: Final = 12 * 3600
+
+
+@dataclass(frozen=True)
+class SessionCookie:
+    """A cookie with the token of a session."""
+
+    name: str
+    """The prefix `__Host-` makes browsers accept it from this host alone, over https or on the same machine, and for
+    every path."""
+
+    def set(self, response: Response, token: str, *, embed: bool = False) -> None:
+        """Give the browser its session.
+
+        In a frame of another site only a cookie arrives that is partitioned: kept for that site alone.
+        """
+        self._write(response, token, _LASTS, embed=embed)
+
+    def drop(self, response: Response, *, embed: bool = False) -> None:
+        """Take the session from the browser."""
+        self._write(response, "", 0, embed=embed)
+
+    def of(self, request: Request) -> str:
+        """Return the session's token; empty if the browser has none."""
+        return request.cookies.get(self.name, "")
+
+    def _write(self, response: Response, token: str, seconds: int, *, embed: bool) -> None:
+        where = "SameSite=None; Partitioned" if embed else "SameSite=Lax"
+        # By hand: the library writes Partitioned on Python 3.14 alone.
+        cookie = f"{self.name}={token}; Max-Age={seconds}; Path=/; HttpOnly; Secure; {where}"
+        response.headers.append("Set-Cookie", cookie)
+
+
+BILLING: Final = SessionCookie("__Host-tenure_billing")
+CONSOLE: Final = SessionCookie("__Host-tenure_console")

@@ -1,0 +1,99 @@
+"""Mails to operators. They belong to no subscription, so that they are not among those of customers."""
+
+from datetime import timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+from sqlalchemy import delete, func, literal, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.customers import Contact
+from domain.notifications.mail_types import Occasion
+from domain.notifications.one_time_links import mailed_tokens
+from domain.notifications.ports import MailToSend, QueuedMail
+from domain.signing import SigningSecrets
+from storage.access.console_sessions import SIGN_IN_LIVES
+from storage.access.operators import Operator
+from storage.access.web_sessions import WebRole, token_hash
+from storage.db.engine import transaction
+from storage.schema.access_tables import operator_mails, operators, web_links
+
+KEPT: Final = timedelta(days=30)
+
+
+class OperatorMails:
+    """Writes and sends them."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def write_sign_in(self, operator: Operator, path: str, secrets: SigningSecrets) -> QueuedMail:
+        """Stores a mail with a link that signs the operator in, and opens *path* of the console.
+
+        As in mails to customers, the worker derives the link from the mail's id and its own first secret, and there is
+        a link for each of *secrets*.
+        """
+        id_, occasion = uuid4(), Occasion.OPERATOR_SIGN_IN
+        ends = func.now() + literal(SIGN_IN_LIVES)
+        async with transaction(self._engine, operator.tenant) as connection:
+            old = operator_mails.c.created_at < func.now() - literal(KEPT)
+            await connection.execute(delete(operator_mails).where(old))
+            await connection.execute(
+                insert(operator_mails).values(
+                    id=id_,
+                    tenant=operator.tenant,
+                    operator=UUID(operator.id),
+                    occasion=occasion.value,
+                    facts={"tenant_name": operator.tenant},
+                    useful_until=ends,
+                )
+            )
+            await connection.execute(
+                insert(web_links).values(
+                    [
+                        {
+                            "token_hash": token_hash(token),
+                            "tenant": operator.tenant,
+                            "kind": WebRole.OPERATOR.value,
+                            "subject": UUID(operator.id),
+                            "flow": path,
+                            "expires_at": ends,
+                        }
+                        for token in mailed_tokens(secrets, str(id_))
+                    ]
+                )
+            )
+        return QueuedMail(str(id_), "", occasion)
+
+    async def to_send(self, mail_id: str) -> MailToSend | None:
+        """Returns a mail that waits to be sent to somebody who may still sign in, None if there is no use any more."""
+        it = operator_mails.c
+        found = (
+            select(it.occasion, it.created_at, it.facts, operators.c.email, operators.c.name)
+            .join(operators, operators.c.id == it.operator)
+            .where(it.id == UUID(mail_id), it.status == "queued", it.useful_until > func.now())
+            .where(operators.c.disabled_at.is_(None))
+        )
+        async with transaction(self._engine) as connection:
+            row = (await connection.execute(found)).one_or_none()
+        if row is None:
+            return None
+        contact = Contact("", "", row.email, row.name or None, "UTC", "en", "")
+        return MailToSend(mail_id, "", Occasion(row.occasion), row.created_at, dict(row.facts), contact)
+
+    async def mark_sent(self, mail_id: str, message_id: str) -> None:
+        """Records that it was sent. The first time counts."""
+        sent = update(operator_mails).values(status="sent", message_id=message_id, sent_at=func.now())
+        async with transaction(self._engine) as connection:
+            await connection.execute(
+                sent.where(operator_mails.c.id == UUID(mail_id), operator_mails.c.sent_at.is_(None))
+            )
+
+    async def mark_refused(self, mail_id: str, why: str) -> None:
+        """Records that it cannot be sent."""
+        refused = update(operator_mails).values(status="refused", why_not=why)
+        async with transaction(self._engine) as connection:
+            await connection.execute(
+                refused.where(operator_mails.c.id == UUID(mail_id), operator_mails.c.status == "queued")
+            )

@@ -1,0 +1,14 @@
+"""Operators in front of the console of the running stack."""
+
+import pytest
+
+from tests.harness.names import named_after
+from tests.web.billing.conftest import admin
+
+__all__ = ["admin"]
+
+
+@pytest.fixture
+def email(request: pytest.FixtureRequest) -> str:
+    """An operator's address, derived from the test."""
+    return f"{named_after(request)}-operator@example.com"
