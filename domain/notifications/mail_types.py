@@ -64,6 +64,9 @@ class Occasion(StrEnum):
     """An operator asked for a link to sign in to the console."""
 
 
+TO_OPERATORS: Final = frozenset({Occasion.OPERATOR_SIGN_IN})
+"""Of no subscription; all others are mails to its customer."""
+
 FACTS: Final[Mapping[str, str]] = {
     "plan": "the plan's code",
     "plan_name": "the plan's name for people",

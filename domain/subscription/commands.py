@@ -7,7 +7,7 @@ from typing import Any
 
 from domain.access import Access
 from domain.formatting import moment
-from domain.notifications.mail_types import Occasion
+from domain.notifications.mail_types import TO_OPERATORS, Occasion
 from domain.provider.payments import AUTHENTICATE, Card, Decline
 from domain.subscription import plan_changes
 from domain.subscription.agenda import Action, next_due
@@ -194,7 +194,8 @@ def canceled(subscription: Subscription, end: End, now: datetime, cause: Cause) 
     entry = Entry("canceled", now, f"Canceled{_because(end)}", cause, _details(end))
     # The mail states the kind, which is ours; the comment may be any text.
     notification = mail(after, Occasion.CANCELED, now, canceled_reason=end.kind)
-    stale = tuple(occasion for occasion in Occasion if occasion not in (Occasion.RECEIPT, Occasion.CANCELED))
+    kept = TO_OPERATORS | {Occasion.RECEIPT, Occasion.CANCELED}
+    stale = tuple(occasion for occasion in Occasion if occasion not in kept)
     voided = subscription.recovery.invoice_ref if subscription.recovery else ""
     return Step(after, (entry,), (notification,), withdraws=stale, voided=voided)
 

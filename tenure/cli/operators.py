@@ -81,7 +81,9 @@ def disable(email: str, /, *, tenant: str = DEFAULT_TENANT) -> None:
 
 
 def link(email: str, /, *, tenant: str = DEFAULT_TENANT) -> None:
-    """Print a link that signs an operator in to the console once, within 15 minutes: for when mails do not arrive.
+    """Print a link that signs an operator in to the console once.
+
+    It can be used within 15 minutes: for when mails do not arrive.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from domain.access import Access
-from domain.notifications.mail_types import Occasion
+from domain.notifications.mail_types import TO_OPERATORS, Occasion
 from domain.provider.payments import NO_CARD, Decline
 from domain.subscription import commands
 from domain.subscription.agenda import Action, agenda
@@ -49,7 +49,7 @@ def test_a_scheduled_cancellation_withdraws_mails_that_announce_a_renewal() -> N
 
 def test_a_cancellation_withdraws_every_waiting_mail_but_a_receipt() -> None:
     step = commands.canceled(a_past_due_subscription(), End(EndKind.CUSTOMER, "too dear"), NOW, CAUSE)
-    assert set(step.withdraws) == set(Occasion) - {Occasion.RECEIPT, Occasion.CANCELED}
+    assert set(step.withdraws) == set(Occasion) - TO_OPERATORS - {Occasion.RECEIPT, Occasion.CANCELED}
     assert agenda(step.subscription, POLICY) == ()
     assert step.subscription.access is Access.NONE
 

@@ -24,6 +24,7 @@ NAMES = {
     f"{MAIL}/change_plan": {"Change your plan", "Tarif ändern"},
     f"{MAIL}/overview": {"Manage your subscription", "Abonnement verwalten"},
     "https://app.northwind.example/billing/enter/sample": {"Open your billing page", "Abrechnungsseite öffnen"},
+    "https://app.northwind.example/console/enter/sample": {"Sign in", "Anmelden"},
     BRAND.public_url: {"Open Northwind", "Northwind öffnen", "Northwind"},
     BRAND.upgrade_url: {"Choose a larger plan", "Größeren Tarif wählen"},
     "https://pay.example.com/confirm/1": {"Confirm the payment", "Zahlung bestätigen"},
