@@ -10,7 +10,7 @@ from domain.subscription.journal import Step
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Subscription, SuspensionKind
 
-_ASKED_FOR = (EndKind.CUSTOMER, EndKind.OPERATOR)
+ASKED_FOR = (EndKind.CUSTOMER, EndKind.OPERATOR)
 """Ends that somebody asked for, so that the comment is theirs."""
 
 
@@ -45,6 +45,10 @@ class OutcomeChanges(TypedDict, total=False):
     trial_started_at: datetime
     trial_ended_at: datetime | None
     trial_outcome: TrialOutcome
+    trial_plan: str
+    """The plan that is tried."""
+    trial_with_card: bool
+    """Whether there was a card when it began."""
     extended_days: int
     """To be added."""
     first_paid_at: datetime
@@ -81,8 +85,15 @@ def _is_on_trial(it: Subscription | None) -> bool:
 def _of_trial(before: Subscription | None, after: Subscription, at: datetime) -> OutcomeChanges:
     was, is_now = _is_on_trial(before), _is_on_trial(after)
     if is_now and not was:
-        begun: OutcomeChanges = {"trial_outcome": TrialOutcome.RUNNING, "trial_ended_at": None}
-        return {**begun, "trial_started_at": at} if before is None else begun
+        begun: OutcomeChanges = {
+            "trial_outcome": TrialOutcome.RUNNING,
+            "trial_ended_at": None,
+            "trial_plan": after.plan,
+        }
+        has_card = after.card is not None
+        return {**begun, "trial_started_at": at, "trial_with_card": has_card} if before is None else begun
+    if before is not None and is_now and after.plan != before.plan:
+        return {"trial_plan": after.plan}
     if was and not is_now:
         return {"trial_outcome": _how_it_ended(after), "trial_ended_at": at}
     if before is not None and _is_late(before) and after.status is Status.ACTIVE:
@@ -161,7 +172,7 @@ def _taken_instead(before: Subscription, after: Subscription) -> RetainedBy | No
 def _of_end(before: Subscription | None, after: Subscription, at: datetime) -> OutcomeChanges:
     if not after.is_over or (before is not None and before.is_over):
         return {}
-    is_asked_for = after.end_kind in _ASKED_FOR
+    is_asked_for = after.end_kind in ASKED_FOR
     ended: OutcomeChanges = {
         "ended_at": at,
         "end_kind": after.end_kind,

@@ -49,6 +49,8 @@ class RecoveryFact:
     outcome: RecoveryOutcome = RecoveryOutcome.OPEN
     ended_at: datetime | None = None
     by: RecoveredBy | None = None
+    plan: str = ""
+    """Held when it began."""
 
 
 def recovery_fact(before: Subscription | None, step: Step, at: datetime) -> RecoveryFact | None:
@@ -88,6 +90,7 @@ def _fact(recovery: Recovery, of: Subscription) -> RecoveryFact:
         is_first_payment=is_first,
         decline_code=recovery.decline.code,
         tries=recovery.tries,
+        plan=of.plan,
     )
 
 

@@ -28,6 +28,7 @@ from storage.schema.customer_tables import customer_changes
 from storage.schema.privacy_tables import erasures
 from storage.schema.purchase_tables import purchases
 from storage.schema.revenue_tables import (
+    cancellations,
     mrr_daily,
     mrr_movements,
     mrr_movers,
@@ -303,13 +304,19 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         subscription_outcomes,
-        kept=frozenset({"tenant", "trial_outcome", "reason_code", "retained_by", "end_kind"}),
+        kept=frozenset({"tenant", "trial_outcome", "trial_plan", "reason_code", "retained_by", "end_kind"}),
         emptied={"comment": ""},
         whose=by_customer(subscription_outcomes),
     ),
     Rule(
+        cancellations,
+        kept=frozenset({"tenant", "by", "plan", "status", "reason_code", "retained_by"}),
+        emptied={"comment": ""},
+        whose=by_subscription(cancellations),
+    ),
+    Rule(
         recoveries,
-        kept=frozenset({"tenant", "invoice", "currency", "decline_code", "outcome", "by"}),
+        kept=frozenset({"tenant", "invoice", "currency", "decline_code", "outcome", "by", "plan"}),
         whose=by_subscription(recoveries),
     ),
     Rule(erasures, kept=frozenset({"tenant", "mark"}), whose=by_customer(erasures)),

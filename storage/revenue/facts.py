@@ -12,18 +12,21 @@ from uuid import UUID
 from sqlalchemy import CTE, ColumnElement, Table, bindparam, case, exists, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 
+from domain.revenue.cancellations import CancellationRequest, CancellationResult, cancellation_fact
 from domain.revenue.movements import Movement, MovementKind, movements
 from domain.revenue.outcomes import OutcomeChanges, outcome_changes
 from domain.revenue.recoveries import RecoveryFact, recovery_fact
 from domain.subscription.journal import Step
 from domain.subscription.state import Subscription
-from storage.schema.revenue_tables import mrr_movements, recoveries, subscription_outcomes
+from storage.schema.revenue_tables import cancellations, mrr_movements, recoveries, subscription_outcomes
 
-_OUTCOME, _RECOVERY = "outcome", "recovery"
+_OUTCOME, _RECOVERY, _CANCELLATION = "outcome", "recovery", "cancellation"
 _MOVEMENT_COLUMNS = tuple(column.name for column in mrr_movements.c if column.name != "recorded_at")
-_BEGUN = ("subscription", "sequence", "tenant", "began_at", "is_first_payment")
+_BEGUN = ("subscription", "sequence", "tenant", "began_at", "is_first_payment", "plan")
 _LATEST = ("invoice", "amount", "currency", "decline_code", "tries", "outcome", "ended_at", "by")
 """The columns of a recovery that later steps change."""
+_REQUEST = ("subscription", "sequence", "tenant", "asked_at", "by", "plan", "status", "reason_code", "comment")
+_RESULT = ("retained_by", "ended_at")
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,11 @@ class FactsShape:
     """The columns that change."""
     recovery: str = ""
     """`open` or `ended`; empty: nothing of it has changed."""
+    cancellation: str = ""
+    """`asked`, `settled` or `instead`: it was undone before, and what was taken instead is known; empty: nothing."""
 
     def __bool__(self) -> bool:
-        return bool(self.movements or self.outcome or self.recovery)
+        return bool(self.movements or self.outcome or self.recovery or self.cancellation)
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ def facts_of(before: Subscription | None, step: Step) -> Facts:
     found = movements(before, after)
     outcome = outcome_changes(before, step, at)
     recovery = recovery_fact(before, step, at)
+    cancellation = cancellation_fact(before, after, outcome)
     values: dict[str, Any] = {}
     for position, movement in enumerate(found):
         values |= _prefixed(_moved(position), movement_row(before, after, at, position, movement))
@@ -63,10 +69,13 @@ def facts_of(before: Subscription | None, step: Step) -> Facts:
         values |= _prefixed(_OUTCOME, _outcome_row(after, outcome))
     if recovery is not None:
         values |= _prefixed(_RECOVERY, _recovery_row(after, recovery))
+    if cancellation is not None:
+        values |= _prefixed(_CANCELLATION, _cancellation_row(after, cancellation))
     shape = FactsShape(
         tuple(movement.kind for movement in found),
         tuple(outcome),
         "" if recovery is None else "open" if recovery.ended_at is None else "ended",
+        _kind_of(cancellation),
     )
     return Facts(shape, values)
 
@@ -82,6 +91,11 @@ def recording(written: CTE, shape: FactsShape) -> Iterator[CTE]:
         yield _record_outcome(written, shape.outcome)
     if shape.recovery:
         yield _record_recovery(written, is_open=shape.recovery == "open")
+    if shape.cancellation == "asked":
+        row = _bound(cancellations, _CANCELLATION, (*_REQUEST, *_RESULT))
+        yield _insert(cancellations, row, written).on_conflict_do_nothing().cte(_CANCELLATION)
+    elif shape.cancellation:
+        yield _settle_cancellation(written, was_undone=shape.cancellation == "instead")
 
 
 def _record_movement(written: CTE, position: int, kind: MovementKind) -> CTE:
@@ -128,6 +142,17 @@ def _record_recovery(written: CTE, *, is_open: bool) -> CTE:
     return statement.on_conflict_do_update(index_elements=[kept.subscription], index_where=open_one, set_=latest).cte(
         _RECOVERY
     )
+
+
+def _settle_cancellation(written: CTE, *, was_undone: bool) -> CTE:
+    kept, earlier = cancellations.c, cancellations.alias("earlier").c
+    latest = select(func.max(earlier.sequence)).where(earlier.subscription == written.c.id).scalar_subquery()
+    is_fit = kept.retained_by.is_not(None) if was_undone else kept.retained_by.is_(None)
+    result = _bound(cancellations, _CANCELLATION, _RESULT)
+    settled = update(cancellations).where(
+        kept.subscription == written.c.id, kept.sequence == latest, kept.ended_at.is_(None), is_fit
+    )
+    return settled.values(result).cte(_CANCELLATION)
 
 
 def _insert(
@@ -198,4 +223,31 @@ def _recovery_row(it: Subscription, fact: RecoveryFact) -> dict[str, Any]:
         "outcome": fact.outcome.value,
         "ended_at": fact.ended_at,
         "by": fact.by.value if fact.by is not None else None,
+        "plan": fact.plan,
+    }
+
+
+def _kind_of(cancellation: CancellationRequest | CancellationResult | None) -> str:
+    if cancellation is None:
+        return ""
+    if isinstance(cancellation, CancellationRequest):
+        return "asked"
+    return "instead" if cancellation.is_afterthought else "settled"
+
+
+def _cancellation_row(it: Subscription, fact: CancellationRequest | CancellationResult) -> dict[str, Any]:
+    if isinstance(fact, CancellationResult):
+        return {"retained_by": fact.retained_by, "ended_at": fact.ended_at}
+    return {
+        "subscription": UUID(it.id),
+        "sequence": it.sequence,
+        "tenant": it.tenant,
+        "asked_at": fact.asked_at,
+        "by": fact.by.value,
+        "plan": fact.plan,
+        "status": fact.status.value,
+        "reason_code": fact.reason_code,
+        "comment": fact.comment,
+        "retained_by": None,
+        "ended_at": fact.ended_at,
     }

@@ -80,6 +80,8 @@ subscription_outcomes = Table(
         ),
         doc="none: there was no trial",
     ),
+    Column("trial_plan", Text, nullable=False, server_default="", doc="that is or was tried; empty: not known"),
+    Column("trial_with_card", Boolean, doc="whether there was a card when it began; none: not known"),
     Column("extended_days", Integer, nullable=False, server_default="0"),
     Column("first_paid_at", _MOMENT),
     Column("canceled_asked_at", _MOMENT, doc="when the latest cancellation was asked for"),
@@ -89,8 +91,31 @@ subscription_outcomes = Table(
     Column("ended_at", _MOMENT),
     Column("end_kind", Text, doc="none: not ended, or ended before kinds were kept"),
     Index("ix_subscription_outcomes_customer", "customer"),
+    Index("ix_subscription_outcomes_tenant_trial_started_at", "tenant", "trial_started_at"),
     Index("ix_subscription_outcomes_tenant_trial_ended_at", "tenant", "trial_ended_at"),
     Index("ix_subscription_outcomes_tenant_canceled_asked_at", "tenant", "canceled_asked_at"),
+)
+
+cancellations = Table(
+    "cancellations",
+    METADATA,
+    _subscription(),
+    Column("sequence", Integer, primary_key=True, doc="of the step that asked; 0: from before requests were kept"),
+    tenant(),
+    Column("asked_at", _MOMENT, nullable=False),
+    Column("by", Text, CheckConstraint("\"by\" in ('customer', 'operator')", name="by"), nullable=False),
+    Column("plan", Text, nullable=False, doc="held at the time"),
+    Column("status", Text, nullable=False, doc="at the time; empty: not known"),
+    Column("reason_code", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column(
+        "retained_by",
+        Text,
+        CheckConstraint("retained_by in ('uncancel', 'pause', 'change')", name="retained_by"),
+        doc="none: not undone",
+    ),
+    Column("ended_at", _MOMENT, doc="when the subscription ended; none: undone, or still to come"),
+    Index("ix_cancellations_tenant_asked_at", "tenant", "asked_at", "subscription"),
 )
 
 recoveries = Table(
@@ -119,6 +144,7 @@ recoveries = Table(
         CheckConstraint("\"by\" in ('retry', 'new_card', 'customer', 'provider', 'operator')", name="by"),
         doc="what brought the payment",
     ),
+    Column("plan", Text, nullable=False, server_default="", doc="held when it began"),
     Index("ix_recoveries_tenant_began_at", "tenant", "began_at"),
     # A subscription has one at a time.
     Index("uq_recoveries_open", "subscription", unique=True, postgresql_where=text("outcome = 'open'")),

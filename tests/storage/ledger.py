@@ -52,6 +52,7 @@ TABLES = (
     "usage_statistics",
     "mrr_movements",
     "subscription_outcomes",
+    "cancellations",
     "recoveries",
     "mrr_daily",
     "mrr_movers",

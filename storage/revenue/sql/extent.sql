@@ -1,4 +1,4 @@
--- Today and the latest day with a movement, in the zone of the figures: a subscription's own time may be ahead of ours.
+-- Today and the latest day with a movement, a trial, a recovery or a cancellation, in the zone of the figures: a subscription's own time may be ahead of ours.
 -- What was there before movements were recorded has the sequence 0, and was recorded first: the history is exact from
 -- then on.
 WITH summed AS (
@@ -13,7 +13,13 @@ WITH summed AS (
 ), moments AS (
     SELECT
         now() AS as_of,
-        (SELECT max(at) FROM mrr_movements WHERE tenant = :tenant) AS latest,
+        greatest(
+            (SELECT max(at) FROM mrr_movements WHERE tenant = :tenant),
+            (SELECT max(trial_started_at) FROM subscription_outcomes WHERE tenant = :tenant),
+            (SELECT max(trial_ended_at) FROM subscription_outcomes WHERE tenant = :tenant),
+            (SELECT max(began_at) FROM recoveries WHERE tenant = :tenant),
+            (SELECT max(asked_at) FROM cancellations WHERE tenant = :tenant)
+        ) AS latest,
         CASE (SELECT sequence FROM oldest)
             WHEN 0 THEN (SELECT recorded_at FROM oldest)
             ELSE (SELECT min(at) FROM mrr_movements WHERE tenant = :tenant)

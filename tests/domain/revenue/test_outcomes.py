@@ -22,6 +22,7 @@ from tests.builders import (
     PERIOD_END,
     PRO,
     TRIAL_END,
+    VISA,
     a_declined_charge,
     a_free_subscription,
     a_paid_charge,
@@ -47,7 +48,26 @@ def changes(before: Subscription | None, step: Step) -> OutcomeChanges:
 
 def test_a_trial_that_begins_is_running() -> None:
     begun = trial.started(replace(a_trial(), sequence=0), POLICY, NOW, CAUSE)
-    assert changes(None, begun) == {"trial_started_at": NOW, "trial_outcome": "running", "trial_ended_at": None}
+    assert changes(None, begun) == {
+        "trial_started_at": NOW,
+        "trial_outcome": "running",
+        "trial_ended_at": None,
+        "trial_plan": "starter",
+        "trial_with_card": False,
+    }
+
+
+def test_a_trial_knows_whether_it_began_with_a_card_whatever_comes_later() -> None:
+    begun = trial.started(replace(a_trial(card=VISA), sequence=0), POLICY, NOW, CAUSE)
+    assert changes(None, begun)["trial_with_card"] is True
+    later = commands.card_replaced(a_trial(), "cus_1", VISA, NOW, CAUSE)
+    assert changes(a_trial(), later) == {}
+
+
+def test_the_plan_of_a_trial_is_the_one_tried_last() -> None:
+    larger = plan_changes.changed(a_trial(), PRO, NOW, CAUSE)
+    assert changes(a_trial(), larger) == {"trial_plan": "professional"}
+    assert "trial_plan" not in changes(a_trial(), plan_changes.moved_to_free(a_trial(), FREE, NOW, CAUSE))
 
 
 def test_a_paid_start_has_no_trial() -> None:
@@ -107,7 +127,12 @@ def test_an_extension_is_counted_and_reopens_an_expired_trial() -> None:
     assert changes(running, trial.extended(running, later, (), "", NOW, CAUSE)) == {"extended_days": 5}
     expired = a_suspended_subscription(SuspensionKind.TRIAL_EXPIRED)
     reopened = trial.extended(expired, NOW + timedelta(days=3), (), "", NOW, CAUSE)
-    assert changes(expired, reopened) == {"trial_outcome": "running", "trial_ended_at": None, "extended_days": 3}
+    assert changes(expired, reopened) == {
+        "trial_outcome": "running",
+        "trial_ended_at": None,
+        "trial_plan": "starter",
+        "extended_days": 3,
+    }
 
 
 def test_an_operators_hold_does_not_end_a_trial() -> None:
@@ -176,7 +201,7 @@ def fact(before: Subscription | None, step: Step) -> RecoveryFact | None:
 def test_a_decline_opens_a_recovery_with_what_is_owed() -> None:
     before = a_paid_subscription()
     found = fact(before, recovery.failed(before, a_declined_charge(), POLICY, NOW, CAUSE))
-    assert found == RecoveryFact(NOW, "in_2", 4900, "usd", False, "insufficient_funds", 1)
+    assert found == RecoveryFact(NOW, "in_2", 4900, "usd", False, "insufficient_funds", 1, plan="starter")
 
 
 def test_a_declined_conversion_is_the_recovery_of_a_first_payment() -> None:

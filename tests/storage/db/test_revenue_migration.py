@@ -114,3 +114,25 @@ async def test_trials_payments_and_ends_are_read_from_the_journal(empty_url: str
     assert await rows(empty_url, "select tries, amount, outcome, decline_code, is_first_payment from recoveries") == [
         (2, 5000, "open", "expired_card", False)
     ]
+
+
+async def test_requests_to_cancel_and_the_plans_of_trials_are_taken_up_as_far_as_they_are_known(empty_url: str) -> None:
+    await upgrade(empty_url, "0016")
+    await fill(empty_url, LIVES)
+
+    await upgrade(empty_url, "0036")
+
+    assert await rows(
+        empty_url,
+        "select sequence, by, plan, status, reason_code, comment, retained_by, ended_at is not null from cancellations",
+    ) == [(0, "customer", "pro", "", "unused", "bye", None, True)]
+    assert await rows(
+        empty_url, "select distinct trial_outcome, trial_plan, trial_with_card from subscription_outcomes order by 1, 2"
+    ) == [
+        ("converted", "pro", None),
+        ("expired", "pro", None),
+        ("free", "", None),
+        ("running", "pro", None),
+        (None, "", None),
+    ]
+    assert await rows(empty_url, "select plan from recoveries") == [("pro",)]

@@ -37,7 +37,7 @@ from tests.web.expected_numbers import DOWNWARDS, EXPECTED, GROUPS, SCRIPT, UPWA
 
 YEAR = Range("usd", date(2025, 1, 1), date(2026, 1, 1))
 MONTH = timedelta(days=31)
-BEGINNINGS = ("trial", "start", "start_declined", "return", "import")
+BEGINNINGS = ("trial", "trial_with_card", "start", "start_declined", "return", "import")
 Act = Callable[[Subscription, datetime, Selection], Step]
 
 
@@ -69,6 +69,7 @@ class Year:
             "recover": lambda it, at, _: self._paid(it, at),
             "change": self._changed,
             "plan_change": lambda it, at, to: plan_changes.change_scheduled(it, to, at, CAUSE),
+            "withdraw_change": lambda it, at, _: plan_changes.change_withdrawn(it, at, CAUSE),
             "begin_change": lambda it, at, to: plan_changes.change_begins(it, to, at, CAUSE),
             "move_to_free": lambda it, at, _: plan_changes.moved_to_free(it, FREE, at, CAUSE),
             "declined": lambda it, at, _: recovery.failed(it, self._declined(), DEFAULT_POLICY, at, CAUSE),
@@ -77,20 +78,18 @@ class Year:
             "hold": lambda it, at, _: suspension.suspended(it, "a check", at, CAUSE),
             "release": self._released,
             "expire_trial": lambda it, at, _: trials.expired(it, DEFAULT_POLICY, at, CAUSE),
-            "cancel_at_period_end": lambda it, at, _: commands.cancel_scheduled(
-                it, at + timedelta(days=15), End(EndKind.CUSTOMER), at, CAUSE
-            ),
             "undo_cancel": lambda it, at, _: commands.cancel_withdrawn(it, at, CAUSE),
             "end_of_period": self._due_end,
             "end_nonpayment": self._due_end,
             "end_expired": self._due_end,
-            "cancel_now": self._end(EndKind.CUSTOMER),
             "cancel_by_operator": self._end(EndKind.OPERATOR),
             "dispute_lost": self._end(EndKind.DISPUTE_LOST),
             "end_at_provider": self._end(EndKind.PROVIDER),
         }
         if act == "suspend_nonpayment":
             await self._climb(who, now)
+        elif act in ("cancel_at_period_end", "cancel_now"):
+            await self._save(who, self._leaves(self.lives[who], act, End(EndKind.CUSTOMER, reason_code=choice), now))
         else:
             it = self.lives[who]
             await self._save(who, acts[act](it, now, selected(self.catalog, choice) if choice else it.selection))
@@ -102,7 +101,8 @@ class Year:
     async def _begin(self, who: str, now: datetime, act: str, to: Selection) -> None:
         customer = await self.ledger.customer(who)
         it = Subscription.to(to, subscription_id=str(uuid4()), tenant=DEFAULT_TENANT, customer=customer, created_at=now)
-        if act == "trial":
+        if act.startswith("trial"):
+            it = replace(it, card=VISA if act == "trial_with_card" else None)
             ends_at = now + timedelta(days=14)
             await self._save(who, trials.started(replace(it, trial_ends_at=ends_at), DEFAULT_POLICY, now, CAUSE))
         elif act == "import":
@@ -146,6 +146,12 @@ class Year:
     @staticmethod
     def _due_end(it: Subscription, now: datetime, _to: Selection) -> Step:
         return commands.canceled(it, commands.due_end(it), now, CAUSE)
+
+    @staticmethod
+    def _leaves(it: Subscription, act: str, end: End, now: datetime) -> Step:
+        if act == "cancel_now":
+            return commands.canceled(it, end, now, CAUSE)
+        return commands.cancel_scheduled(it, now + timedelta(days=15), end, now, CAUSE)
 
     @staticmethod
     def _end(kind: EndKind) -> Act:
