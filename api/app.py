@@ -42,7 +42,7 @@ from api.metrics import overview as metrics_overview
 from api.metrics import routes as metrics_routes
 from api.payment_pages import billing_sessions, checkout, invoices, pay_link, portal, purchase_return
 from api.pricing import routes as pricing_routes
-from api.subscriptions import lifecycle_commands, plan_commands
+from api.subscriptions import lifecycle_commands, plan_commands, refunds
 from api.subscriptions import routes as subscriptions_routes
 from api.subscriptions.confirmations import ConfirmationProblem
 from api.subscriptions.downgrade_guard import LimitConflictProblem
@@ -66,6 +66,7 @@ ROUTERS = (
     subscriptions_routes.router,
     lifecycle_commands.router,
     plan_commands.router,
+    refunds.router,
     checkout.router,
     portal.router,
     billing_sessions.router,

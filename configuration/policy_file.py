@@ -198,6 +198,7 @@ class _PolicyEntry(Strict):
     entitlements: _EntitlementsEntry = Field(default_factory=_EntitlementsEntry)
     self_service: _SelfServiceEntry = Field(default_factory=_SelfServiceEntry)
     paused_counts: bool = _DEFAULT.paused_counts
+    refund_limit: Annotated[int, Field(ge=0)] = _DEFAULT.refund_limit
     ask_after_hours: _Hours = _DEFAULT.ask_after_hours
     ask_every_hours: _Hours = _DEFAULT.ask_every_hours
 
@@ -252,6 +253,7 @@ def load_policy(path: Path) -> Policy:
         limited=entry.entitlements.limited,
         suspended=entry.entitlements.suspended,
         paused_counts=entry.paused_counts,
+        refund_limit=entry.refund_limit,
         self_service=entry.self_service.rules(),
     )
     return replace(policy, recovery=tuple(one.step() for one in entry.recovery)) if entry.recovery else policy

@@ -52,11 +52,16 @@ def _summary(policy: Policy) -> Iterator[str]:
     limited, suspended = _ENTITLED[policy.limited], _ENTITLED[policy.suspended]
     yield f"Entitlements when limited: {limited}; when suspended or paused: {suspended}"
     yield f"Paused subscriptions {'count' if policy.paused_counts else 'do not count'} as recurring revenue"
+    yield f"Operators may refund {_refunds(policy.refund_limit)}"
     yield f"On the billing pages customers {_self_service(policy.self_service)}"
     yield (
         f"The payment provider is asked {_count(policy.ask_after_hours, 'hour')} after a period's end if it has not "
         f"reported, then every {_count(policy.ask_every_hours, 'hour')}"
     )
+
+
+def _refunds(limit: int) -> str:
+    return f"{limit} minor units at once, admins any amount" if limit else "nothing; admins any amount"
 
 
 def _self_service(rules: SelfService) -> str:

@@ -289,6 +289,7 @@ def _app_dependencies(
         wallets=provider.wallets,
         contacts=provider.contacts,
         purchases=composition.purchases_of(client, engine, provider, trial_key),
+        refunds=composition.refunds_of(client, engine, provider, trial_key),
         public_url=api_url,
         signing=SigningSecrets.of(secrets.secret_key),
         trial_key=trial_key,

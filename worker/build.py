@@ -19,6 +19,7 @@ from activities.metering import MeteringActivities
 from activities.payments import ConfirmationActivities, PaymentActivities
 from activities.reconciling import ReconcileActivities
 from activities.records import RecordActivities
+from activities.refunds import RefundActivities
 from activities.rolling_up import RollUpActivities
 from activities.wallets import WalletActivities
 from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
@@ -62,6 +63,7 @@ class WorkerActivities:
     wallets: WalletActivities
     changes: ChangeActivities
     confirmations: ConfirmationActivities
+    refunds: RefundActivities
     adoption: AdoptionActivities
     customers: CustomerActivities
     metering: MeteringActivities
@@ -127,6 +129,7 @@ def build_workers(
                 activities.payments.upcoming_invoice,
                 activities.payments.first_quote,
                 activities.payments.reversal,
+                activities.refunds.refund,
                 activities.payments.standing,
                 activities.payments.end,
                 activities.payments.end_at_period_end,

@@ -21,6 +21,7 @@ from activities.metering import CONCURRENCY, MeteringActivities
 from activities.payments import ConfirmationActivities, PaymentActivities
 from activities.reconciling import ReconcileActivities
 from activities.records import RecordActivities
+from activities.refunds import RefundActivities
 from activities.rolling_up import RollUpActivities
 from activities.wallets import WalletActivities
 from configuration.mail_addresses import mail_address
@@ -49,6 +50,7 @@ from services.reconciliation.inspection import SECOND_LOOK_DELAY, Inspection
 from services.reconciliation.purchases import PurchaseInspection
 from services.reconciliation.restore import Restorer
 from services.reconciliation.stuck_mails import StuckMailsInspection
+from services.refunds import RefundService
 from services.sign_up import SignUpService
 from services.usage_notifier import UsageNotifier
 from services.webhooks.backfill import Backfill
@@ -147,6 +149,27 @@ def purchases_of(
     return lambda tenant: purchases(client, of_tenant(engine, tenant), provider, trial_key)
 
 
+# Refunds
+
+
+def _late_reversals(client: Client, engine: AsyncEngine, provider: Provider, trial_key: TrialKey) -> LateReversals:
+    records, mails = SubscriptionRecords(engine, trial_key), TemporalMailDispatcher(client)
+    return LateReversals(provider.reversals, Subscriptions(engine), records, mails)
+
+
+def refunds_of(
+    client: Client, engine: AsyncEngine, provider: Provider, trial_key: TrialKey
+) -> Callable[[str], RefundService]:
+    """Return what refunds payments, for one tenant at a time."""
+
+    def of(tenant: str) -> RefundService:
+        tenants = of_tenant(engine, tenant)
+        late_reversals = _late_reversals(client, tenants, provider, trial_key)
+        return RefundService(client, provider.refunds, Subscriptions(tenants), late_reversals)
+
+    return of
+
+
 # Erasures
 
 
@@ -170,12 +193,7 @@ def webhook_delivery(
     client: Client, engine: AsyncEngine, provider: Provider, trial_key: TrialKey, *, waits: timedelta = timedelta()
 ) -> Delivery:
     """Return the delivery of stored provider events to subscriptions; a sweep takes those that have waited so long."""
-    late_reversals = LateReversals(
-        provider.reversals,
-        Subscriptions(engine),
-        SubscriptionRecords(engine, trial_key),
-        TemporalMailDispatcher(client),
-    )
+    late_reversals = _late_reversals(client, engine, provider, trial_key)
     bought = PurchaseEvents(purchases(client, engine, provider, trial_key))
     return Delivery(client, Inbox(engine, waits=waits), RoutingIndex(engine), provider.owners, late_reversals, bought)
 
@@ -240,6 +258,7 @@ def worker_activities(
         wallets=WalletActivities(provider.wallets, records),
         changes=ChangeActivities(provider.changes, provider.quotes, provider.confirmations),
         confirmations=ConfirmationActivities(provider.confirmations),
+        refunds=RefundActivities(provider.refunds),
         adoption=AdoptionActivities(provider.agreements, provider.handover),
         customers=CustomerActivities(changes, customers, provider.contacts, customers, mail_address),
         metering=MeteringActivities(UsageReports(engine), provider.metering, at_once=options.reports_at_once),

@@ -27,6 +27,7 @@ from domain.webhooks.ports import Deliver
 from services.billing_details import BillingDetailsReader
 from services.erasure import ErasureService
 from services.purchases import PurchaseService
+from services.refunds import RefundService
 from services.sign_up import SignUpService
 from services.webhooks.replay import EventReplay
 from storage.access.api_keys import ApiKeys
@@ -82,6 +83,8 @@ class AppDependencies:
     """Reads to whom invoices are addressed."""
     purchases: Callable[[str], PurchaseService]
     """What opens hosted pages of a tenant, and takes completed ones over."""
+    refunds: Callable[[str], RefundService]
+    """What gives a tenant's customers their money back."""
     public_url: str
     signing: SigningSecrets
     """Signs links to pages."""

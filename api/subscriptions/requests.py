@@ -9,6 +9,7 @@ from api.http.fields import (
     Comment,
     Email,
     ExternalId,
+    InvoiceId,
     Locale,
     Metadata,
     Moment,
@@ -31,6 +32,8 @@ from domain.subscription.policy import ChangeAt
 from domain.subscription.trial import MAX_EXTENSION_DAYS
 
 MAX_TRIAL_DAYS = 90
+MAX_AMOUNT = 10**12
+"""Minor units; more than any invoice."""
 LONGEST_LINK = 3600
 """Seconds for which a link to the billing pages may be open."""
 
@@ -200,6 +203,16 @@ class ChangePlanRequest(RequestModel):
 
 class ReasonRequest(RequestModel):
     reason: Annotated[Reason, Field(min_length=1)] = Field(examples=["chargeback under investigation"])
+
+
+class RefundRequest(RequestModel):
+    invoice: InvoiceId = Field(description="id of the invoice, as `GET /v1/invoices` lists it", examples=["in_1Qx"])
+    amount: Annotated[int, Field(strict=True, ge=1, le=MAX_AMOUNT)] | None = Field(
+        default=None,
+        description="in minor units of the invoice's currency; all that is left if left out",
+        examples=[1000],
+    )
+    reason: Annotated[Reason, Field(min_length=1)] = Field(examples=["a day of downtime"])
 
 
 class EmptyRequest(RequestModel):

@@ -286,3 +286,7 @@ class Reversal:
     card_brand: str = field(default="", compare=False)
     card_last4: str = field(default="", compare=False)
     """The card that was charged, which the money is returned to."""
+    command: str = field(default="", compare=False)
+    """The key of our command that asked for the latest refund; empty: it was made at the provider."""
+    actor: str = field(default="", compare=False)
+    """Who gave that command."""

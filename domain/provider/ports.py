@@ -18,6 +18,7 @@ from domain.provider.overage_usage import BilledUsage
 from domain.provider.payments import Card, Charge, ProviderState, Quote, Reversal, ReversalKind, UpcomingInvoice, Wallet
 from domain.provider.proration import OwnPeriod
 from domain.provider.purchases import BillingDetails, Purchase, PurchaseList, PurchaseOrder, PurchasePage
+from domain.provider.refunds import RefundOrder
 
 
 class Wallets(Protocol):
@@ -308,6 +309,21 @@ class Reversals(Protocol):
         ...
 
 
+class Refunds(Protocol):
+    """Gives money back."""
+
+    async def refund(self, order: RefundOrder) -> tuple[Reversal, ...]:
+        """Give back what an order says (`domain.provider.refunds.parts_of`), once, however late it is repeated.
+
+        Returns the state after it of each charge that something was given back of.
+
+        Raises:
+            Rejected: code `over_refund`, `payment_disputed` or `refund_limit`; nothing was given back.
+            GatewayRefused: code `resource_missing`; there is no such invoice.
+        """
+        ...
+
+
 class Owners(Protocol):
     """Finds out whom the provider's messages are about."""
 
@@ -355,5 +371,6 @@ class Provider:
     handover: Handover
     metering: Metering
     reversals: Reversals
+    refunds: Refunds
     owners: Owners
     history: EventHistory

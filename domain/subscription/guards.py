@@ -6,6 +6,7 @@ from domain.catalog.plans import Selection
 from domain.errors import Malformed, Rejected
 from domain.money import Money, formatted
 from domain.provider.payments import AUTHENTICATE
+from domain.provider.refunds import check_allowed
 from domain.subscription.commands import CancelAt, ConvertAt
 from domain.subscription.confirmation import ConfirmedAction
 from domain.subscription.lifecycle import Event, Status
@@ -128,6 +129,18 @@ def check_suspend(subscription: Subscription, reason: str) -> None:
     _check_reason(reason)
     if subscription.status is Status.SUSPENDED:
         raise Rejected("the subscription is already suspended", code="already_suspended")
+
+
+def check_refund(subscription: Subscription, amount: int | None, at_most: int | None, reason: str) -> None:
+    """Rejects a refund that is none, or more than the caller may give back at once.
+
+    A subscription that is over can be refunded, too. Whether so much was paid, the provider knows.
+    """
+    _check_reason(reason)
+    if amount is not None and amount <= 0:
+        raise Malformed("a refund is of at least 1 minor unit", field="amount")
+    # Of all that is left, it is known later whether it is too much.
+    check_allowed(1 if amount is None else amount, at_most, subscription.currency)
 
 
 def check_reactivate(subscription: Subscription, reason: str) -> None:

@@ -163,6 +163,9 @@ class Policy:
     """Whether a paused subscription counts as recurring revenue; read when the pause begins."""
     self_service: SelfService = SelfService()
     """What the billing pages offer; read from today's policy, not the one a subscription started with."""
+    refund_limit: int = 10_000
+    """How much operators may refund at once, in minor units of the invoice's currency; 0: only admins refund. Also read
+    from today's policy."""
 
     @property
     def ask_after(self) -> timedelta:

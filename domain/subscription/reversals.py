@@ -9,7 +9,7 @@ from domain.money import Money, formatted
 from domain.notifications.mail_types import Occasion
 from domain.provider.payments import DisputeStatus, Reversal, ReversalKind
 from domain.subscription.ends import End, EndKind
-from domain.subscription.journal import Cause, Entry, Step
+from domain.subscription.journal import Cause, CauseKind, Entry, Step
 from domain.subscription.lifecycle import Event, Status
 from domain.subscription.mails import mail
 from domain.subscription.policy import Policy, Reaction
@@ -40,10 +40,18 @@ def known_with(subscription: Subscription, reversal: Reversal) -> tuple[str, ...
     return (*subscription.known_reversals, _key(reversal))[-KEPT:]
 
 
-def recorded(subscription: Subscription, reversal: Reversal, policy: Policy, now: datetime, cause: Cause) -> Step:
-    """Returns the step for a reversal."""
+def cause_of(subscription: Subscription, reversal: Reversal, reported: Cause) -> Cause:
+    """Returns why the money went back: our own command, if one asked for it, whoever *reported* it first."""
+    is_new = reversal.amount > _refunded_before(subscription, reversal)
+    return Cause(CauseKind.COMMAND, reversal.command, reversal.actor) if reversal.command and is_new else reported
+
+
+def recorded(
+    subscription: Subscription, reversal: Reversal, policy: Policy, now: datetime, cause: Cause, reason: str = ""
+) -> Step:
+    """Returns the step for a reversal; *reason* is that of the command that asked for it."""
     if reversal.kind is ReversalKind.REFUND:
-        return refunded(subscription, reversal, now, cause)
+        return refunded(subscription, reversal, now, cause, reason)
     known, is_open = subscription.dispute, reversal.status is DisputeStatus.OPEN
     if is_open and known is None and is_of(subscription, reversal) and subscription.allows(Event.DISPUTED):
         return disputed(subscription, reversal, policy, now, cause)
@@ -75,21 +83,23 @@ def end_by(subscription: Subscription, reversal: Reversal, policy: Policy) -> En
     return None
 
 
-def after_the_end(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
+def after_the_end(
+    subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause, reason: str = ""
+) -> Step:
     """A reversal after the end: it is recorded, and a refund is mailed, nothing else."""
     # A canceled subscription allows no events, so only its known reversals change.
     known = known_with(subscription, reversal)
     after = replace(subscription, sequence=subscription.sequence + 1, known_reversals=known)
     if reversal.kind is ReversalKind.REFUND:
-        return _refund_step(after, reversal, _refunded_before(subscription, reversal), now, cause)
+        return _refund_step(after, reversal, _refunded_before(subscription, reversal), now, cause, reason)
     entry = Entry("dispute_noted", now, f"Dispute after the end: {reversal.status}", cause, _details(reversal))
     return Step(after, (entry,), reversal=reversal)
 
 
-def refunded(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
+def refunded(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause, reason: str = "") -> Step:
     """A payment was refunded in full or in part."""
     after = subscription.after(Event.NOTED, known_reversals=known_with(subscription, reversal))
-    return _refund_step(after, reversal, _refunded_before(subscription, reversal), now, cause)
+    return _refund_step(after, reversal, _refunded_before(subscription, reversal), now, cause, reason)
 
 
 def _refunded_before(subscription: Subscription, reversal: Reversal) -> int:
@@ -98,16 +108,20 @@ def _refunded_before(subscription: Subscription, reversal: Reversal) -> int:
     return next((int(amount) for ref, _, amount in reversed([*keys]) if ref == reversal.ref and amount.isdigit()), 0)
 
 
-def _refund_step(after: Subscription, reversal: Reversal, before: int, now: datetime, cause: Cause) -> Step:
-    fresh = reversal.amount - before
+def _refund_step(
+    after: Subscription, reversal: Reversal, before: int, now: datetime, cause: Cause, reason: str
+) -> Step:
+    fresh, details = reversal.amount - before, _details(reversal)
+    if reason:
+        details["reason"] = reason
     in_total = formatted(Money(reversal.amount, reversal.currency))
     if fresh <= 0:
         summary = f"A refund failed: {in_total} refunded in total"
-        return Step(after, (Entry("refunded", now, summary, cause, _details(reversal)),), reversal=reversal)
+        return Step(after, (Entry("refunded", now, summary, cause, details),), reversal=reversal)
     how_much = "in full" if reversal.is_full else "in part"
     total = f", {in_total} in total" if before else ""
     summary = f"Refunded {how_much}: {formatted(Money(fresh, reversal.currency))}{total}"
-    entry = Entry("refunded", now, summary, cause, _details(reversal))
+    entry = Entry("refunded", now, summary, cause, details)
     paid = reversal.amount_paid
     facts = {
         "refund_amount": str(fresh),

@@ -234,6 +234,18 @@ def latest_charge(invoice: dict[str, Any]) -> str:
     return id_of(_latest_intent(invoice).get("latest_charge"))
 
 
+def paying_charges(invoice: Mapping[str, Any]) -> list[str]:
+    """The ids of the charges that have paid an invoice, newest first."""
+    payments = (invoice.get("payments") or {}).get("data") or []
+    paid = [payment.get("payment") or {} for payment in payments if payment.get("status") == "paid"]
+    charges = [id_of(one.get("charge")) or _charge_of_intent(one.get("payment_intent")) for one in paid]
+    return [ref for ref in charges if ref]
+
+
+def _charge_of_intent(intent: Any) -> str:
+    return id_of(intent.get("latest_charge")) if isinstance(intent, dict) else ""
+
+
 def _latest_intent(invoice: dict[str, Any]) -> dict[str, Any]:
     payments = (invoice.get("payments") or {}).get("data") or []
     for payment in payments:

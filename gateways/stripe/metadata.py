@@ -40,6 +40,11 @@ GIVEN_BACK = "tenure_given_back"
 """On a customer balance transaction: the invoice paid for a change that was not applied. On that invoice: that it was
 credited."""
 
+REFUND = "tenure_refund"
+"""On a refund: the key of the command that asked for it."""
+REFUNDED_BY = "tenure_refunded_by"
+"""On a refund: who gave that command, as the journal names them."""
+
 CARRIED = "tenure_use_of"
 """On an invoice item: the line of the voided invoice that it replaces."""
 METERED = "tenure_metered"

@@ -21,6 +21,7 @@ from gateways.stripe.pending_changes import StripePendingChanges
 from gateways.stripe.plan_changes import StripePlanChanges
 from gateways.stripe.purchases import StripePurchases
 from gateways.stripe.quotes import StripeQuotes
+from gateways.stripe.refunds import StripeRefunds
 from gateways.stripe.reversals import StripeReversals
 from gateways.stripe.unapplied_changes import StripeUnappliedChanges
 from gateways.stripe.usage import StripeUsage
@@ -50,6 +51,7 @@ def stripe_provider(client: stripe.StripeClient) -> Provider:
         handover=StripeHandover(client),
         metering=StripeUsage(client),
         reversals=reversals,
+        refunds=StripeRefunds(client, invoices, reversals),
         owners=StripeOwners(client, invoices),
         history=StripeEventHistory(client),
     )

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import stripe
 
 from domain.provider.payments import DisputeStatus, Reversal, ReversalKind
+from gateways.stripe import metadata
 from gateways.stripe.billing import StripeInvoices
 from gateways.stripe.errors import translated
-from gateways.stripe.mapping import agreement_of_invoice
+from gateways.stripe.mapping import agreement_of_invoice, note
 
 STATUSES: Mapping[str, DisputeStatus] = {
     "warning_needs_response": DisputeStatus.INQUIRY,
@@ -53,6 +54,8 @@ class StripeReversals:
             currency=charge.get("currency") or "",
             is_full=bool(charge.get("refunded")),
             reason=refunds[0].get("reason") or "",
+            command=note(refunds[0], metadata.REFUND),
+            actor=note(refunds[0], metadata.REFUNDED_BY),
         )
 
     async def _dispute(self, dispute_ref: str) -> Reversal:

@@ -2,7 +2,8 @@
 
 from sandbox.stripe.errors import StripeFailure, invalid
 from sandbox.stripe.ids import new_id
-from sandbox.stripe.params import METADATA, TEXT, WHOLE, Params, Shape, Text, merged_metadata
+from sandbox.stripe.lists import page
+from sandbox.stripe.params import METADATA, PAGING, TEXT, WHOLE, Params, Shape, Text, merged_metadata
 from sandbox.stripe.store import Object
 from sandbox.stripe.world import World
 
@@ -15,13 +16,14 @@ REFUND_CREATE = Shape(
         "metadata": METADATA,
     }
 )
+REFUND_LIST = Shape({**PAGING, "charge": TEXT, "payment_intent": TEXT})
 
 
 def create_refund(world: World, _ids: Params, params: Params) -> Object:
     charge = _charge_of(world, params)
     left = charge["amount"] - charge["amount_refunded"]
     amount = params.get("amount", left)
-    if charge["disputed"]:
+    if _is_charged_back(world, charge):
         raise _refused("charge_disputed", f"Charge {charge['id']} has been charged back; cannot issue a refund.")
     if not charge["paid"]:
         raise _refused(None, f"Charge {charge['id']} has not been paid; cannot issue a refund.")
@@ -30,6 +32,12 @@ def create_refund(world: World, _ids: Params, params: Params) -> Object:
     if not 0 < amount <= left:
         raise invalid(f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left}).", param="amount")
     return refund_charge(world, charge, amount, params)
+
+
+def _is_charged_back(world: World, charge: Object) -> bool:
+    """An inquiry alone does not keep a charge from being refunded."""
+    disputes = world.store.find("dispute", customer=charge["customer"])
+    return any(each["charge"] == charge["id"] and not each["is_charge_refundable"] for each in disputes)
 
 
 def _refused(code: str | None, message: str) -> StripeFailure:
@@ -81,6 +89,13 @@ def refund_charge(world: World, charge: Object, amount: int, params: Params) -> 
 
 def retrieve_refund(world: World, ids: Params, _params: Params) -> Object:
     return world.named("refund", ids["refund"])
+
+
+def list_refunds(world: World, _ids: Params, params: Params) -> Object:
+    found = world.store.find("refund", parent=params.get("charge"))
+    if "payment_intent" in params:
+        found = [each for each in found if each["payment_intent"] == params["payment_intent"]]
+    return page(found, params, "/v1/refunds")
 
 
 def latest_paid_charge(world: World, name: str, customers: list[str]) -> Object:

@@ -101,6 +101,7 @@ def _money() -> list[Call]:
         _call("GET", "/v1/charges", payments.list_charges, payments.CHARGE_LIST),
         _call("GET", "/v1/charges/{charge}", payments.retrieve_charge),
         _call("POST", "/v1/refunds", reversals.create_refund, reversals.REFUND_CREATE),
+        _call("GET", "/v1/refunds", reversals.list_refunds, reversals.REFUND_LIST),
         _call("GET", "/v1/refunds/{refund}", reversals.retrieve_refund),
         _call("GET", "/v1/disputes", disputes.list_all, disputes.LIST),
         _call("GET", "/v1/disputes/{dispute}", disputes.retrieve),

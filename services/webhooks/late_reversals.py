@@ -50,21 +50,32 @@ class LateReversals:
         except GatewayRefused as error:
             why = f"set aside: the provider does not return it ({error.code})"
             return Routing(Disposition.SET_ASIDE, why)
+        if not await self.record(subscription, reversal, Cause(CauseKind.WEBHOOK, hint.event)):
+            return None
+        return Routing(Disposition.DELIVERED, f"recorded for subscription {subscription}, which is over")
+
+    async def record(self, subscription: str, reversal: Reversal, cause: Cause, reason: str = "") -> bool:
+        """Record a refund or dispute once; False: the subscription is not over.
+
+        Raises:
+            GatewayUnavailable: it could not be recorded; retry later.
+        """
         for _ in range(MAX_ATTEMPTS):
             found = await self._subscriptions.ended(subscription)
             if found is None:
-                return None
+                return False
             ended, last = found
             # Never before the latest entry: in the sandbox a subscription's clock is ahead of ours.
             now = max(datetime.now(UTC), last)
-            step = reversals.after_the_end(ended, reversal, now, Cause(CauseKind.WEBHOOK, hint.event))
+            why = reversals.cause_of(ended, reversal, cause)
+            step = reversals.after_the_end(ended, reversal, now, why, reason)
             is_known = reversals.is_known(ended, reversal)
             if is_known:
                 # Saving a recorded step again returns only its queued mails, which may not have been dispatched.
                 step = replace(step, subscription=ended)
             await self._mail_dispatcher.dispatch(await self._records.save(step))
             if is_known:
-                return Routing(Disposition.DELIVERED, f"recorded for subscription {subscription}, which is over")
+                return True
         raise GatewayUnavailable(f"subscription {subscription} was written to concurrently", code="busy")
 
     async def _reversal(self, hint: EventHint) -> Reversal:

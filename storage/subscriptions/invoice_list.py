@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import BigInteger, ColumnElement, case, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.provider.payments import ReversalKind
 from storage.db.cursors import Cut, Keyset, PageRequest, Position, cut
-from storage.db.engine import listing
+from storage.db.engine import listing, transaction
 from storage.db.walks import Ordered
 from storage.schema.tables import customers, invoices, reversals, subscriptions
 
@@ -46,7 +47,7 @@ _KEYS = Keyset(_CREATED, invoices.c.ref, read_id=str)
 
 
 class InvoiceList:
-    """Lists invoices."""
+    """Reads invoices."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -69,6 +70,13 @@ class InvoiceList:
         async with listing(self._engine, tenant) as connection:
             rows = [dict(row._mapping) for row in await connection.execute(wanted)]  # noqa: SLF001
         return cut(page, [_invoice(row) for row in rows], _position)
+
+    async def is_of(self, tenant: str, subscription: str, ref: str) -> bool:
+        """True if this is an invoice of the subscription."""
+        it = invoices.c
+        wanted = select(it.ref).where(it.tenant == tenant, it.ref == ref, it.subscription == UUID(subscription))
+        async with transaction(self._engine, tenant) as connection:
+            return (await connection.execute(wanted)).first() is not None
 
 
 def _held_by(tenant: str, external_id: str) -> Any:

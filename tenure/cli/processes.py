@@ -70,6 +70,7 @@ async def api_dependencies(
             wallets=provider.wallets,
             contacts=provider.contacts,
             purchases=composition.purchases_of(client, engine, provider, trial_key),
+            refunds=composition.refunds_of(client, engine, provider, trial_key),
             public_url=settings.public_url,
             signing=signing_of(settings),
             trial_key=trial_key,

@@ -88,6 +88,7 @@ class AsyncTenure(BaseClient):
     subscriptions = async_iterator(subscription_operations.subscriptions)
 
     extend_trial = awaited(operator_operations.extend_trial)
+    refund = awaited(operator_operations.refund)
     suspend = awaited(operator_operations.suspend)
     reactivate = awaited(operator_operations.reactivate)
     renew_links = awaited(operator_operations.renew_links)
@@ -234,6 +235,7 @@ class Tenure(BaseClient):
     subscriptions = iterator(subscription_operations.subscriptions)
 
     extend_trial = blocking(operator_operations.extend_trial)
+    refund = blocking(operator_operations.refund)
     suspend = blocking(operator_operations.suspend)
     reactivate = blocking(operator_operations.reactivate)
     renew_links = blocking(operator_operations.renew_links)

@@ -27,6 +27,26 @@ def reactivate(core: Core, subscription: Target, reason: str, *, key: str | None
     return command(core, subscription, "reactivate", key, reason=reason)
 
 
+def refund(
+    core: Core,
+    subscription: Target,
+    invoice: str,
+    reason: str,
+    *,
+    amount: int | None = None,
+    key: str | None = None,
+) -> Steps[Subscription]:
+    """Refund *amount* of an invoice, in minor units, or all that is left; also of a subscription that has ended.
+
+    Raises:
+        Conflict: code `over_refund` if less is left, `payment_disputed` if the bank decides.
+        Unauthorized: code `refund_limit`: only admins refund so much at once.
+        NotFound: it is no invoice of the subscription.
+
+    """
+    return command(core, subscription, "refund", key, invoice=invoice, amount=amount, reason=reason)
+
+
 def renew_links(core: Core, subscription: Target, *, key: str | None = None) -> Steps[Subscription]:
     """Revoke the links in earlier mails, for a mail that reached the wrong person; links in later mails work."""
     return command(core, subscription, "renew-links", key)

@@ -38,6 +38,7 @@ def an_app(**parts: Any) -> FastAPI:
                 "wallets": cast("Any", None),
                 "contacts": cast("Any", None),
                 "purchases": cast("Any", None),
+                "refunds": cast("Any", None),
                 "public_url": ADDRESS,
                 "signing": SigningSecrets.of("s" * 32),
                 "trial_key": TRIAL_KEY,

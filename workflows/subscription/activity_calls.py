@@ -22,11 +22,13 @@ from activities.payments import (
     SwitchRequest,
     UpcomingRequest,
 )
+from activities.refunds import RefundActivities
 from activities.wallets import AdoptRequest, CardRequest, CheckoutRequest, DeletedRequest, WalletActivities
 from domain.catalog.plans import Selection
 from domain.money import Money, formatted
 from domain.names import PAYMENTS_QUEUE
 from domain.provider.payments import Charge, ProviderState, Quote, Reversal, ReversalKind, UpcomingInvoice, Wallet
+from domain.provider.refunds import RefundOrder
 from domain.subscription import late_answers
 from domain.subscription.confirmation import Confirmation, ConfirmedAction
 from domain.subscription.own_period import own_period
@@ -214,6 +216,15 @@ async def reversal(subscription: Subscription, kind: ReversalKind, object_ref: s
         ReversalRequest(kind, object_ref),
         **provider_call(Urgency.LOOKUP, subscription),
         summary=f"Read a {kind}",
+    )
+
+
+async def refund(subscription: Subscription, order: RefundOrder) -> tuple[Reversal, ...]:
+    return await workflow.execute_activity_method(
+        RefundActivities.refund,
+        order,
+        **provider_call(Urgency.INTERACTIVE, subscription),
+        summary=f"Refund invoice {order.invoice_ref}",
     )
 
 

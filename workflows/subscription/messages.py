@@ -6,6 +6,7 @@ from datetime import datetime
 from domain.catalog.plans import Selection
 from domain.provider.hints import EventHint
 from domain.provider.payments import QuoteLine
+from domain.provider.refunds import RefundOrder
 from domain.subscription.commands import CancelAt, ConvertAt
 from domain.subscription.ends import EndKind
 from domain.subscription.journal import Cause, CauseKind
@@ -94,6 +95,22 @@ class Suspend(Command):
 @dataclass(frozen=True)
 class Reactivate(Command):
     reason: str
+
+
+@dataclass(frozen=True)
+class Refund(Command):
+    """Give back what was paid with an invoice, wholly or in part."""
+
+    invoice: str
+    reason: str
+    amount: int | None = None
+    """In minor units; None: all that is left."""
+    at_most: int | None = None
+    """No more than the caller may give back at once, in minor units; None: any amount."""
+
+    def as_order(self, subscription: str) -> RefundOrder:
+        """What the provider is asked for."""
+        return RefundOrder(subscription, self.invoice, self.amount, self.key, self.actor, self.at_most)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,15 @@ from temporalio import workflow
 
 from activities.failures import STEP_FAILED, as_tenure_error, can_be_had_later
 from domain.provider.hints import MONEY_WENT_BACK, EventHint, EventKind
-from domain.provider.payments import NO_SUCH_THING, AgreementStatus, Charge, ChargeOutcome, ProviderState, ReversalKind
+from domain.provider.payments import (
+    NO_SUCH_THING,
+    AgreementStatus,
+    Charge,
+    ChargeOutcome,
+    ProviderState,
+    Reversal,
+    ReversalKind,
+)
 from domain.subscription import (
     commands,
     confirmation_steps,
@@ -263,19 +271,22 @@ class ProviderEvents:
                 await self._cards.replace(wallet.customer_ref, wallet.card, cause, given_at=wallet.given_at)
 
     async def _apply_reversal(self, hint: EventHint, cause: Cause) -> None:
-        """Read a refund or dispute, and apply the policy."""
+        """Read a refund or dispute, and record it."""
         recorder = self._recorder
         kind = ReversalKind.REFUND if hint.news is EventKind.REFUNDED else ReversalKind.DISPUTE
-        reversal = await activity_calls.reversal(recorder.subscription, kind, hint.object_id)
+        await self.record(await activity_calls.reversal(recorder.subscription, kind, hint.object_id), cause)
+
+    async def record(self, reversal: Reversal, cause: Cause, reason: str = "") -> None:
+        """Record the state of a refund or dispute once, and apply the policy."""
+        recorder, now = self._recorder, workflow.now()
         if reversals.is_known(recorder.subscription, reversal):
             return
-        now = workflow.now()
+        cause = reversals.cause_of(recorder.subscription, reversal, cause)
         if recorder.subscription.is_over:
             # Arrived while the subscription was ending; later ones are recorded without a workflow.
-            await recorder.commit(reversals.after_the_end(recorder.subscription, reversal, now, cause))
+            await recorder.commit(reversals.after_the_end(recorder.subscription, reversal, now, cause, reason))
             return
-        step = reversals.recorded(recorder.subscription, reversal, recorder.policy, now, cause)
-        await recorder.commit(step)
+        await recorder.commit(reversals.recorded(recorder.subscription, reversal, recorder.policy, now, cause, reason))
         end = reversals.end_by(recorder.subscription, reversal, recorder.policy)
         if end is not None:
             await self._ends.end(end, cause)

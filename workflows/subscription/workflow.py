@@ -34,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
         PutPaymentMethod,
         Reactivate,
         Reconcile,
+        Refund,
         SubscriptionInput,
         Suspend,
     )
@@ -41,6 +42,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.subscription.plan_commands import PlanCommands
     from workflows.subscription.process import SubscriptionProcess
     from workflows.subscription.reconcile_command import ReconcileCommand
+    from workflows.subscription.refund_commands import RefundCommands
 
 STEPS_PER_RUN = 8
 """After this many steps the workflow continues as new, long before its history gets too long."""
@@ -64,6 +66,7 @@ class SubscriptionWorkflow:
             self._recorder, self._activation, self._loop, self._lock, start.done, start.declined
         )
         self._payments = PaymentCommands(self._recorder, self._process, self._loop)
+        self._refunds = RefundCommands(self._recorder, self._process)
         self._lifecycle = LifecycleCommands(self._recorder, self._process, self._loop)
         self._plan = PlanCommands(self._recorder, self._process, self._loop)
         self._contact = ContactCommands(self._recorder)
@@ -170,6 +173,15 @@ class SubscriptionWorkflow:
     @retry_payment.validator
     def _validate_retry_payment(self, command: Command) -> None:
         self._commands.validate(command, self._payments.check_retry)
+
+    @update(name="refund")
+    async def refund(self, command: Refund) -> CommandResult:
+        """Give back what was paid with an invoice, wholly or in part."""
+        return await self._commands.execute(command, self._refunds.check_refund, self._refunds.refund)
+
+    @refund.validator
+    def _validate_refund(self, command: Refund) -> None:
+        self._commands.validate(command, self._refunds.check_refund)
 
     @update(name="open_checkout")
     async def open_checkout(self, command: OpenCheckout) -> CommandResult:

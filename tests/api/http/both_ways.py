@@ -154,6 +154,7 @@ def plain_and_described(monkeypatch: pytest.MonkeyPatch) -> tuple[Way, Way]:
         wallets=cast("Any", None),
         contacts=cast("Any", None),
         purchases=cast("Any", None),
+        refunds=cast("Any", None),
         public_url="http://api.example",
         signing=SigningSecrets.of("s" * 32),
         trial_key=TRIAL_KEY,

@@ -13,11 +13,11 @@ from domain.provider.proration import OwnPeriod
 from tests.contracts.in_memory.books import Bill, Deal, Use, after
 from tests.contracts.in_memory.desk import once
 from tests.contracts.in_memory.handover import InMemoryHandover
-from tests.contracts.in_memory.looks import InMemoryLooks
 from tests.contracts.in_memory.purchases import InMemoryPurchases
+from tests.contracts.in_memory.refunds import InMemoryRefunds
 
 
-class InMemoryPayments(InMemoryPurchases, InMemoryHandover, InMemoryLooks):
+class InMemoryPayments(InMemoryPurchases, InMemoryHandover, InMemoryRefunds):
     """Every port of the provider, without an outside."""
 
     @property
@@ -35,6 +35,7 @@ class InMemoryPayments(InMemoryPurchases, InMemoryHandover, InMemoryLooks):
             handover=self,
             metering=self,
             reversals=self,
+            refunds=self,
             owners=self,
             history=self,
         )

@@ -41,6 +41,10 @@ class Bill:
     charge: str = ""
     paid_with: str = ""
     refunded: int = 0
+    given_back: dict[str, int] = field(default_factory=dict)
+    """By its key, what an order of ours has given back."""
+    given_back_by: tuple[str, str] = ("", "")
+    """The key and the giver of the order of the latest refund; empty: it was made outside."""
     is_apart: bool = False
     """Billed separately for a change; not the agreement's own."""
     uses: list["Use"] = field(default_factory=list)

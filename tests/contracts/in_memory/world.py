@@ -134,6 +134,7 @@ class InMemoryWorld:
     async def refund(self, name: str, amount: int | None = None) -> str:
         bill = self._charged(name)
         bill.refunded += amount or bill.due - bill.refunded
+        bill.given_back_by = ("", "")
         self._payments.books.tell(EventKind.REFUNDED, bill.charge, bill)
         return bill.charge
 

@@ -14,6 +14,7 @@ from domain.provider.payments import DisputeStatus, Reversal, ReversalKind
 from domain.subscription import commands, pause, payments_received, plan_changes, reversals, suspension
 from domain.subscription.agenda import Action, agenda, next_due
 from domain.subscription.ends import End, EndKind
+from domain.subscription.journal import Cause, CauseKind
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import DEFAULT_LADDER, DEFAULT_POLICY, Policy, Reaction
 from domain.subscription.state import Subscription
@@ -307,6 +308,30 @@ def test_a_refund_that_did_not_go_through_is_written_down_and_no_money_is_said_t
 
     assert step.mails == ()
     assert step.entries[0].summary.startswith("A refund failed: $10.00")
+
+
+def test_a_refund_that_a_command_asked_for_has_that_command_as_its_cause_whoever_reports_it_first() -> None:
+    paid, ours = a_paid_subscription(), replace(REFUND, amount=1000, command="sha256:1", actor="operator 7c0b")
+    webhook = Cause(CauseKind.WEBHOOK, "evt_1")
+
+    assert reversals.cause_of(paid, ours, webhook) == Cause(CauseKind.COMMAND, "sha256:1", "operator 7c0b")
+    assert reversals.cause_of(paid, replace(ours, command="", actor=""), webhook) == webhook
+
+
+def test_what_a_refund_that_failed_took_back_was_not_asked_for() -> None:
+    ours = replace(REFUND, amount=1000, command="sha256:1", actor="operator 7c0b")
+    known = reversals.refunded(a_paid_subscription(), replace(ours, amount=2000), NOW, CAUSE).subscription
+
+    assert reversals.cause_of(known, ours, CAUSE) == CAUSE
+
+
+def test_the_reason_of_a_command_is_in_the_journal_and_not_among_the_reversals() -> None:
+    step = reversals.refunded(a_paid_subscription(), REFUND, NOW, CAUSE, "a day of downtime")
+
+    assert step.entries[0].details["reason"] == "a day of downtime"
+    assert step.reversal is not None
+    assert step.reversal.reason == ""
+    assert all("downtime" not in fact for mail in step.mails for fact in mail.facts.values())
 
 
 def test_only_the_latest_refunds_are_remembered() -> None:

@@ -25,6 +25,7 @@ from workflows.subscription.messages import (
     PutPaymentMethod,
     Reactivate,
     Reconcile,
+    Refund,
     Suspend,
 )
 from workflows.subscription.workflow import SubscriptionWorkflow
@@ -72,6 +73,12 @@ COMMANDS: dict[str, tuple[Any, Build]] = {
     ),
     "suspend": (SubscriptionWorkflow.suspend, _with_reason(Suspend)),
     "reactivate": (SubscriptionWorkflow.reactivate, _with_reason(Reactivate)),
+    "refund": (
+        SubscriptionWorkflow.refund,
+        lambda key, invoice, amount=None, at_most=None, reason="a day of downtime": Refund(
+            key, ACTOR, invoice, reason, amount, at_most
+        ),
+    ),
     "open-checkout": (SubscriptionWorkflow.open_checkout, _open_checkout),
     "pause": (SubscriptionWorkflow.pause, lambda key, resumes_at=None: PauseUntil(key, ACTOR, resumes_at)),
     "resume": (SubscriptionWorkflow.resume, _plain),

@@ -22,8 +22,8 @@ class Post:
     ) -> None:
         self._records = records
         self.outcomes: dict[str, Routing] = {}
-        late = LateReversals(provider.ports.reversals, self, records, mails)
-        self._delivery = Delivery(client, self, self, provider.ports.owners, late)
+        self.late_reversals = LateReversals(provider.ports.reversals, self, records, mails)
+        self._delivery = Delivery(client, self, self, provider.ports.owners, self.late_reversals)
 
     async def deliver(self, events: list[PastEvent], *, redelivered: bool = False) -> list[PastEvent]:
         """Deliver messages; returns those that are not taken yet."""

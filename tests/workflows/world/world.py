@@ -21,6 +21,7 @@ from activities.metering import MeteringActivities
 from activities.payments import ConfirmationActivities, PaymentActivities
 from activities.reconciling import ReconcileActivities
 from activities.records import RecordActivities
+from activities.refunds import RefundActivities
 from activities.rolling_up import RollUpActivities
 from activities.wallets import WalletActivities
 from configuration.catalog_file import load_catalog
@@ -32,6 +33,7 @@ from domain.subscription.command_keys import hashed
 from domain.subscription.policy import Policy
 from domain.subscription.sign_up import SignUpContact
 from domain.subscription.state import Subscription
+from services.refunds import RefundService
 from services.subscription_client import sign_up
 from tests.contracts.in_memory.records import InMemoryRecords
 from tests.harness.catalogs import CATALOG, POLICY
@@ -70,6 +72,7 @@ class World:
         self.mail_dispatcher = DirectDispatcher(self.records, self.mail_server)
         self.post = Post(self.client, self.records, self.provider, self.mail_dispatcher)
         self.provider.deliver = self.post.deliver
+        self.refunds = RefundService(self.client, self.provider.ports.refunds, self.post, self.post.late_reversals)
         skipper = TimeSkipper(self.client, config=STANDS_STILL)
         self.traveller = WorldTraveller(skipper, self.provider)
 
@@ -96,6 +99,7 @@ class World:
             wallets=WalletActivities(provider.wallets, self.records),
             changes=ChangeActivities(provider.changes, provider.quotes, provider.confirmations),
             confirmations=ConfirmationActivities(provider.confirmations),
+            refunds=RefundActivities(provider.refunds),
             adoption=AdoptionActivities(provider.agreements, provider.handover),
             customers=CustomerActivities(nothing, nothing, provider.contacts, nothing, str),
             metering=MeteringActivities(nothing, provider.metering),
