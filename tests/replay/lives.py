@@ -188,6 +188,16 @@ async def disputed(product: Product) -> None:
     await life.live(A_MINUTE)
 
 
+async def refunded(product: Product) -> None:
+    """Refunds that an operator asks for: in part, more than is left, and the rest."""
+    life = await Life.begun(product, "kept-refunded", **PAID_START)
+    [bill] = (await product.get("/v1/invoices", customer=life.external_id))["data"]
+    await life.command("refund", invoice=bill["id"], amount=1000, reason="a day of downtime")
+    await life.refused("refund", invoice=bill["id"], amount=4000, reason="too much")
+    await life.command("refund", invoice=bill["id"], reason="the rest as well")
+    await life.live(A_MINUTE)
+
+
 async def expiring(product: Product) -> None:
     """A card that will have expired at the renewal, and the notices of it."""
     life = await Life.begun(product, "kept-expiring", **PAID_START)
@@ -387,6 +397,7 @@ LIVES: tuple[Play, ...] = (
     own_changes,
     confirmed_apart,
     disputed,
+    refunded,
     expiring,
     looked,
     moved,

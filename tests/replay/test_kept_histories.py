@@ -55,10 +55,10 @@ def test_the_kept_histories_cover_every_path() -> None:
 
     commands = {"sign_up", "convert", "put_payment_method", "retry_payment", "cancel", "uncancel", "extend_trial"}
     commands |= {"suspend", "reactivate", "open_checkout", "pause", "resume", "change_plan", "preview_change"}
-    commands |= {"preview_cancel"}
+    commands |= {"preview_cancel", "refund"}
     commands |= {"withdraw_change", "adopt_policy", "reconcile", "contact_changed"}
     steps = {"put_card", "adopt_checkout", "begin", "collect", "restart", "standing", "end", "end_at_period_end"}
-    steps |= {"change", "change_on_terms", "quote", "first_quote", "reversal", "report_usage"}
+    steps |= {"change", "change_on_terms", "quote", "first_quote", "reversal", "refund", "report_usage"}
     steps |= {"confirmation", "withdraw_confirmation"}
     steps |= {"tell_subscription", "carry_customer", "hear_customer", "take_up_customers"}
     steps |= {"know_again"}
