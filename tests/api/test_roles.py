@@ -140,6 +140,7 @@ def body_of(operation: str, mine: Belongings) -> object:
         "suspendSubscription": reason,
         "reactivateSubscription": reason,
         "replayEvent": reason,
+        "refundInvoice": {"invoice": "in_of_nobody"} | reason,
     }
     return bodies.get(operation)
 
