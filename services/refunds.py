@@ -59,7 +59,7 @@ class RefundService:
         ended, _ = found
         guards.check_refund(ended, command.amount, command.at_most, command.reason)
         for reversal in await self._made(subscription, command):
-            await self._late_reversals.record(subscription, reversal, command.as_cause(), command.reason)
+            await self._late_reversals.record(subscription, reversal, command.as_cause())
         return True
 
     async def _made(self, subscription: str, command: Refund) -> tuple[Reversal, ...]:

@@ -154,7 +154,7 @@ def purchases_of(
 
 def _late_reversals(client: Client, engine: AsyncEngine, provider: Provider, trial_key: TrialKey) -> LateReversals:
     records, mails = SubscriptionRecords(engine, trial_key), TemporalMailDispatcher(client)
-    return LateReversals(provider.reversals, Subscriptions(engine), records, mails)
+    return LateReversals(provider.reversals, Subscriptions(engine), records, mails, AuditLog(engine))
 
 
 def refunds_of(

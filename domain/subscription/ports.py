@@ -90,6 +90,14 @@ class EndedSubscriptions(Protocol):
         ...
 
 
+class CommandReasons(Protocol):
+    """Knows why commands were given."""
+
+    async def reason_of(self, subscription: str, key: str) -> str:
+        """Returns what stands for the reason of a command, by its key; empty: it gave none, or is not known."""
+        ...
+
+
 class SignUpContacts(Protocol):
     """Customer data of sign-ups until they are decided."""
 

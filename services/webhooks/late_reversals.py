@@ -12,7 +12,7 @@ from domain.provider.payments import Reversal, ReversalKind
 from domain.provider.ports import Reversals
 from domain.subscription import reversals
 from domain.subscription.journal import Cause, CauseKind
-from domain.subscription.ports import EndedSubscriptions, Records
+from domain.subscription.ports import CommandReasons, EndedSubscriptions, Records
 
 ANSWER_TIMEOUT = timedelta(seconds=5)
 """How long the provider may take to return a refund or dispute."""
@@ -29,11 +29,13 @@ class LateReversals:
         subscriptions: EndedSubscriptions,
         records: Records,
         mail_dispatcher: MailDispatcher,
+        reasons: CommandReasons,
     ) -> None:
         self._provider = provider
         self._subscriptions = subscriptions
         self._records = records
         self._mail_dispatcher = mail_dispatcher
+        self._reasons = reasons
 
     async def note(self, subscription: str, hint: EventHint) -> Routing | None:
         """Record what *hint* points to; returns the outcome, None if the subscription is not over.
@@ -54,12 +56,15 @@ class LateReversals:
             return None
         return Routing(Disposition.DELIVERED, f"recorded for subscription {subscription}, which is over")
 
-    async def record(self, subscription: str, reversal: Reversal, cause: Cause, reason: str = "") -> bool:
+    async def record(self, subscription: str, reversal: Reversal, cause: Cause) -> bool:
         """Record a refund or dispute once; False: the subscription is not over.
+
+        The provider may report a refund of ours before its own command has recorded it: both write the same.
 
         Raises:
             GatewayUnavailable: it could not be recorded; retry later.
         """
+        reason = await self._reasons.reason_of(subscription, reversal.command) if reversal.command else ""
         for _ in range(MAX_ATTEMPTS):
             found = await self._subscriptions.ended(subscription)
             if found is None:
@@ -68,7 +73,7 @@ class LateReversals:
             # Never before the latest entry: in the sandbox a subscription's clock is ahead of ours.
             now = max(datetime.now(UTC), last)
             why = reversals.cause_of(ended, reversal, cause)
-            step = reversals.after_the_end(ended, reversal, now, why, reason)
+            step = reversals.after_the_end(ended, reversal, now, why, reason if why.ref == reversal.command else "")
             is_known = reversals.is_known(ended, reversal)
             if is_known:
                 # Saving a recorded step again returns only its queued mails, which may not have been dispatched.

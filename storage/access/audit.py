@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, Row, Select, Table, Uuid, and_, case, cast, func, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from domain.audit import Actor, ActorKind, AuditedCommand, AuditEntry, AuditOutcome, AuditTarget
+from domain.audit import Actor, ActorKind, AuditedCommand, AuditEntry, AuditOutcome, AuditTarget, reference_to
 from storage.db.cursors import Cut, Keyset, PageRequest, Position, cut
 from storage.db.engine import listing, transaction
 from storage.db.walks import Ordered, walk
@@ -106,6 +106,13 @@ class AuditLog:
             if rest:
                 return await walk(connection, ordered, lambda ids: _rows(connection, page, ids, *rest), _position)
             return cut(page, await _rows(connection, page, ordered.ids(limit=page.limit + 1)), _position)
+
+    async def reason_of(self, subscription: str, key: str) -> str:
+        """Returns what stands for the reason of a command to a subscription; empty: it is not here."""
+        wanted = select(_IT.id).where(_IT.target == subscription, _IT.key == key, _IT.settles.is_(None))
+        async with transaction(self._engine) as connection:
+            found = (await connection.execute(wanted.order_by(_IT.at.desc()).limit(1))).scalar()
+        return "" if found is None else reference_to(found)
 
     async def settle_left(self, older_than: timedelta, *, limit: int = 500) -> int:
         """Settles what the process that sent it never did. Returns how many were settled; across all tenants.

@@ -52,6 +52,7 @@ notices: {card_expiring: [2, 20], renewal_ahead: []}
 changes: {upgrade: period_end, downgrade: now}
 reversals: {disputed_access: none, dispute_lost: keep, fully_refunded: cancel}
 paused_counts: true
+refund_limit: 2500
 self_service: {change: true, pause: false, pause_longest_days: 45, cancel: period_end, switch_to: [starter, pro]}
 """
 
@@ -293,6 +294,7 @@ def test_a_policy_says_how_changes_notices_refunds_and_disputes_are_handled(writ
     assert (policy.disputed_access, policy.dispute_lost) == (Access.NONE, Reaction.KEEP)
     assert policy.fully_refunded is Reaction.CANCEL
     assert policy.paused_counts
+    assert policy.refund_limit == 2500
     assert policy.self_service == SelfService(
         pause=False, pause_longest_days=45, cancel=SelfCancel.PERIOD_END, switch_to=("starter", "pro")
     )
@@ -360,6 +362,7 @@ def test_a_policy_is_described_in_words(written: Written) -> None:
         "After a full refund: the subscription continues",
         "Entitlements when limited: the plan, but no further usage; when suspended or paused: nothing",
         "Paused subscriptions do not count as recurring revenue",
+        "Operators may refund 10000 minor units at once, admins any amount",
         (
             "On the billing pages customers may change their plan (all plans for sale), may pause for 90 days at most, "
             "and cancel when they choose to"
@@ -385,6 +388,7 @@ def test_the_description_of_a_policy_has_every_key(written: Written) -> None:
         "After a full refund: canceled",
         "Entitlements when limited: the plan, but no further usage; when suspended or paused: nothing",
         "Paused subscriptions count as recurring revenue",
+        "Operators may refund 2500 minor units at once, admins any amount",
         (
             "On the billing pages customers may change their plan (starter, pro), may not pause, and cancel when "
             "the paid period ends"

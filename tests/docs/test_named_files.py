@@ -54,7 +54,8 @@ def test_every_decision_has_a_number_of_its_own_which_its_title_repeats() -> Non
     records = sorted((ROOT / "docs" / "decisions").glob("*.md"))
     numbers = [int(path.name[:4]) for path in records]
 
-    assert numbers == list(range(1, len(records) + 1))
+    # Numbers are given out before decisions are made, and some are not made.
+    assert len(set(numbers)) == len(records)
     assert [path.read_text(encoding="utf-8").splitlines()[0].split(".")[0] for path in records] == [
         f"# {number}" for number in numbers
     ]

@@ -13,6 +13,7 @@ from domain.provider.hints import EventHint, EventKind
 from sandbox.stack import Stack
 from services.mail_dispatcher import TemporalMailDispatcher
 from services.webhooks.late_reversals import LateReversals
+from storage.access.audit import AuditLog
 from storage.subscriptions.read_model import Subscriptions
 from storage.subscriptions.write_model import SubscriptionRecords
 from tests.harness.lives import Life
@@ -112,7 +113,8 @@ async def test_what_is_told_of_again_after_the_end_is_written_down_once(payer: L
     before = await payer.mails(), await payer.past()
     charge = before[1][-1]["details"]["reversal"]
     past, records = Subscriptions(stack.engine), SubscriptionRecords(stack.engine, TRIAL_KEY)
-    afterwards = LateReversals(stack.provider.reversals, past, records, TemporalMailDispatcher(stack.client))
+    mails, audit = TemporalMailDispatcher(stack.client), AuditLog(stack.engine)
+    afterwards = LateReversals(stack.provider.reversals, past, records, mails, audit)
 
     hints = [EventHint(f"evt_again_{number}", EventKind.REFUNDED, charge) for number in range(3)]
     said = await asyncio.gather(*(afterwards.note(payer.id, hint) for hint in hints))

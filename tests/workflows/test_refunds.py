@@ -3,13 +3,13 @@
 import asyncio
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from domain.errors import TenureError
 from domain.subscription.command_keys import hashed
 from domain.subscription.policy import Reaction
-from services.refunds import RefundService
 from tests.workflows.conftest import Begin
 from tests.workflows.world.commands import ACTOR
 from tests.workflows.world.life import SOON, Life
@@ -17,6 +17,7 @@ from tests.workflows.world.world import World
 from workflows.subscription.messages import Refund
 
 PAID = Counter(converted=1, receipt=1)
+WHY = "a goodwill gesture"
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ async def test_two_refunds_at_once_never_exceed_what_was_paid(payer: Life) -> No
         ({"at_most": 0}, "refund_limit"),
     ],
 )
-async def test_what_is_refused_changes_nothing(payer: Life, asked: dict[str, object], code: str) -> None:
+async def test_what_is_refused_changes_nothing(payer: Life, asked: dict[str, Any], code: str) -> None:
     assert await payer.refused("refund", invoice=first_bill(payer), **asked) == code
 
     assert refunds_of(payer) == []
@@ -125,7 +126,10 @@ async def test_a_refund_that_only_the_provider_reports_has_the_command_as_its_ca
 
 
 def a_refund(life: Life, amount: int | None = None, *, key: str = "late", at_most: int | None = None) -> Refund:
-    return Refund(hashed(key), ACTOR, first_bill(life), "a goodwill gesture", amount, at_most)
+    """An order that is in the audit."""
+    command = Refund(hashed(f"{life.external_id}/{key}"), ACTOR, first_bill(life), WHY, amount, at_most)
+    life.world.post.reasons[command.key] = WHY
+    return command
 
 
 async def ended(begin: Begin) -> Life:
@@ -143,8 +147,8 @@ async def test_what_an_ended_subscription_paid_can_be_refunded_as_well(begin: Be
     await life.settle()
 
     assert [(amount, kind, reason) for amount, kind, _, reason in refunds_of(life)] == [
-        ("1000", "command", "a goodwill gesture"),
-        ("2000", "command", "a goodwill gesture"),
+        ("1000", "command", WHY),
+        ("2000", "command", WHY),
     ]
     assert life.mails == before + Counter(refunded=2)
     assert life.status == ("canceled", "none")
@@ -172,8 +176,7 @@ async def test_a_late_refund_whose_process_stops_is_recorded_by_the_report_of_it
     assert [each.amount for each in made] == [1000]
     await life.settle()
 
-    service: RefundService = world.refunds
-    await service.refund(life.id, a_refund(life, 1000))
+    await world.refunds.refund(life.id, a_refund(life, 1000))
 
-    assert [(amount, kind, actor) for amount, kind, actor, _ in refunds_of(life)] == [("1000", "command", ACTOR)]
+    assert refunds_of(life) == [("1000", "command", ACTOR, WHY)]
     assert life.mails == before + Counter(refunded=1)

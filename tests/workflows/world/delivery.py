@@ -22,7 +22,9 @@ class Post:
     ) -> None:
         self._records = records
         self.outcomes: dict[str, Routing] = {}
-        self.late_reversals = LateReversals(provider.ports.reversals, self, records, mails)
+        self.reasons: dict[str, str] = {}
+        """Why commands were given, by their key."""
+        self.late_reversals = LateReversals(provider.ports.reversals, self, records, mails, self)
         self._delivery = Delivery(client, self, self, provider.ports.owners, self.late_reversals)
 
     async def deliver(self, events: list[PastEvent], *, redelivered: bool = False) -> list[PastEvent]:
@@ -50,6 +52,9 @@ class Post:
             if it.agreement_ref in agreements:
                 by_agreement[it.agreement_ref] = address
         return Directory(by_customer, by_agreement)
+
+    async def reason_of(self, subscription: str, key: str) -> str:
+        return self.reasons.get(key, "")
 
     async def ended(self, subscription: str) -> tuple[Subscription, datetime] | None:
         it = self._records.steps[subscription].subscription
