@@ -120,7 +120,7 @@ async def test_requests_to_cancel_and_the_plans_of_trials_are_taken_up_as_far_as
     await upgrade(empty_url, "0016")
     await fill(empty_url, LIVES)
 
-    await upgrade(empty_url, "0036")
+    await upgrade(empty_url, "0037")
 
     assert await rows(
         empty_url,

@@ -40,3 +40,11 @@ def test_no_migration_that_has_been_shipped_is_changed_and_each_new_one_is_noted
     noted, there = set(FINGERPRINTS.read_text().splitlines()), {line_of(file) for file in SHIPPED}
     assert noted - there == set(), "shipped, and changed since: put it back, and write a new migration"
     assert there - noted == set(), f"new: add these lines to {FINGERPRINTS.name}, once they are as they will be shipped"
+
+
+def test_migrations_follow_each_other_one_by_one() -> None:
+    numbers = [file.name.partition("_")[0] for file in sorted(MIGRATIONS.glob("versions/*.py"))]
+    assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)], "renumber the later one"
+    for file, before in zip(sorted(MIGRATIONS.glob("versions/*.py")), ["", *numbers], strict=False):
+        assert f'revision = "{file.name[:4]}"' in file.read_text(), file.name
+        assert (f'down_revision = "{before}"' if before else "down_revision = None") in file.read_text(), file.name

@@ -6,8 +6,8 @@ What is there already is taken up as far as it is known: of a subscription, its 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0036"
-down_revision = "0035"
+revision = "0037"
+down_revision = "0036"
 branch_labels = None
 depends_on = None
 
