@@ -13,7 +13,7 @@ from uuid import uuid4
 from gateways.stripe.http_client import connected
 from gateways.stripe.provider import stripe_provider
 from gateways.stripe.rate_limits import LIVE_A_SECOND, ONE_ENDPOINT_A_SECOND, steps_a_second
-from sandbox.crowd import Crowd, gathered
+from sandbox.burst import Crowd, gathered
 from sandbox.product import Product, RefusedError
 from sandbox.secrets import Secrets
 from sandbox.stack import Options, Stack, running

@@ -19,6 +19,8 @@ class Clocks:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._stopped: dict[str, datetime] = {}
+        self._held: dict[str, datetime] = {}
+        """Clocks that stand still between the times they are moved to."""
 
     def name(self, customer: str) -> str:
         """The name under which a customer's clock, answers and webhooks are stored."""
@@ -32,9 +34,9 @@ class Clocks:
 
     def introduce(self, customer: str, external_id: str) -> None:
         """Let *customer* share the clock of *external_id*; it never goes back."""
-        before, after = self._ahead(self.name(customer)), self._ahead(external_id)
+        before, after = self._set(self.name(customer)), self._set(external_id)
         self._store.execute("INSERT OR REPLACE INTO external_ids VALUES (?, ?)", external_id, customer)
-        if before > after:
+        if before is not None and before > (after or 0.0):
             self._store.execute("INSERT OR REPLACE INTO clocks VALUES (?, ?)", external_id, before)
 
     def now(self, customer: str | None) -> datetime:
@@ -44,6 +46,8 @@ class Clocks:
         name = self.name(customer)
         if name in self._stopped:
             return self._stopped[name]
+        if name in self._held:
+            return self._held[name]
         test_clock = self.test_clock_of(customer)
         if test_clock is not None:
             return datetime.fromtimestamp(test_clock["frozen_time"], UTC)
@@ -74,8 +78,12 @@ class Clocks:
         return timedelta(seconds=self._ahead(self.name(customer)))
 
     def _ahead(self, name: str) -> float:
+        return self._set(name) or 0.0
+
+    def _set(self, name: str) -> float | None:
+        """The offset that was set; None: the clock was never moved."""
         rows = self._store.query("SELECT ahead FROM clocks WHERE customer = ?", name)
-        return float(rows[0][0]) if rows else 0.0
+        return float(rows[0][0]) if rows else None
 
     @contextmanager
     def stopped(self, customer: str, at: datetime) -> Iterator[None]:
@@ -87,9 +95,25 @@ class Clocks:
         finally:
             del self._stopped[name]
 
+    def begin(self, customer: str, at: datetime) -> None:
+        """Have a new customer's clock begin in the past: it stands still, and only moves when it is forwarded."""
+        self._held[customer] = at
+        # Nothing is due for them in real time meanwhile.
+        self._store.execute(
+            "INSERT OR REPLACE INTO clocks VALUES (?, ?)", customer, (at - datetime.now(UTC)).total_seconds()
+        )
+
+    def let_run(self, customer: str) -> None:
+        """Have a clock that has begun in the past run with real time from now on."""
+        del self._held[customer]
+        self._store.execute("DELETE FROM clocks WHERE customer = ?", customer)
+
     def forward(self, customer: str, to: datetime) -> None:
         """Set the clock to *to*, unless it is already later."""
         name = self.name(customer)
+        if name in self._held:
+            self._held[name] = max(to, self._held[name])
+            return
         ahead = (to - datetime.now(UTC)).total_seconds()
         if ahead > self._ahead(name):
             self._store.execute("INSERT OR REPLACE INTO clocks VALUES (?, ?)", name, ahead)

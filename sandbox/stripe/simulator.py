@@ -136,6 +136,23 @@ class StripeSimulator(Dashboard):
         """
         await self._timekeeper.advance(customer, to)
 
+    def begin_in_the_past(self, customer: str, at: datetime) -> None:
+        """Have the clock of a customer who is not known yet begin at *at*, and stand still between its moves.
+
+        Their webhooks are held, for `take_webhooks`.
+        """
+        self._clocks.begin(customer, at)
+        self._deliverer.hold(customer)
+
+    def let_run(self, customer: str) -> None:
+        """Have what began in the past be present: the clock runs with real time, and webhooks are delivered."""
+        self._clocks.let_run(customer)
+        self._deliverer.release(customer)
+
+    def take_webhooks(self, customer: str) -> list[tuple[bytes, str]]:
+        """Return the customer's pending webhooks as they would be sent (body and signature): they count as delivered."""
+        return self._deliverer.take(self._clocks.name(customer))
+
     def hold_webhooks(self, customer: str) -> None:
         self._deliverer.hold(self._clocks.name(customer))
 

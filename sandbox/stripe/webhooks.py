@@ -84,6 +84,19 @@ class Deliverer:
         self._held.discard(lane)
         self.kick(lane)
 
+    def take(self, lane: str) -> list[tuple[bytes, str]]:
+        """Hand over the pending events of a lane, oldest first, as they would be sent: each body, and its signature."""
+        taken = []
+        for (reference,) in self._store.query(
+            "SELECT event FROM deliveries WHERE state = 'pending' AND lane = ? ORDER BY seq", lane
+        ):
+            event = self._store.get(reference, "event")
+            if event is not None:
+                payload = json.dumps(shown(event))
+                taken.append((payload.encode(), signature(payload, self.secrets, int(time.time()))))
+            self._mark(reference, "delivered", 1)
+        return taken
+
     def hurry(self) -> None:
         """Retry all waiting deliveries now: the endpoint may have recovered."""
         self._due.clear()

@@ -76,30 +76,38 @@ class Restorer:
             # Events count as delivered once received, processed or not; processing one twice is harmless.
             hints=tuple({hint.event: hint for hint in (restored, *before.hints, *received)}.values()),
         )
-        await self._start(workflow_id, start)
+        await start_again(self._client, start, f"restored at step {subscription.sequence}")
         return subscription.sequence > projection.subscription.sequence
 
-    async def _start(self, workflow_id: str, start: SubscriptionInput) -> None:
-        subscription = start.subscription
-        summary = visibility.summary(subscription)
-        try:
-            await self._client.start_workflow(
-                SubscriptionWorkflow.run,
-                start,
-                id=workflow_id,
-                task_queue=LIFECYCLE_QUEUE,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-                search_attributes=visibility.attributes(subscription, agenda(subscription, start.policy)),
-                memo={"summary": summary},
-                static_summary=summary,
-                static_details=f"Subscription `{subscription.id}`, restored at step {subscription.sequence}",
-            )
-        except WorkflowAlreadyStartedError:
-            # It has ended by itself meanwhile: there is nothing to restore.
-            return
-        except RPCError as error:
-            raise GatewayUnavailable(f"Temporal did not restart it: {error.message}") from error
+
+async def start_again(client: Client, start: SubscriptionInput, details: str) -> None:
+    """Start the workflow of a subscription that has begun before, unless it runs or has ended by itself meanwhile.
+
+    *details* completes what operators see of it.
+
+    Raises:
+        GatewayUnavailable: Temporal did not start it.
+    """
+    subscription = start.subscription
+    summary = visibility.summary(subscription)
+    try:
+        await client.start_workflow(
+            SubscriptionWorkflow.run,
+            start,
+            id=subscription_workflow_id(subscription.id),
+            task_queue=LIFECYCLE_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+            search_attributes=visibility.attributes(subscription, agenda(subscription, start.policy)),
+            memo={"summary": summary},
+            static_summary=summary,
+            static_details=f"Subscription `{subscription.id}`, {details}",
+        )
+    except WorkflowAlreadyStartedError:
+        # It has ended by itself meanwhile: there is nothing to restore.
+        return
+    except RPCError as error:
+        raise GatewayUnavailable(f"Temporal did not restart it: {error.message}") from error
 
 
 def _latest_state(projection: Projection, lost: LostRun | None) -> Subscription:

@@ -16,7 +16,7 @@ from temporalio.api.workflowservice.v1 import UpdateTaskQueueConfigRequest
 from domain.names import PAYMENTS_QUEUE, subscription_workflow_id
 from gateways.stripe.http_client import connected
 from gateways.stripe.provider import stripe_provider
-from sandbox.crowd import Crowd, gathered
+from sandbox.burst import Crowd, gathered
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from tests.harness.lives import Life

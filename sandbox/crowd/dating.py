@@ -1,0 +1,40 @@
+"""Dates back what the database dates by its own clock."""
+
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from sandbox.crowd.people import PREFIX
+from storage.db.engine import transaction
+
+_CUSTOMERS = text(
+    "update customers set created_at = first.at"
+    " from (select customer, min(created_at) as at from subscriptions group by customer) as first"
+    " where first.customer = customers.id and external_id like :crowd"
+)
+_SUBSCRIPTIONS = text(
+    "update subscriptions set updated_at = last.at"
+    " from (select subscription, max(at) as at from journal group by subscription) as last, customers"
+    " where last.subscription = subscriptions.id and last.at < :began"
+    " and customers.id = subscriptions.customer and external_id like :crowd"
+)
+_MAILS = text(
+    "update mails set created_at = at, sent_at = at + interval '2 seconds' from subscriptions, customers"
+    " where mails.status = 'sent' and at < :began and subscriptions.id = mails.subscription"
+    " and customers.id = subscriptions.customer and external_id like :crowd"
+)
+_WEBHOOKS = text(
+    "update webhook_inbox set received_at = sent.at, handled_at = sent.at + interval '1 second'"
+    " from (select event_id, to_timestamp((convert_from(body, 'UTF8')::json ->> 'created')::bigint) as at"
+    "       from webhook_inbox where received_at >= :began and body <> '') as sent"
+    " where sent.event_id = webhook_inbox.event_id and sent.at < :began and handled_at is not null"
+)
+
+
+async def date_back(engine: AsyncEngine, began: datetime) -> None:
+    """Date back what was written since *began* of things that happened before: sign-ups, mails, webhooks."""
+    given = {"crowd": f"{PREFIX}%", "began": began}
+    async with transaction(engine) as connection:
+        for statement in (_CUSTOMERS, _SUBSCRIPTIONS, _MAILS, _WEBHOOKS):
+            await connection.execute(statement, given)

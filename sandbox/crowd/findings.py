@@ -1,0 +1,63 @@
+"""What operators have to look at: a subscription that was ended at the provider unheard, and webhooks set aside."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from domain.names import DEFAULT_TENANT
+from domain.provider.events import KeptEvent, PastEvent, ProviderEvent
+from domain.provider.hints import EventKind
+from domain.provider.ports import Provider
+from domain.reconciliation.differences import Discrepancy
+from domain.reconciliation.ports import Found
+from sandbox.crowd.past_life import PastLife, Surroundings
+from sandbox.stack import Stack
+from services.reconciliation.inspection import Inspection
+from storage.reconciliation import Reconciliations
+
+RUN = "reconcile/crowd"
+OTHERS = 3
+"""How many webhooks are about customers of somebody else in the same Stripe account."""
+LATELY = timedelta(days=4)
+"""When they came: longer ago than customers who sign up are waited for."""
+
+
+async def end_unheard(life: PastLife, provider: Provider) -> None:
+    """End a subscription's agreement at the provider; what it says of it is lost."""
+    state = await life.state()
+    await provider.billing.end(state.agreement_ref, "", key=f"{life.external_id}/unheard")
+    life.around.simulator.take_webhooks(life.external_id)
+
+
+async def receive_for_others(around: Surroundings, dice: Random) -> None:
+    """Receive webhooks about customers who are not ours."""
+    for _ in range(OTHERS):
+        at = datetime.now(UTC) - LATELY - timedelta(days=dice.uniform(0, 20))
+        reference = f"{dice.getrandbits(56):014x}"
+        event = ProviderEvent(
+            f"evt_other{reference}", "invoice.paid", f"in_{reference}", f"cus_{reference}", EventKind.INVOICE_PAID
+        )
+        body = {"id": event.id, "object": "event", "type": event.type, "created": int(at.timestamp())}
+        past = PastEvent(event, json.dumps(body | {"data": {"object": {"id": event.object_id}}}).encode())
+        if await around.inbox.receive_past([past], tenant=DEFAULT_TENANT):
+            await around.delivery.deliver([KeptEvent(event, at)])
+
+
+async def reconcile(stack: Stack) -> list[Discrepancy]:
+    """Compare everything once, and keep the differences for operators to see; nothing is healed."""
+    comparison = Reconciliations(stack.engine)
+    inspection = Inspection(stack.client, stack.provider.agreements, comparison, second_look_delay=0.2)
+    found: list[Discrepancy] = []
+    began, cursor = datetime.now(UTC), None
+    while True:
+        page = await inspection.agreements(cursor, began)
+        found += page.found
+        if (cursor := page.next_cursor) is None:
+            break
+    while True:
+        page = await inspection.subscriptions(cursor, began)
+        found += page.found
+        if (cursor := page.next_cursor) is None:
+            break
+    await comparison.keep(f"{RUN}/{began:%Y%m%dT%H%M%S}", [Found(each) for each in found])
+    return found
