@@ -37,6 +37,8 @@ class Deed(StrEnum):
     """Their bank answers the next charges so."""
     PAY = "pay"
     """They have what is owed charged again."""
+    WAIVE = "waive"
+    """What is owed is voided at the provider."""
     CANCEL = "cancel"
     CANCEL_NOW = "cancel_now"
     UNDO_CANCEL = "undo_cancel"

@@ -5,7 +5,6 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sandbox.crowd.people import PREFIX
 from storage.db.engine import transaction
 
 _CUSTOMERS = text(
@@ -32,9 +31,18 @@ _WEBHOOKS = text(
 )
 
 
-async def date_back(engine: AsyncEngine, began: datetime) -> None:
-    """Date back what was written since *began* of things that happened before: sign-ups, mails, webhooks."""
-    given = {"crowd": f"{PREFIX}%", "began": began}
+_MOVEMENTS = text(
+    "update mrr_movements set recorded_at = at from customers"
+    " where customers.id = mrr_movements.customer and recorded_at >= :began and at < :began and external_id like :crowd"
+)
+_MOVEMENTS_CHANGE = text("set local tenure.erasing = 'yes'")
+"""They are append-only; this is one of the two who may change them."""
+
+
+async def date_back(engine: AsyncEngine, began: datetime, name: str) -> None:
+    """Date back what was written since *began* of what had happened before to the crowd of this name."""
+    given = {"crowd": f"{name}-%", "began": began}
     async with transaction(engine) as connection:
-        for statement in (_CUSTOMERS, _SUBSCRIPTIONS, _MAILS, _WEBHOOKS):
+        await connection.execute(_MOVEMENTS_CHANGE)
+        for statement in (_CUSTOMERS, _SUBSCRIPTIONS, _MAILS, _WEBHOOKS, _MOVEMENTS):
             await connection.execute(statement, given)

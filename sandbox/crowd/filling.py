@@ -8,7 +8,7 @@ from random import Random
 
 from domain.catalog.plans import Catalog
 from domain.entitlements.usage import UsageChange
-from domain.errors import Malformed
+from domain.errors import Malformed, Rejected
 from domain.reconciliation.differences import Discrepancy
 from domain.subscription.lifecycle import Status
 from sandbox.crowd import findings, usage
@@ -19,6 +19,7 @@ from sandbox.crowd.past_life import PastLife, Surroundings
 from sandbox.crowd.playing import Offer, Player
 from sandbox.crowd.plots import plots
 from sandbox.crowd.roles import Role
+from sandbox.lives import is_customer
 from sandbox.stack import Stack
 from services.reconciliation.restore import start_again
 from storage.revenue.roll_up import RevenueRollUpRecords
@@ -26,6 +27,7 @@ from storage.usage.counting import Usage
 from storage.usage.roll_up import UsageRollUpRecords
 
 SEED = 1
+NAME = "crowd"
 AT_ONCE = 6
 """How many live at the same time: while one waits for the database, others go on."""
 LARGEST = 5_000
@@ -62,29 +64,35 @@ async def fill(
     say: Callable[[str], None],
     *,
     seed: int = SEED,
+    name: str = NAME,
     catalog: Catalog | None = None,
 ) -> Crowd:
     """Fill the stack with so many customers, who have signed up within the last year.
 
-    *say* is given what is being done. The same *seed* draws the same plots; *catalog*, if it is not the one that the
-    stack sells, must have its prices at the Stripe simulator.
+    *say* is given what is being done. The same *seed* draws the same plots; *name* begins their external ids.
+    *catalog*, if it is not the one that the stack sells, must have its prices at the Stripe simulator.
 
     Raises:
         Malformed: *number* is not within the bounds, or the catalog sells nothing that costs something.
+        Rejected: a crowd of this name is there already.
     """
     if not 1 <= number <= LARGEST:
         raise Malformed(f"a crowd has 1 to {LARGEST} customers, not {number}", field="crowd")
+    if await is_customer(f"{name}-0001", stack.engine):
+        raise Rejected("the crowd is there already: for another one use a new folder", code="crowd_exists")
     offer = Offer(catalog or stack.api_parts.catalog, stack.api_parts.policy)
-    return await _Filling(stack, offer, say, seed, number).fill()
+    return await _Filling(stack, offer, say, seed, name, number).fill()
 
 
 class _Filling:
     """One crowd in the making."""
 
-    def __init__(self, stack: Stack, offer: Offer, say: Callable[[str], None], seed: int, number: int) -> None:
-        self._stack, self._offer, self._say, self._seed = stack, offer, say, seed
+    def __init__(
+        self, stack: Stack, offer: Offer, say: Callable[[str], None], seed: int, name: str, number: int
+    ) -> None:
+        self._stack, self._offer, self._say, self._seed, self._name = stack, offer, say, seed, name
         self._began = datetime.now(UTC)
-        self._plots = plots(number, self._began, offer.trial_days, Random(seed))  # noqa: S311 - chance, not a secret
+        self._plots = plots(number, self._began, offer.trial_days, Random(seed), name)  # noqa: S311 - chance
         self._around: Surroundings = surroundings(stack, offer.policy)
         self._uses: list[UsageChange] = []
         self._done = 0
@@ -133,7 +141,7 @@ class _Filling:
         self._say("Filling the sandbox: usage, sums and a reconciliation")
         await usage.count(Usage(engine), self._uses, self._stack.api_parts.entitlement_rules)
         await findings.receive_for_others(self._around, Random(self._seed))  # noqa: S311 - chance, not a secret
-        await date_back(engine, self._began)
+        await date_back(engine, self._began, self._name)
         await RevenueRollUpRecords(engine, TIMEZONE).roll_up()
         await UsageRollUpRecords(engine).compute_statistics(alive=lambda: None)
         return await findings.reconcile(self._stack)

@@ -7,9 +7,6 @@ from random import Random
 
 from domain.subscription.sign_up import SignUpContact
 
-PREFIX = "crowd-"
-"""The beginning of their external ids."""
-
 
 @dataclass(frozen=True)
 class _Country:
@@ -77,14 +74,17 @@ _COMPANIES = (
 )
 
 
-def people(number: int, dice: Random) -> Iterator[SignUpContact]:
-    """So many people, each with an address of their own under a domain that is only for examples."""
+def people(number: int, dice: Random, name: str) -> Iterator[SignUpContact]:
+    """So many people, each with an address of their own under a domain that is only for examples.
+
+    *name* and a number are their external ids.
+    """
     for place in range(1, number + 1):
         country = dice.choices(_COUNTRIES, [each.weight for each in _COUNTRIES])[0]
         first, last = dice.choice(country.first_names), dice.choice(country.last_names)
         company = f"{dice.choice(_COMPANIES[0])} {dice.choice(_COMPANIES[1])}"
         yield SignUpContact(
-            external_id=f"{PREFIX}{place:04}",
+            external_id=f"{name}-{place:04}",
             email=f"{_plain(first)}.{_plain(last)}{place}@{_plain(company)}.example",
             name=f"{first} {last}",
             timezone=dice.choice(country.zones),

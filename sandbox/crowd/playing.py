@@ -184,6 +184,7 @@ _COMMANDS: Mapping[Deed, tuple[str, _Made]] = {
 _AT_THE_BANK: Mapping[Deed, Callable[[StripeSimulator, str, Act], object]] = {
     Deed.BANK: lambda stripe, name, act: stripe.set_card_answers(name, act.answers),
     Deed.PAY: lambda stripe, name, _: stripe.set_card_answers(name, [OK]),
+    Deed.WAIVE: lambda stripe, name, _: stripe.void_invoice(name),
     Deed.DISPUTE: lambda stripe, name, _: stripe.dispute(name, "opened"),
     Deed.WIN_DISPUTE: lambda stripe, name, _: stripe.dispute(name, "won"),
     Deed.LOSE_DISPUTE: lambda stripe, name, _: stripe.dispute(name, "lost"),

@@ -37,6 +37,7 @@ class Role(StrEnum):
     RETRIED = "retried"
     GAVE_NEW_CARD = "gave_new_card"
     PAID_WHAT_WAS_OWED = "paid_what_was_owed"
+    WAIVED = "waived"
     LOST = "lost"
     WON_BACK = "won_back"
     REFUNDED = "refunded"
@@ -57,7 +58,7 @@ def cast(role: Role, now: datetime, trial_days: int, dice: Random) -> Plot:
     days, card, acts = _ROLES[role](now, trial_days or USUAL_TRIAL)
     draft = Draft(dice, days, (trial_days or USUAL_TRIAL) if role in _ON_TRIAL else 0, card, list(acts))
     draft.use = _USES.get(role)
-    return replace(plotted(draft, now, rank=_RANKS.get(role, 0.4)), role=role.value)
+    return replace(plotted(draft, now, rank=_RANKS.get(role, dice.uniform(0, 0.6))), role=role.value)
 
 
 _ON_TRIAL = frozenset(
@@ -130,7 +131,8 @@ _ROLES: dict[Role, Callable[[datetime, int], _Part]] = {
     Role.WILL_DOWNGRADE: _renewed(4, 10, Act(-5, Deed.DOWNGRADE)),
     Role.RETRIED: _renewed(5, 40, _no("insufficient_funds", "ok")),
     Role.GAVE_NEW_CARD: _renewed(7, 75, _no(), Act(34, Deed.NEW_CARD)),
-    Role.PAID_WHAT_WAS_OWED: _renewed(4, 45, _no("ok"), Act(31.4, Deed.PAY)),
+    Role.PAID_WHAT_WAS_OWED: _renewed(4, 45, _no("ok"), Act(30.8, Deed.PAY)),
+    Role.WAIVED: _renewed(3, 25, _no(), Act(33, Deed.WAIVE)),
     Role.LOST: _renewed(4, 100, _no()),
     Role.WON_BACK: _renewed(5, 80, _no(), Act(51, Deed.NEW_CARD)),
     Role.REFUNDED: _for(95, Act(50, Deed.REFUND)),

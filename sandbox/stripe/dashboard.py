@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sandbox.stripe import customers, disputes, reversals
+from sandbox.stripe import customers, disputes, invoices, reversals
 from sandbox.stripe.checkout_completion import BillingDetails, complete
 from sandbox.stripe.clock import Clocks
 from sandbox.stripe.disputes import Turn
@@ -101,6 +101,22 @@ class Dashboard:
             if amount is not None and not 0 < amount <= left:
                 raise ValueError(f"{amount} cannot be refunded: {left} is left of the charge, in cents")
             return shown(reversals.refund_charge(self._world, charge, amount or left, {}))
+
+    def void_invoice(self, customer: str) -> Object:
+        """Void the latest open invoice in Stripe's dashboard.
+
+        Raises:
+            LookupError: Stripe knows no such customer.
+            ValueError: they have no open invoice.
+
+        """
+        with self._store.transaction():
+            for stripe_id in self._known(customer):
+                for invoice in self._store.find("invoice", customer=stripe_id):
+                    if invoice["status"] == "open":
+                        invoices.close(self._world, invoice, "void")
+                        return shown(invoice)
+            raise ValueError(f"{customer!r} has no open invoice")
 
     def set_card_expiry(self, customer: str, month: int, year: int, *, announced: bool) -> Object:
         """Change the expiry date of the card on file; *announced*: with an event, like an automatic update.

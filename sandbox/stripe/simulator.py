@@ -150,7 +150,7 @@ class StripeSimulator(Dashboard):
         self._deliverer.release(customer)
 
     def take_webhooks(self, customer: str) -> list[tuple[bytes, str]]:
-        """Return the customer's pending webhooks as they would be sent (body and signature): they count as delivered."""
+        """Return the customer's pending webhooks, each as body and signature; they count as delivered."""
         return self._deliverer.take(self._clocks.name(customer))
 
     def hold_webhooks(self, customer: str) -> None:
