@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from random import Random
 
-from domain.catalog.plans import Catalog
 from domain.entitlements.usage import UsageChange
 from domain.errors import Malformed, Rejected
 from domain.reconciliation.differences import Discrepancy
@@ -58,6 +57,16 @@ class Crowd:
         return next(member for member in self.members if member.role == role)
 
 
+def check_size(number: int) -> None:
+    """Check that a crowd can have so many customers.
+
+    Raises:
+        Malformed: it cannot.
+    """
+    if not 1 <= number <= LARGEST:
+        raise Malformed(f"a crowd has 1 to {LARGEST} customers, not {number}", field="crowd")
+
+
 async def fill(
     stack: Stack,
     number: int,
@@ -65,22 +74,19 @@ async def fill(
     *,
     seed: int = SEED,
     name: str = NAME,
-    catalog: Catalog | None = None,
 ) -> Crowd:
     """Fill the stack with so many customers, who have signed up within the last year.
 
     *say* is given what is being done. The same *seed* draws the same plots; *name* begins their external ids.
-    *catalog*, if it is not the one that the stack sells, must have its prices at the Stripe simulator.
 
     Raises:
         Malformed: *number* is not within the bounds, or the catalog sells nothing that costs something.
         Rejected: a crowd of this name is there already.
     """
-    if not 1 <= number <= LARGEST:
-        raise Malformed(f"a crowd has 1 to {LARGEST} customers, not {number}", field="crowd")
+    check_size(number)
     if await is_customer(f"{name}-0001", stack.engine):
         raise Rejected("the crowd is there already: for another one use a new folder", code="crowd_exists")
-    offer = Offer(catalog or stack.api_parts.catalog, stack.api_parts.policy)
+    offer = Offer(stack.api_parts.catalog, stack.api_parts.policy)
     return await _Filling(stack, offer, say, seed, name, number).fill()
 
 
@@ -92,7 +98,7 @@ class _Filling:
     ) -> None:
         self._stack, self._offer, self._say, self._seed, self._name = stack, offer, say, seed, name
         self._began = datetime.now(UTC)
-        self._plots = plots(number, self._began, offer.trial_days, Random(seed), name)  # noqa: S311 - chance
+        self._plots = plots(number, self._began, offer.trial_days, seed, name)
         self._around: Surroundings = surroundings(stack, offer.policy)
         self._uses: list[UsageChange] = []
         self._done = 0

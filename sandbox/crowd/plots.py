@@ -21,8 +21,9 @@ DECLINES = ("insufficient_funds", "insufficient_funds", "generic_decline", "do_n
 Scene = Callable[[Draft], None]
 
 
-def plots(number: int, now: datetime, trial_days: int, dice: Random, name: str) -> list[Plot]:
+def plots(number: int, now: datetime, trial_days: int, seed: int, name: str) -> list[Plot]:
     """The plots of so many customers, whose year ends *now*: first those that no crowd is without."""
+    dice = Random(seed)  # noqa: S311 - chance, not a secret
     contacts = list(people(number, dice, name))
     needed = [cast(role, now, trial_days, dice) for role in list(Role)[:number]]
     further = [_anybody(now, trial_days, dice) for _ in range(number - len(needed))]

@@ -1,9 +1,10 @@
-"""Where the told customers see what has become of them: the pricing page, and a billing link for each."""
+"""Where it shows what has become of the told customers: pages, a billing link for each, and revenue."""
 
 from collections.abc import Sequence
 
 import httpx
 
+from domain.money import Money, formatted
 from sandbox.product import PATIENCE, Product
 from sandbox.story.teller import StoryBroken
 
@@ -34,6 +35,12 @@ async def billing_link(product: Product, external_id: str) -> str:
     """Return a link that opens a customer's billing page once, within an hour."""
     made = await product.post("/v1/billing-sessions", {"customer": external_id, "expires_in": AN_HOUR})
     return str(made["url"])
+
+
+async def monthly_revenue(product: Product) -> str:
+    """Return the MRR of all customers, as amounts are written."""
+    found = await product.get("/v1/metrics/mrr")
+    return formatted(Money(found["now"]["mrr"], found["currency"]))
 
 
 def _check(page: httpx.Response) -> None:

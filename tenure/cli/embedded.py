@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,10 +17,11 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from domain.errors import Malformed, Rejected
+from sandbox.crowd.filling import check_size, fill
 from sandbox.processes import StartFailed
 from sandbox.product import Product
 from sandbox.stack import Addresses, Options, Stack, running
-from sandbox.story.links import billing_link, check_pages
+from sandbox.story.links import billing_link, check_pages, monthly_revenue
 from sandbox.story.lives import LIVES
 from sandbox.story.teller import StoryBroken, Teller
 from tenure.cli import logs
@@ -37,19 +39,39 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 def up(
     *,
     data: Path = Path(".tenure"),
-    port: Annotated[int, Parameter(help="port of the API; 0 picks a free one")] = DEFAULT_PORT,
+    port: int = DEFAULT_PORT,
     catalog: Path = DEFAULT_CATALOG,
     policy: Path = DEFAULT_POLICY,
+    crowd: int | None = None,
 ) -> None:
-    """Run everything on embedded servers, with its data in a folder, until Ctrl-C or SIGTERM."""
-    _run(Options(data, catalog, policy, port=port), _stay_up)
+    """Run everything on embedded servers, with its data in a folder, until Ctrl-C or SIGTERM.
+
+    Parameters
+    ----------
+    data
+        The folder.
+    port
+        Port of the API; 0 picks a free one.
+    catalog
+        The plan catalog.
+    policy
+        The policy for trials and recovery.
+    crowd
+        Fill the sandbox with so many customers who have a year behind them, before it is ready.
+    """
+    if crowd is not None:
+        check_size(crowd)
+    _run(Options(data, catalog, policy, port=port), partial(_stay_up, crowd=crowd))
 
 
-async def _stay_up(options: Options) -> None:
+async def _stay_up(options: Options, crowd: int | None) -> None:
     async with AsyncExitStack() as exits:
         with progress("Starting") as shown:
             stack = await exits.enter_async_context(running(options, shown.say))
+            filled = await _filled(stack, crowd, shown.say) if crowd is not None else ""
         _print_addresses(stack.addresses)
+        if filled:
+            print(filled)
         if stack.other_products:
             print(
                 f"note: {options.folder} also holds customers of another product, {', '.join(stack.other_products)}: "
@@ -61,6 +83,18 @@ async def _stay_up(options: Options) -> None:
             await for_ever()
         finally:
             print("stopping", flush=True)
+
+
+async def _filled(stack: Stack, number: int, say: Callable[[str], None]) -> str:
+    """Fill the sandbox with a crowd; returns what is there now, in words."""
+    try:
+        crowd = await fill(stack, number, say)
+    except Rejected as error:  # it is there since an earlier start
+        return f"note: {error}"
+    return (
+        f"{len(crowd.members)} customers have a year behind them; for operators, reconciliation has found "
+        f"{len(crowd.found)} differences"
+    )
 
 
 def demo(*, exit_: Annotated[bool, Parameter(name="--exit", negative="")] = False) -> None:
@@ -101,6 +135,7 @@ async def _story_told(options: Options) -> AsyncIterator[Stack]:
             await life(Teller(name, product, console.print))
         await check_pages(product, [name.lower() for name, _ in LIVES])
         console.print("\nThe pricing page and everybody's billing page answer.")
+        console.print(f"Monthly recurring revenue is {await monthly_revenue(product)}.")
         console.print("\n[bold green]Everything happened as expected.[/bold green]")
         yield stack
 
