@@ -25,7 +25,7 @@ LATELY = timedelta(days=4)
 async def end_unheard(life: PastLife, provider: Provider) -> None:
     """End a subscription's agreement at the provider; what it says of it is lost."""
     state = await life.state()
-    await provider.billing.end(state.agreement_ref, "", key=f"{life.external_id}/unheard")
+    await provider.billing.end(state.agreement_ref, "", key=f"{state.id}/end/{state.agreement_ref}")
     life.around.simulator.take_webhooks(life.external_id)
 
 

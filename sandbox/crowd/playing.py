@@ -12,6 +12,7 @@ from activities.failures import as_failure
 from domain.catalog.plans import Catalog, Interval, Selection
 from domain.errors import GatewayForbidden, Malformed, TenureError
 from domain.names import DEFAULT_TENANT
+from domain.subscription.command_keys import hashed
 from domain.subscription.commands import CancelAt, ConvertAt
 from domain.subscription.ends import EndKind
 from domain.subscription.lifecycle import Status
@@ -113,7 +114,7 @@ class Player:
 
     def _key(self) -> str:
         self._sent += 1
-        return f"{self._plot.contact.external_id}/{self._sent}"
+        return hashed(f"{self._plot.contact.external_id}/{self._sent}")
 
     async def _do(self, act: Act) -> None:
         if self._life.is_over:

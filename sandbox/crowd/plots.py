@@ -62,12 +62,12 @@ def _days_ago(dice: Random) -> float:
 def _without_card(draft: Draft) -> None:
     dice, draft.card = draft.dice, None
     chance = dice.random()
-    if chance < 0.42:
+    if chance < 0.32:
         draft.add(dice.uniform(1, draft.trial_days - 0.5), Deed.GIVE_CARD)
-    elif chance < 0.52:
+    elif chance < 0.40:
         draft.add(draft.trial_days - 1, Deed.EXTEND, "Asked for a week more, waits for the team")
         draft.add(draft.trial_days + 4, Deed.GIVE_CARD)
-    elif chance < 0.60:
+    elif chance < 0.46:
         draft.add(draft.trial_days + dice.uniform(1, 20), Deed.GIVE_CARD)
 
 

@@ -1,6 +1,7 @@
 """What the people of a crowd have used up by now: of each meter a share of the limit, some just at a threshold."""
 
 from collections.abc import Iterator, Sequence
+from math import floor
 from random import Random
 
 from domain.catalog.features import FeatureKind
@@ -25,7 +26,7 @@ def uses(external_id: str, it: Subscription, share: float, catalog: Catalog, dic
     for meter, limits in by_meter.items():
         # Use of a meter counts for all its features: the tightest one tells.
         limit = min((each.value for each in limits if isinstance(each.value, int)), default=None)
-        quantity = dice.randint(1, UNLIMITED) if limit is None else round(limit * share)
+        quantity = dice.randint(1, UNLIMITED) if limit is None else floor(limit * share)
         if quantity:
             yield UsageChange(external_id, meter, quantity, f"{external_id}/{meter}/crowd")
 

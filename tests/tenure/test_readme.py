@@ -28,7 +28,7 @@ def commands() -> str:
 @pytest.mark.skipif(which("curl") is None, reason="the README's commands are for curl")
 async def test_the_readme_does_what_it_says_when_its_commands_are_typed_in(terminal: Terminal) -> None:
     (terminal.folder / ".venv").symlink_to(sys.prefix)
-    async with up(terminal, ".tenure"):
+    async with up(terminal, data=".tenure"):
         shell = await asyncio.create_subprocess_exec(
             *("bash", "-euo", "pipefail", "-c", STATUS_TO_STDERR + commands()),
             cwd=terminal.folder,

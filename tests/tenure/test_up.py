@@ -15,14 +15,19 @@ from tests.tenure.conftest import Terminal, processes_on
 
 
 @asynccontextmanager
-async def up(terminal: Terminal, data: str = "stack") -> AsyncIterator[Addresses]:
-    process = await terminal.start("up", "--data", data, "--port", "0")
+async def up(
+    terminal: Terminal, *more: str, data: str = "stack", said: list[str] | None = None
+) -> AsyncIterator[Addresses]:
+    """A stack that is ready; what it *said* before is added to the list."""
+    process = await terminal.start("up", "--data", data, "--port", "0", *more)
     assert process.stdout is not None
     try:
         async with asyncio.timeout(PATIENT):
             async for line in process.stdout:
                 if line.strip() == b"ready":
                     break
+                if said is not None:
+                    said.append(line.decode().strip())
         yield Addresses(**json.loads((terminal.folder / data / "stack.json").read_text()))
     finally:
         process.send_signal(signal.SIGTERM)
@@ -51,3 +56,24 @@ async def test_a_subscription_continues_after_a_restart_and_never_on_two_stacks(
     assert (after["status"], after["access"]) == ("active", "full")
     occasions = [mail["headers"]["X-Tenure-Occasion"] for mail in mails]
     assert sorted(occasions) == sorted(["trial_started", *["trial_ending"] * 3, "converted", *["receipt"] * 2])
+
+
+async def test_a_crowd_is_there_when_the_sandbox_is_ready_and_comes_once(terminal: Terminal) -> None:
+    first: list[str] = []
+    async with up(terminal, "--crowd", "2", said=first) as addresses, Product(addresses) as product:
+        found = (await product.get("/v1/subscriptions"))["data"]
+    again: list[str] = []
+    async with up(terminal, "--crowd", "2", said=again) as addresses, Product(addresses) as product:
+        still = (await product.get("/v1/subscriptions"))["data"]
+
+    assert len(found) == len(still) == 2
+    assert any(line.startswith("2 customers have a year behind them") for line in first)
+    assert any("the crowd is there already" in line for line in again)
+
+
+async def test_a_crowd_of_nobody_is_refused_before_anything_starts(terminal: Terminal) -> None:
+    refused = await terminal.run("up", "--data", "stack", "--crowd", "0")
+
+    assert refused.status != 0
+    assert "a crowd has 1 to 5000 customers, not 0" in refused.err
+    assert not (terminal.folder / "stack").exists()

@@ -69,6 +69,11 @@ async def rows(stack: Stack, query: str, crowd: Crowd, **given: object) -> list[
         return list(found.all())
 
 
+async def renewed(product: Product, subscription: str) -> int:
+    """How often it has been renewed."""
+    return [entry["kind"] for entry in (await product.timeline(subscription))["past"]].count("renewed")
+
+
 async def test_everybody_stands_where_their_role_says(product: Product, crowd: Crowd) -> None:
     found = {role: await product.subscription(crowd.in_role(role).subscription) for role in STANDS}
 
@@ -105,7 +110,7 @@ async def test_invoices_are_at_the_provider_as_they_are_here(stack: Stack, stack
         found = {ref: (await stripe.get(f"/v1/invoices/{ref}")).json() for ref in here}
 
     assert here
-    assert {ref: (it["status"], it["total"]) for ref, it in found.items()} == here
+    assert {ref: (it["status"], it["amount_due"]) for ref, it in found.items()} == here
 
 
 async def test_recoveries_ended_in_every_way(stack: Stack, crowd: Crowd) -> None:
@@ -116,7 +121,7 @@ async def test_recoveries_ended_in_every_way(stack: Stack, crowd: Crowd) -> None
         ("recovered", "retry"),
         ("recovered", "new_card"),
         ("recovered", "customer"),
-        ("waived", "provider"),
+        ("waived", None),
         ("lost", None),
     }
 
@@ -141,9 +146,8 @@ async def test_webhooks_of_others_are_set_aside(stack: Stack, crowd: Crowd) -> N
 async def test_usage_stands_at_the_thresholds(product: Product, crowd: Crowd) -> None:
     for role, percent in ((Role.USES_80, 80), (Role.USES_90, 90), (Role.USES_ALL, 100)):
         customer = crowd.in_role(role).external_id
-        entitlements = (await product.get(f"/v1/customers/{customer}/entitlements"))["features"]
-        shares = [one["used"] * 100 // one["limit"] for one in entitlements if one.get("limit")]
-        assert max(shares) == percent, (role, entitlements)
+        usage = (await product.get(f"/v1/customers/{customer}/usage"))["usage"]
+        assert max(one["percent"] or 0 for one in usage.values()) == percent, (role, usage)
 
 
 async def test_whoever_lives_can_be_commanded_and_travels_on(product: Product, crowd: Crowd) -> None:
@@ -153,13 +157,13 @@ async def test_whoever_lives_can_be_commanded_and_travels_on(product: Product, c
     extended = await product.command(on_trial, "extend-trial", days=3, reason="asked nicely")
     suspended = await product.command(paying, "suspend", reason="a check")
     released = await product.command(paying, "reactivate", reason="all is well")
+    renewals = await renewed(product, paying)
     await product.travel(paying, timedelta(days=35))
-    timeline = await product.timeline(paying)
 
     ends = [datetime.fromisoformat(it["trial_ends_at"]) for it in (before, extended)]
     assert ends[1] - ends[0] == timedelta(days=3)
     assert (suspended["status"], released["status"]) == ("suspended", "active")
-    assert "renewed" in [entry["kind"] for entry in timeline["past"] if entry["at"] > released["updated_at"]]
+    assert await renewed(product, paying) > renewals
 
 
 async def test_a_blocked_step_succeeds_when_it_is_tried_again(product: Product, crowd: Crowd) -> None:
