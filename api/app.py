@@ -21,6 +21,8 @@ from api.console import audit as console_audit
 from api.console import home as console_home
 from api.console import operators as console_operators
 from api.console import sessions as console_sessions
+from api.console import subscription as console_subscription
+from api.console import subscriptions as console_subscriptions
 from api.customers import banner as customer_banner
 from api.customers import privacy as customer_privacy
 from api.customers import routes as customers_routes
@@ -56,6 +58,8 @@ from api.webhooks import routes as webhooks_routes
 CONSOLE = (
     console_sessions.router,
     console_home.router,
+    console_subscriptions.router,
+    console_subscription.router,
     console_audit.router,
     console_operators.router,
 )

@@ -112,6 +112,11 @@ def key_mode(api_key: str | None) -> KeyMode:
     return KeyMode.LIVE if api_key is None or is_live(api_key) else KeyMode.TEST
 
 
+def provider_pages(api_key: str) -> str:
+    """Return the address of the provider's own pages, for the mode of our key there."""
+    return "https://dashboard.stripe.com" if is_live(api_key) else "https://dashboard.stripe.com/test"
+
+
 # Mails
 
 

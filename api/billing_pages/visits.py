@@ -70,6 +70,8 @@ class Visit:
     """The address of the page that a mail has opened, which leads nowhere else; empty: there is a session."""
     return_url: str = ""
     embed: bool = False
+    looked_at_from: str = ""
+    """The page of the console from which an operator looks: nothing can be pressed; empty: the customer is here."""
 
     @property
     def subscription(self) -> Subscription:
@@ -173,6 +175,8 @@ class Visit:
             "is_link": bool(self.link),
             "return_url": self.return_url,
             "embedded": self.embed,
+            "read_only": bool(self.looked_at_from),
+            "looked_at_from": self.looked_at_from,
             "flows": BillingFlow,
             "name_of": self.name_of,
             "add_on_name_of": self.add_on_name_of,

@@ -25,6 +25,7 @@ class Section:
 HOME: Final = "/console"
 SECTIONS: Final = (
     Section(HOME, "Inbox"),
+    Section("/console/subscriptions", "Subscriptions"),
     Section("/console/audit", "Audit"),
     Section("/console/operators", "Operators", (Role.ADMIN,)),
 )

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from fastapi import Response
@@ -110,6 +111,7 @@ class Visit:
             "here": self.path,
             "hidden": {CSRF: self.session.csrf},
             "at": self.at,
+            "read_moment": datetime.fromisoformat,
             "errors": {},
             "problem": "",
         }

@@ -35,6 +35,7 @@ from storage.access.audit import AuditLog
 from storage.access.idempotency import IdempotencyKeys
 from storage.access.operator_mails import OperatorMails
 from storage.access.operators import Operators
+from storage.access.saved_views import SavedViews
 from storage.access.tenants import Tenants
 from storage.access.web_sessions import WebSessions
 from storage.catalog.catalogs import Catalogs
@@ -98,6 +99,8 @@ class AppDependencies:
     """How pages show the catalog; None: as it is, without groups and questions."""
     temporal_ui_url: str = ""
     """Temporal's own pages, to which the console links; empty: it does not."""
+    provider_ui_url: str = ""
+    """The payment provider's own pages, to which the console links; empty: it does not."""
     sign_up_url: str = ""
     """Where customers sign up for a plan; empty: pages have no button for it."""
     embed_origins: tuple[str, ...] = ()
@@ -161,6 +164,7 @@ class Repositories:
     operators: Operators
     operator_mails: OperatorMails
     console_limits: ConsoleLimits
+    saved_views: SavedViews
     usage_notices: UsageNotices
     billing_details: BillingDetailsReader
     exports: Exports
@@ -211,6 +215,7 @@ class Repositories:
             Operators(engine),
             OperatorMails(engine),
             ConsoleLimits(),
+            SavedViews(engine),
             UsageNotices(engine),
             BillingDetailsReader(dependencies.contacts),
             Exports(engine),

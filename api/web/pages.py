@@ -38,7 +38,9 @@ class Pages:
     def render(self, template: str, reader: Reader, **context: object) -> str:
         """Return the HTML of `templates/pages/<template>`."""
         environment = self._environments[reader.language.code]
-        return environment.get_template(template).render({"formats": reader.formats, "embedded": False} | context)
+        return environment.get_template(template).render(
+            {"formats": reader.formats, "embedded": False, "read_only": False} | context
+        )
 
     def sentences(self, template: str, reader: Reader, **context: object) -> Mapping[str, Callable[..., str]]:
         """Return the macros of `templates/pages/<template>` by their names. They return HTML."""

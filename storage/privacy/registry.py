@@ -22,7 +22,15 @@ from storage.privacy.whose import (
     purchased,
     received,
 )
-from storage.schema.access_tables import api_keys, idempotency_keys, operator_mails, operators, web_links, web_sessions
+from storage.schema.access_tables import (
+    api_keys,
+    idempotency_keys,
+    operator_mails,
+    operators,
+    saved_views,
+    web_links,
+    web_sessions,
+)
 from storage.schema.audit_tables import audit, audit_details
 from storage.schema.customer_tables import customer_changes
 from storage.schema.privacy_tables import erasures
@@ -325,6 +333,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(tenants, kept=frozenset({"id", "name"})),
     Rule(api_keys, kept=frozenset({"tenant", "name", "role", "key_hash", "hint", "created_by"})),
     Rule(operator_mails, kept=frozenset({"tenant", "occasion", "facts", "status", "message_id", "why_not"})),
+    # An operator may have kept a search for somebody's address: the search finds nothing once they are erased.
+    Rule(saved_views, kept=frozenset({"tenant", "page", "name", "query"})),
     Rule(operators, kept=frozenset({"tenant", "email", "name", "role"})),
     Rule(catalog_versions, kept=frozenset({"name", "content"})),
     Rule(policy_versions, kept=frozenset({"version", "content"})),

@@ -111,6 +111,19 @@ operator_mails = Table(
     Index("ix_operator_mails_created_at", "created_at"),
 )
 
+saved_views = Table(
+    "saved_views",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    tenant(),
+    Column("operator", Uuid, nullable=False, doc="whose it is; or the API key's holder"),
+    Column("page", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("query", Text, nullable=False, doc="the parameters of the page, as in its address"),
+    Column("created_at", _MOMENT, nullable=False, server_default=func.now()),
+    UniqueConstraint("operator", "page", "name"),
+)
+
 idempotency_keys = Table(
     "idempotency_keys",
     METADATA,

@@ -164,6 +164,14 @@ subscriptions = Table(
         "id",
         postgresql_where=text("blocked_since is not null"),
     ),
+    # What ends next.
+    Index("ix_subscriptions_trial_ends_at", "tenant", "trial_ends_at", postgresql_where=text("status = 'trialing'")),
+    Index(
+        "ix_subscriptions_period_end",
+        "tenant",
+        "period_end",
+        postgresql_where=text("status IN ('active', 'past_due')"),
+    ),
     # A customer's live subscription first, otherwise the last one.
     Index("ix_subscriptions_customer_latest", "customer", text("(status = 'canceled')"), text("created_at DESC")),
     Index("ix_subscriptions_agreement_ref", "agreement_ref", postgresql_where=text("agreement_ref <> ''")),

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, select
+from sqlalchemy import Boolean, ColumnElement, ScalarSelect, Select, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.subscription.lifecycle import Status
@@ -13,7 +15,7 @@ from storage.db.engine import listing
 from storage.db.walks import Ordered, picked, walk
 from storage.schema.tables import customers, subscriptions
 from storage.subscriptions.read_model import SubscriptionRow, row_of, select_rows
-from storage.subscriptions.search import Search
+from storage.subscriptions.search import CANDIDATES, Search
 
 Conditions = Sequence[ColumnElement[bool]]
 SubscriptionPage = Cut[SubscriptionRow]
@@ -33,6 +35,16 @@ class Filters:
     search: Search | None = None
     blocked: bool | None = None
     """True for subscriptions with a blocked step."""
+    interval: str | None = None
+    trial_ends_before: datetime | None = None
+    """Of trials that are running."""
+    renews_before: datetime | None = None
+    """Whose paid period ends before, and that are active or past due."""
+
+    @property
+    def is_by_end(self) -> bool:
+        """True if an index of what ends next finds them."""
+        return self.trial_ends_before is not None or self.renews_before is not None
 
 
 class SubscriptionList:
@@ -52,6 +64,11 @@ class SubscriptionList:
         wanted = _Conditions.of(tenant, filters)
         ordered = Ordered(_KEYS, page, wanted.branches)
         async with listing(self._engine, tenant) as connection:
+            ids = await _ending(connection, tenant, filters) if filters.is_by_end else None
+            if ids is not None:
+                among = picked(_KEYS, page, ids, *wanted.but_search)
+                searched = [filters.search.of_subscriptions()] if filters.search is not None else []
+                return cut(page, await _rows(connection, page, among, *searched), _position)
             if not wanted.rest:
                 return cut(page, await _rows(connection, page, ordered.ids(limit=page.limit + 1)), _position)
             found = await walk(connection, ordered, lambda ids: _rows(connection, page, ids, *wanted.rest), _position)
@@ -83,16 +100,36 @@ class _Conditions:
         blocked = [] if filters.blocked is None else [is_blocked if filters.blocked else goes_on]
         held = [] if filters.customer is None else [_IT.customer == _customer(tenant, filters.customer)]
         searched = [] if filters.search is None else [filters.search.of_subscriptions()]
-        every = [of_tenant, *held, *status, *plan, *blocked]
+        compared = [*([] if filters.interval is None else [_IT.interval == filters.interval]), *_ends(filters)]
+        every = [of_tenant, *held, *status, *plan, *blocked, *compared]
         if held:
-            return cls([every], searched, every)
+            return cls([[of_tenant, *held, *status, *plan, *blocked]], [*compared, *searched], every)
         if filters.blocked:
-            return cls([[of_tenant, is_blocked]], [*status, *plan, *searched], every)
+            return cls([[of_tenant, is_blocked]], [*status, *plan, *compared, *searched], every)
         branches = [[of_tenant, *status, *plan]]
         if plan and not status:
             # The index of plans has the rows of each status in order.
             branches = [[of_tenant, *plan, _IT.status == each.value] for each in Status]
-        return cls(branches, [*blocked, *searched], every)
+        return cls(branches, [*blocked, *compared, *searched], every)
+
+
+def _ends(filters: Filters) -> Conditions:
+    """What ends before a moment, as indexes have it."""
+    found: list[ColumnElement[bool]] = []
+    if filters.trial_ends_before is not None:
+        # As the index of these has it, so that it is used whatever the parameters.
+        found += [_IT.status == literal_column("'trialing'"), _IT.trial_ends_at < filters.trial_ends_before]
+    if filters.renews_before is not None:
+        found += [literal_column("subscriptions.status IN ('active', 'past_due')", Boolean)]
+        found += [_IT.period_end < filters.renews_before]
+    return found
+
+
+async def _ending(connection: AsyncConnection, tenant: str, filters: Filters) -> Sequence[UUID] | None:
+    """The subscriptions that end so soon; None if these are more than are looked up."""
+    wanted = select(_IT.id).where(_IT.tenant == tenant, *_ends(filters)).limit(CANDIDATES + 1)
+    found = list((await connection.execute(wanted)).scalars())
+    return found if len(found) <= CANDIDATES else None
 
 
 def _customer(tenant: str, external_id: str) -> ScalarSelect[Any]:

@@ -82,6 +82,9 @@ async def api_dependencies(
             erases_at_provider=settings.erase_at_stripe,
             erasure_log=ErasuresFile(settings.erasures_file) if settings.erasures_file is not None else None,
             temporal_ui_url=settings.temporal_ui_url or "",
+            provider_ui_url=composition.provider_pages(settings.stripe_api_key.get_secret_value())
+            if settings.stripe_api_base is None
+            else "",
             sign_up_url=settings.sign_up_url or "",
             embed_origins=settings.embed_origins,
             key_mode=composition.key_mode(settings.stripe_api_key.get_secret_value()),

@@ -39,6 +39,7 @@ TABLES = (
     "audit_details",
     "operator_mails",
     "operators",
+    "saved_views",
     "web_links",
     "web_sessions",
     "idempotency_keys",

@@ -1,0 +1,185 @@
+"""What operators can do with a subscription: a form each, which says first what will happen."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from api.http.auth import OPERATOR_ROLES
+from api.subscriptions import lifecycle_commands, plan_commands
+from api.subscriptions.command_context import CommandContext
+from api.subscriptions.requests import (
+    CancelRequest,
+    ConvertRequest,
+    ExtendTrialRequest,
+    PauseRequest,
+    ReasonRequest,
+)
+from domain.errors import Malformed
+from domain.subscription import guards
+from domain.subscription.commands import CancelAt, ConvertAt
+from domain.subscription.state import Subscription
+from domain.subscription.trial import check_extension
+from storage.access.api_keys import Role
+
+DANGER: Final = "danger"
+"""The kind of what takes something from the customer."""
+
+Fields = Mapping[str, str]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A subscription as it stands, and now by its own clock."""
+
+    subscription: Subscription
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing that an operator can do."""
+
+    name: str
+    """In the page's address, and of its template below `console/actions`."""
+    operation: str
+    """The operation's id in OpenAPI."""
+    title: str
+    check: Callable[[Standing], None]
+    """Raises why it cannot be done now: the rule that the workflow goes by."""
+    carry_out: Callable[[CommandContext, str, Fields], Awaitable[object]]
+    asks_why: bool = False
+    """It needs a reason."""
+    kind: str = "primary"
+    roles: Sequence[Role] = OPERATOR_ROLES
+
+
+def requested(model: type[Model], fields: Fields, **typed: Any) -> Model:
+    """Return the request of a form, checked as the API's own.
+
+    Args:
+        model: the request.
+        fields: the form, of which empty fields count as left out.
+        **typed: fields that are no text.
+
+    Raises:
+        Malformed: a field is wrong; it names the first.
+
+    """
+    texts = {name: text for name, text in fields.items() if name in model.model_fields and text.strip()}
+    try:
+        return model.model_validate(texts | typed)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        raise Malformed(str(first["msg"]), field=str(first["loc"][0]) if first["loc"] else "body") from None
+
+
+def whole_number(fields: Fields, name: str) -> int:
+    """Return a field as a number.
+
+    Raises:
+        Malformed: it is none.
+    """
+    given = fields.get(name, "").strip()
+    if not (given.isascii() and given.isdigit() and len(given) < 10):
+        raise Malformed("Enter a whole number.", field=name)
+    return int(given)
+
+
+async def _extend(context: CommandContext, id_: str, fields: Fields) -> object:
+    body = requested(ExtendTrialRequest, fields, days=whole_number(fields, "days"))
+    return await lifecycle_commands.extend_trial(id_, context, body)
+
+
+async def _suspend(context: CommandContext, id_: str, fields: Fields) -> object:
+    return await lifecycle_commands.suspend(id_, context, requested(ReasonRequest, fields))
+
+
+async def _reactivate(context: CommandContext, id_: str, fields: Fields) -> object:
+    return await lifecycle_commands.reactivate(id_, context, requested(ReasonRequest, fields))
+
+
+async def _retry(context: CommandContext, id_: str, _fields: Fields) -> object:
+    return await lifecycle_commands.retry_payment(id_, context)
+
+
+async def _convert(context: CommandContext, id_: str, fields: Fields) -> object:
+    return await lifecycle_commands.convert(id_, context, requested(ConvertRequest, {"when": fields.get("when", "")}))
+
+
+async def _cancel(context: CommandContext, id_: str, fields: Fields) -> object:
+    given = {"at": fields.get("at", ""), "reason_code": fields.get("reason_code", "")}
+    body = requested(CancelRequest, given | {"comment": fields.get("reason", "")})
+    return await lifecycle_commands.cancel(id_, context, body)
+
+
+async def _uncancel(context: CommandContext, id_: str, _fields: Fields) -> object:
+    return await lifecycle_commands.uncancel(id_, context)
+
+
+async def _pause(context: CommandContext, id_: str, fields: Fields) -> object:
+    day = fields.get("resumes_on", "").strip()
+    given = {"resumes_at": f"{day}T09:00:00Z"} if day else {}
+    return await plan_commands.pause(id_, context, requested(PauseRequest, given))
+
+
+async def _resume(context: CommandContext, id_: str, _fields: Fields) -> object:
+    return await plan_commands.resume(id_, context)
+
+
+async def _withdraw(context: CommandContext, id_: str, _fields: Fields) -> object:
+    return await plan_commands.withdraw_change(id_, context)
+
+
+async def _renew_links(context: CommandContext, id_: str, _fields: Fields) -> object:
+    return await lifecycle_commands.renew_links(id_, context)
+
+
+def _of(check: Callable[..., None], *more: object) -> Callable[[Standing], None]:
+    def checked(it: Standing) -> None:
+        check(it.subscription, *more)
+
+    return checked
+
+
+def _at_now(check: Callable[..., None], *before: object) -> Callable[[Standing], None]:
+    def checked(it: Standing) -> None:
+        check(it.subscription, *before, it.now)
+
+    return checked
+
+
+def _can_convert(it: Standing) -> None:
+    guards.check_convert(it.subscription, ConvertAt.NOW, it.now, brings_card=False)
+
+
+_A_REASON: Final = "given"
+"""Stands for the reason in a check of whether a command is possible at all."""
+
+
+def _actions() -> Sequence[Action]:
+    can_extend, can_suspend = _of(check_extension, 1, _A_REASON), _of(guards.check_suspend, _A_REASON)
+    can_withdraw, danger = _of(guards.check_withdraw_change), DANGER
+    can_reactivate, can_cancel = _of(guards.check_reactivate, _A_REASON), _of(guards.check_cancel, CancelAt.NOW)
+    return (
+        Action("extend", "extendTrial", "Extend the trial", can_extend, _extend, asks_why=True),
+        Action("convert", "convertSubscription", "Convert", _can_convert, _convert),
+        Action("retry", "retryPayment", "Retry the payment", _at_now(guards.check_retry), _retry),
+        Action("reactivate", "reactivateSubscription", "Reactivate", can_reactivate, _reactivate, asks_why=True),
+        Action("resume", "resumeSubscription", "Resume", _of(guards.check_resume), _resume),
+        Action("uncancel", "uncancelSubscription", "Undo the cancellation", _of(guards.check_uncancel), _uncancel),
+        Action("withdraw-change", "withdrawChange", "Withdraw the change", can_withdraw, _withdraw),
+        Action("pause", "pauseSubscription", "Pause", _at_now(guards.check_pause, None), _pause),
+        Action("suspend", "suspendSubscription", "Suspend", can_suspend, _suspend, asks_why=True, kind=danger),
+        Action("cancel", "cancelSubscription", "Cancel", can_cancel, _cancel, kind=danger),
+        Action(
+            "renew-links", "renewLinks", "Revoke links in mails", _of(guards.check_alive), _renew_links, kind=DANGER
+        ),
+    )
+
+
+ACTIONS: Final[Mapping[str, Action]] = {one.name: one for one in _actions()}
+"""By name, in the order in which the page offers them."""
