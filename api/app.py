@@ -38,10 +38,13 @@ from api.http.openapi import add_description
 from api.http.plain_routes import Endpoint, plain_route
 from api.http.rates import RateLimits
 from api.inbox import routes as inbox_routes
+from api.metrics import cancellations as metrics_cancellations
 from api.metrics import churn as metrics_churn
 from api.metrics import customers as metrics_customers
 from api.metrics import overview as metrics_overview
+from api.metrics import recovery as metrics_recovery
 from api.metrics import routes as metrics_routes
+from api.metrics import trials as metrics_trials
 from api.payment_pages import billing_sessions, checkout, invoices, pay_link, portal, purchase_return
 from api.pricing import routes as pricing_routes
 from api.subscriptions import lifecycle_commands, plan_commands, refunds
@@ -83,6 +86,9 @@ ROUTERS = (
     metrics_routes.router,
     metrics_customers.router,
     metrics_churn.router,
+    metrics_trials.router,
+    metrics_recovery.router,
+    metrics_cancellations.router,
     audit_routes.router,
     inbox_routes.router,
     api_keys_routes.router,

@@ -43,6 +43,7 @@ from storage.db.engine import of_tenant
 from storage.privacy.erasure import Erasures
 from storage.privacy.export import Exports
 from storage.revenue.figures import RevenueFigures
+from storage.revenue.outcome_figures import OutcomeFigures
 from storage.subscriptions.billing_accounts import BillingAccounts
 from storage.subscriptions.billing_link_mails import BillingLinkMails
 from storage.subscriptions.customer_changes import CustomerChanges
@@ -154,6 +155,7 @@ class Repositories:
     usage: Usage
     usage_history: UsageHistory
     revenue: RevenueFigures
+    outcomes: OutcomeFigures
     usage_reports: UsageReports
     pay_pages: PayPages
     pay_link_limits: PayLinkLimits
@@ -205,6 +207,7 @@ class Repositories:
             Usage(engine),
             UsageHistory(engine),
             RevenueFigures(engine, dependencies.timezone),
+            OutcomeFigures(engine, dependencies.timezone),
             UsageReports(engine),
             PayPages(engine),
             PayLinkLimits(),

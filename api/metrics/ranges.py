@@ -17,6 +17,15 @@ PlanCode = Annotated[
         description="figures of this plan alone; changes from and to others enter and leave",
     ),
 ]
+PlanAlone = Annotated[
+    str, Query(max_length=64, pattern="^[a-z0-9_]*$", description="figures of this plan alone, held at the time")
+]
+From = Annotated[str | None, Query(alias="from", description=f"the first period: {DAY_EXAMPLE}", examples=["2026-01"])]
+To = Annotated[
+    str | None,
+    Query(alias="to", description="the last period, included; by default the current one", examples=["2026-12"]),
+]
+Interval = Annotated[PeriodLength, Query(description="the length of periods")]
 CURRENCY: Final = "^[a-z]{3}$"
 CurrencyCode = Annotated[
     str | None, Query(pattern=CURRENCY, description="by default the catalog's; currencies are never added")
@@ -28,14 +37,9 @@ Format = Annotated[Literal["json", "csv"] | None, Query(description="`csv` is al
 class Asked:
     """The query of a report."""
 
-    first: Annotated[
-        str | None, Query(alias="from", description=f"the first period: {DAY_EXAMPLE}", examples=["2026-01"])
-    ] = None
-    last: Annotated[
-        str | None,
-        Query(alias="to", description="the last period, included; by default the current one", examples=["2026-12"]),
-    ] = None
-    interval: Annotated[PeriodLength, Query(description="the length of periods")] = PeriodLength.MONTH
+    first: From = None
+    last: To = None
+    interval: Interval = PeriodLength.MONTH
     plan: PlanCode = ""
     status: Annotated[
         Literal["active", "past_due", "paused", "trialing"] | None,
@@ -83,14 +87,33 @@ class Asked:
         Raises:
             Malformed: a period has no such name.
         """
-        return ReportQuery(
-            self.currency or currency,
-            day_named(self.first, "from") if self.first is not None else None,
-            day_named(self.last, "to") if self.last is not None else None,
-            self.interval,
-            Segment(self.plan),
-            by_plan=self.group == "plan",
+        return report_query(
+            self.first, self.last, self.interval, self.plan, self.currency or currency, by_plan=self.group == "plan"
         )
+
+
+def report_query(
+    first: str | None,
+    last: str | None,
+    interval: PeriodLength,
+    plan: str,
+    currency: str = "",
+    *,
+    by_plan: bool = False,
+) -> ReportQuery:
+    """What is asked for, from periods by their names.
+
+    Raises:
+        Malformed: a period has no such name.
+    """
+    return ReportQuery(
+        currency,
+        day_named(first, "from") if first is not None else None,
+        day_named(last, "to") if last is not None else None,
+        interval,
+        Segment(plan),
+        by_plan=by_plan,
+    )
 
 
 WithRange = Annotated[Asked, Depends()]

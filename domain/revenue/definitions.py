@@ -52,12 +52,52 @@ CHURN: Mapping[str, str] = {
     "other": "churn at the payment provider, by a refund, or for a reason that is not known",
 }
 
+TRIALS: Mapping[str, str] = {
+    "started": "trials that began in the period",
+    "running": "trials that run at the end of the period",
+    "ended": "trials that ended in the period, whenever they began",
+    "converted": "of these, those that were paid for, also later",
+    "conversion": "converted by ended: never above 1, as both are of the same trials",
+    "expired": "of those that ended: nothing was paid, as there was no card",
+    "canceled": "of those that ended: canceled during the trial",
+    "free": "of those that ended: continued on the free plan",
+    "declined": "of those that ended: the first payment was declined, and has not been made since",
+    "with_card": "of trials with a card on file when they began; of trials from before this was kept, it is not known",
+    "without_card": "of trials without a card on file when they began",
+    "days_to_convert": "days from the start of a trial to its first payment, of those that converted",
+}
+
+RECOVERY: Mapping[str, str] = {
+    "recovered": "failed payments that were made after all, by the period in which they failed first",
+    "lost": "failed payments whose subscription ended unpaid",
+    "open": "failed payments of which neither is known yet: in no rate",
+    "waived": "failed payments that are no longer owed: voided at the payment provider, or forgiven by an operator; in"
+    " no rate",
+    "recovery_rate": "recovered by recovered and lost, by number",
+    "recovery_amount_rate": "the same by what was owed, tax included",
+    "first_payments": "the same of customers who had not paid before; they are in no other figure of recovery",
+}
+
+CANCELLATIONS: Mapping[str, str] = {
+    "asked": "cancellations that customers asked for in the period: each request, also of the same customer",
+    "undone": "of these, those that were undone before they took effect",
+    "undone_by": "what was taken instead, until the subscription would have ended: nothing, a pause, or another plan",
+    "in_effect": "of those asked: the subscription has ended",
+    "pending": "of those asked: the subscription is set to end",
+    "save_rate": "undone by undone and in_effect",
+    "by_operators": "cancellations by operators: in no other figure of cancellations",
+    "reasons": "the reason that the customer gave, of eight that compare; none: the customer did not say",
+}
+
 SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Revenue": REVENUE,
     "Customers": CUSTOMERS,
     "Growth": GROWTH,
     "Movements": MOVEMENTS,
     "Churn": CHURN,
+    "Trials": TRIALS,
+    "Recovery": RECOVERY,
+    "Cancellations": CANCELLATIONS,
 }
 """All of them, in the order in which documentation shows them."""
 

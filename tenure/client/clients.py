@@ -17,6 +17,7 @@ from tenure.client import (
     health_operations,
     metrics_operations,
     operator_operations,
+    outcome_operations,
     plan_operations,
     subscription_operations,
     usage_operations,
@@ -115,6 +116,9 @@ class AsyncTenure(BaseClient):
     movements = awaited(metrics_operations.movements)
     customer_counts = awaited(metrics_operations.customer_counts)
     churn = awaited(metrics_operations.churn)
+    trials = awaited(outcome_operations.trials)
+    recovery = awaited(outcome_operations.recovery)
+    cancellations = awaited(outcome_operations.cancellations)
 
     plans = awaited(plan_operations.plans)
     plan = awaited(plan_operations.plan)
@@ -262,6 +266,9 @@ class Tenure(BaseClient):
     movements = blocking(metrics_operations.movements)
     customer_counts = blocking(metrics_operations.customer_counts)
     churn = blocking(metrics_operations.churn)
+    trials = blocking(outcome_operations.trials)
+    recovery = blocking(outcome_operations.recovery)
+    cancellations = blocking(outcome_operations.cancellations)
 
     plans = blocking(plan_operations.plans)
     plan = blocking(plan_operations.plan)

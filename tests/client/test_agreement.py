@@ -15,10 +15,13 @@ from api.catalog import suggest
 from api.catalog import views as catalog_views
 from api.customers import banner, routes
 from api.entitlements import views as entitlements_views
+from api.metrics import cancellations as metrics_cancellations
 from api.metrics import churn as metrics_churn
 from api.metrics import customers as metrics_customers
 from api.metrics import overview as metrics_overview
+from api.metrics import recovery as metrics_recovery
 from api.metrics import reports as metrics_reports
+from api.metrics import trials as metrics_trials
 from api.metrics import views as metrics_views
 from api.payment_pages import billing_sessions, checkout, portal
 from api.subscriptions import confirmations, downgrade_guard, views
@@ -26,7 +29,7 @@ from api.usage import history, ingest
 from domain.entitlements.usage import UsageLevel
 from domain.revenue import figures
 from domain.subscription import commands, ends, lifecycle, policy
-from tenure.client import api_keys, catalog, churn, entitlements, metrics, overview, reports, subscriptions
+from tenure.client import api_keys, catalog, churn, entitlements, metrics, outcomes, overview, reports, subscriptions
 from tenure.client.values import (
     Access,
     CancelAt,
@@ -84,6 +87,17 @@ PAIRS: list[tuple[type[BaseModel], type[Any]]] = [
     (metrics_overview.PlanStandingView, overview.PlanStanding),
     (metrics_overview.BillingIntervalStandingView, overview.BillingIntervalStanding),
     (metrics_overview.StatusStandingView, overview.StatusStanding),
+    (metrics_trials.TrialsView, outcomes.Trials),
+    (metrics_trials.TrialPeriodView, outcomes.TrialsPeriod),
+    (metrics_trials.ConversionView, outcomes.Conversion),
+    (metrics_trials.DaysToConvertView, outcomes.DaysToConvert),
+    (metrics_recovery.RecoveryView, outcomes.Recovery),
+    (metrics_recovery.RecoveryPeriodView, outcomes.RecoveryPeriod),
+    (metrics_recovery.RecoveryFigureView, outcomes.RecoveryFigure),
+    (metrics_recovery.OwedView, outcomes.Owed),
+    (metrics_cancellations.CancellationsView, outcomes.Cancellations),
+    (metrics_cancellations.CancellationPeriodView, outcomes.CancellationsPeriod),
+    (metrics_cancellations.TakenInsteadView, outcomes.TakenInstead),
     (routes.CustomerView, subscriptions.Customer),
     (routes.CustomerSummaryView, subscriptions.ListedCustomer),
     (routes.LatestSubscriptionView, subscriptions.LatestSubscription),

@@ -19,6 +19,7 @@ from tenure.client import (
     health_operations,
     metrics_operations,
     operator_operations,
+    outcome_operations,
     plan_operations,
 )
 from tenure.client import subscription_operations as subscriptions
@@ -87,6 +88,9 @@ CALLS: Mapping[str, tuple[str, Callable[[Core], Steps[Any]]]] = {
     "getCustomerCounts": ("customer_counts", lambda core: metrics_operations.customer_counts(core, group="plan")),
     "getChurn": ("churn", lambda core: metrics_operations.churn(core, interval="year")),
     "getMovements": ("movements", lambda core: metrics_operations.movements(core, last="2026-12")),
+    "getTrials": ("trials", lambda core: outcome_operations.trials(core, group="plan")),
+    "getRecovery": ("recovery", lambda core: outcome_operations.recovery(core, group="tries", currency="usd")),
+    "getCancellations": ("cancellations", lambda core: outcome_operations.cancellations(core, first="2026-01")),
     "listApiKeys": ("api_keys", lambda core: api_key_operations.api_keys(core)(None)),
     "createApiKey": ("create_api_key", lambda core: api_key_operations.create_api_key(core, "service", "the shop")),
     "rotateApiKey": ("rotate_api_key", lambda core: api_key_operations.rotate_api_key(core, "k1")),

@@ -25,6 +25,7 @@ from tenure.client import (
     health_operations,
     metrics_operations,
     operator_operations,
+    outcome_operations,
     plan_operations,
     subscription_operations,
     usage_operations,
@@ -36,6 +37,7 @@ TREE, CLIENT = HOUSE.parents[1], "packages/tenure-client"
 OPERATIONS = (
     *(usage_operations, gating, customer_operations),
     *(subscription_operations, operator_operations, plan_operations, metrics_operations),
+    outcome_operations,
     api_key_operations,
     audit_operations,
     health_operations,

@@ -7,7 +7,8 @@ from domain.subscription.lifecycle import Status
 from tests.api.metrics.conftest import on
 from tests.storage.ledger import Ledger, a_step, later
 
-REPORTS = ("overview", "mrr", "mrr?group=plan", "movements?group=plan", "customers?group=plan", "churn")
+OUTCOMES = ("trials?group=plan", "recovery?group=tries", "cancellations?group=reason_code")
+REPORTS = ("overview", "mrr", "mrr?group=plan", "movements?group=plan", "customers?group=plan", "churn", *OUTCOMES)
 MOST = 8
 
 

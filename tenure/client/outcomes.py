@@ -1,0 +1,141 @@
+"""How trials, failed payments and cancellations come out, as Tenure returns it. Rates are from 0 to 1."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from tenure.client.metrics import About, Report
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """Of the trials that ended, how many converted."""
+
+    ended: int
+    converted: int
+    conversion: float | None
+    """None: none has ended."""
+
+
+@dataclass(frozen=True)
+class DaysToConvert:
+    """From the start of a trial to the first payment, in days; None: none has converted."""
+
+    median: float | None
+    mean: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialsPeriod:
+    """One period. A trial is in the period in which it ended."""
+
+    period: str
+    """As `2026-10`."""
+    plan: str | None = None
+    started: int
+    running: int
+    """At its end."""
+    ended: int
+    converted: int
+    conversion: float | None
+    expired: int
+    canceled: int
+    free: int
+    """Continued on the free plan."""
+    declined: int
+    with_card: Conversion
+    """Of trials with a card on file when they began; it is not known of all."""
+    without_card: Conversion
+    days_to_convert: DaysToConvert
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trials(About):
+    """What came of trials in each period, oldest first."""
+
+    data: tuple[TrialsPeriod, ...]
+
+
+@dataclass(frozen=True)
+class Owed:
+    """How many payments, and how much was owed, in minor units."""
+
+    count: int
+    amount: int
+
+
+@dataclass(frozen=True)
+class RecoveryFigure:
+    """What came of payments that failed."""
+
+    recovered: Owed
+    lost: Owed
+    open: Owed
+    waived: Owed
+    recovery_rate: float | None
+    """None: none was recovered or lost."""
+    recovery_amount_rate: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecoveryPeriod(RecoveryFigure):
+    """The recoveries of renewals that began in one period, and those of first payments."""
+
+    period: str
+    """As `2026-10`."""
+    plan: str | None = None
+    decline_code: str | None = None
+    """With `group="decline_code"`."""
+    tries: int | None = None
+    """With `group="tries"`."""
+    by: Literal["retry", "new_card", "customer", "provider", "operator"] | None = None
+    """With `group="by"`: what brought the payment; None: it has not come."""
+    first_payments: RecoveryFigure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recovery(Report):
+    """What came of failed payments, by the period in which they failed first, oldest first."""
+
+    data: tuple[RecoveryPeriod, ...]
+
+
+@dataclass(frozen=True)
+class TakenInstead:
+    """What those took who undid their cancellation."""
+
+    uncancel: int
+    """Nothing else."""
+    pause: int
+    change: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CancellationsPeriod:
+    """The cancellations that customers asked for in one period."""
+
+    period: str
+    """As `2026-10`."""
+    plan: str | None = None
+    reason_code: str | None = None
+    """With `group="reason_code"`."""
+    asked: int
+    asked_on_trial: int
+    """Of these, during a trial."""
+    undone: int
+    undone_by: TakenInstead
+    in_effect: int
+    pending: int
+    save_rate: float | None
+    """None: none was undone or took effect."""
+    by_operators: int
+    """In no other figure."""
+    reasons: Mapping[str, int]
+    """Of those asked; `none`: the customer did not say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancellations(About):
+    """Cancellations, by the period in which they were asked for, oldest first."""
+
+    data: tuple[CancellationsPeriod, ...]
