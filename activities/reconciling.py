@@ -8,6 +8,7 @@ from temporalio import activity
 from activities.failures import as_temporal_failures
 from domain.reconciliation.differences import Discrepancy
 from domain.reconciliation.ports import Comparison, Found, Inspector, MailInspector, Page, SubscriptionHealer
+from domain.reconciliation.runs import RunReport
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,14 @@ class ReconcileActivities:
         with as_temporal_failures():
             await self._comparison.keep(request.run, request.found)
 
+    @activity.defn(name="note_reconciliation")
+    async def note_reconciliation(self, report: RunReport) -> None:
+        """Store what a run has found, and close what it has not found any more. Idempotent by run."""
+        with as_temporal_failures():
+            await self._comparison.end_run(report)
+
     @activity.defn(name="forget_old_findings")
     async def forget_old_findings(self) -> None:
-        """Remove findings older than a month."""
+        """Remove findings and runs older than a month."""
         with as_temporal_failures():
             await self._comparison.forget_old()

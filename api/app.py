@@ -47,6 +47,8 @@ from api.metrics import routes as metrics_routes
 from api.metrics import trials as metrics_trials
 from api.payment_pages import billing_sessions, checkout, invoices, pay_link, portal, purchase_return
 from api.pricing import routes as pricing_routes
+from api.reconciliation import routes as reconciliation_routes
+from api.schedules import routes as schedules_routes
 from api.subscriptions import lifecycle_commands, plan_commands, refunds
 from api.subscriptions import routes as subscriptions_routes
 from api.subscriptions.confirmations import ConfirmationProblem
@@ -91,6 +93,8 @@ ROUTERS = (
     metrics_cancellations.router,
     audit_routes.router,
     inbox_routes.router,
+    reconciliation_routes.router,
+    schedules_routes.router,
     api_keys_routes.router,
     webhooks_routes.router,
     pay_link.router,

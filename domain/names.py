@@ -66,3 +66,8 @@ def roll_up_workflow_id() -> str:
 def reconcile_workflow_id(*, fix: bool) -> str:
     """A reconciliation that was started manually: one that fixes differences, or one that only lists them."""
     return f"reconcile/{'fix' if fix else 'list'}"
+
+
+def heal_workflow_id(discrepancy: str) -> str:
+    """The healing of one difference that reconciliation has found."""
+    return f"heal/{discrepancy}"

@@ -3,27 +3,41 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, Select, delete, func, literal, select
+from pydantic import TypeAdapter
+from sqlalchemy import Row, Select, and_, delete, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.names import DEFAULT_TENANT
 from domain.notifications.mail_types import Occasion
 from domain.notifications.ports import QueuedMail
-from domain.reconciliation.differences import Discrepancy, Projection
+from domain.reconciliation.differences import Discrepancy, Outcome, Projection
 from domain.reconciliation.ports import Found, RevenueDifference, StuckMails
+from domain.reconciliation.runs import SEEN_WITHOUT_PROVIDER, RunReport
 from domain.subscription.contact_changes import CustomerProblem
 from domain.subscription.lifecycle import Status
 from storage.db.codec import state_from_json
 from storage.db.engine import transaction
 from storage.revenue.check import RevenueCheck
-from storage.schema.tables import customers, discrepancies, mails, provider_sightings, subscriptions
+from storage.schema.tables import (
+    customers,
+    discrepancies,
+    mails,
+    provider_sightings,
+    reconciliation_runs,
+    subscriptions,
+)
 from storage.subscriptions.customer_changes import problems
 
 RETENTION = timedelta(days=30)
+REPORT: Final = TypeAdapter(RunReport)
+"""Of `reconciliation_runs.report`."""
+_RENEWED: Final = ("details", "outcome", "why_not", "closed_at", "is_for_operator", "bill_ref", "mails")
+_Key = tuple[str, str, str]
+"""The kind of a difference, and its subscription and agreement."""
 
 
 @dataclass(frozen=True)
@@ -138,19 +152,43 @@ class Reconciliations:
             return [QueuedMail(str(row.id), str(row.subscription), Occasion(row.occasion)) for row in rows]
 
     async def keep(self, run: str, found: Sequence[Found]) -> None:
-        """Records differences. A repeated one keeps the latest outcome."""
-        values = list({_key(each.discrepancy): _values(run, each) for each in found}.values())
+        """Records differences. A repeated one keeps the latest outcome, and takes the place of the one found before."""
+        values = {_key(each.discrepancy): _values(run, each) for each in found}
         if not values:
             return
-        statement = insert(discrepancies).values(values)
-        later = {name: statement.excluded[name] for name in ("details", "outcome", "why_not")}
-        key = [discrepancies.c[name] for name in ("run", "kind", "subscription", "agreement_ref")]
+        it = discrepancies.c
+        key = [it[name] for name in ("run", "kind", "subscription", "agreement_ref")]
         async with transaction(self._engine) as connection:
+            before = await _close_earlier(connection, run, list(values))
+            for known, row in values.items():
+                row["since"] = before.get(known, func.now())
+            statement = insert(discrepancies).values(list(values.values()))
+            later = {name: statement.excluded[name] for name in _RENEWED}
             await connection.execute(statement.on_conflict_do_update(index_elements=key, set_=later))
+
+    async def end_run(self, report: RunReport) -> None:
+        """Records a run, and closes the differences that it has not found any more."""
+        it = discrepancies.c
+        gone = update(discrepancies).values(closed_at=func.now())
+        gone = gone.where(it.closed_at.is_(None), it.run != report.run, it.found_at < report.began_at)
+        if report.not_compared:
+            gone = gone.where(it.kind.in_([kind.value for kind in SEEN_WITHOUT_PROVIDER]))
+        row = {
+            "run": report.run,
+            "tenant": DEFAULT_TENANT,
+            "began_at": report.began_at,
+            "heals": report.heals,
+            "report": REPORT.dump_python(report, mode="json"),
+        }
+        async with transaction(self._engine) as connection:
+            await connection.execute(gone)
+            await connection.execute(insert(reconciliation_runs).values(row).on_conflict_do_nothing())
 
     async def forget_old(self) -> None:
         async with transaction(self._engine) as connection:
             await connection.execute(delete(discrepancies).where(discrepancies.c.found_at < func.now() - RETENTION))
+            ended = reconciliation_runs.c.ended_at
+            await connection.execute(delete(reconciliation_runs).where(ended < func.now() - RETENTION))
 
     async def of_run(self, run: str) -> list[StoredFinding]:
         """The differences of a run, in the order in which they were found."""
@@ -188,8 +226,29 @@ def _projection(row: Row[Any]) -> Projection:
     )
 
 
-def _key(discrepancy: Discrepancy) -> tuple[str, str, str]:
-    return discrepancy.kind, discrepancy.subscription, discrepancy.agreement_ref
+async def _close_earlier(connection: AsyncConnection, run: str, keys: Sequence[_Key]) -> dict[_Key, datetime]:
+    """Closes what other runs have found of these differences. Returns since when each is there."""
+    it = discrepancies.c
+    ids = [UUID(subscription) for _, subscription, _ in keys if subscription]
+    refs = [ref for _, subscription, ref in keys if not subscription]
+    of_nobody = and_(it.subscription.is_(None), it.agreement_ref.in_(refs))
+    known = select(it.id, it.kind, it.subscription, it.agreement_ref, it.since).where(
+        it.closed_at.is_(None), it.run != run, or_(it.subscription.in_(ids), of_nobody)
+    )
+    since: dict[_Key, datetime] = {}
+    closed = []
+    for row in await connection.execute(known):
+        key = (row.kind, str(row.subscription or ""), row.agreement_ref)
+        if key in keys:
+            closed.append(row.id)
+            since[key] = min(row.since, since.get(key, row.since))
+    if closed:
+        await connection.execute(update(discrepancies).where(it.id.in_(closed)).values(closed_at=func.now()))
+    return since
+
+
+def _key(discrepancy: Discrepancy) -> _Key:
+    return discrepancy.kind.value, discrepancy.subscription, discrepancy.agreement_ref
 
 
 def _values(run: str, found: Found) -> dict[str, Any]:
@@ -203,6 +262,10 @@ def _values(run: str, found: Found) -> dict[str, Any]:
         "details": discrepancy.details,
         "outcome": found.outcome.value,
         "why_not": found.why_not,
+        "closed_at": func.now() if found.outcome is Outcome.HEALED else None,
+        "is_for_operator": discrepancy.is_for_operator,
+        "bill_ref": discrepancy.bill_ref,
+        "mails": [UUID(each) for each in discrepancy.mails],
     }
 
 

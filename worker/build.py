@@ -25,6 +25,7 @@ from activities.wallets import WalletActivities
 from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
 from worker.heartbeats import Heartbeats
 from workflows.customer import CustomerWorkflow
+from workflows.heal import HealWorkflow
 from workflows.mail import MailWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.subscription.workflow import SubscriptionWorkflow
@@ -38,6 +39,7 @@ WORKFLOWS = (
     CustomerWorkflow,
     SweepWebhooksWorkflow,
     ReconcileWorkflow,
+    HealWorkflow,
     ReportUsageWorkflow,
     RollUpUsageWorkflow,
 )
@@ -168,6 +170,7 @@ def build_workers(
                 activities.customers.notify_subscription,
                 activities.customers.start_pending_syncs,
                 activities.reconciliation.note_findings,
+                activities.reconciliation.note_reconciliation,
                 activities.reconciliation.forget_old_findings,
                 activities.roll_up.send_late_notices,
                 activities.roll_up.sample_gauges,

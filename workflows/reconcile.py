@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.names import PAYMENTS_QUEUE, RECORDS_QUEUE
     from domain.reconciliation.differences import DifferenceKind, Discrepancy, Outcome
     from domain.reconciliation.ports import Found, Page
+    from domain.reconciliation.runs import RunReport
     from workflows.retries import HEARTBEAT_TIMEOUT, retry_forever
 
 PAGES_PER_RUN = 50
@@ -26,6 +27,8 @@ TOO_MANY_LOST = (
 )
 WITHOUT_PROVIDER = "without-provider"
 """A change to the order of commands: before, nothing was compared while the provider did not respond."""
+NOTES_RUN = "note-reconciliation"
+"""A change to the order of commands: before, a run left no record of itself, and differences were never closed."""
 LOWEST_PRIORITY = Priority(priority_key=5)
 """Everything else that waits for the provider goes first."""
 
@@ -166,6 +169,10 @@ class ReconcileWorkflow:
                 await self._reconcile_page()
             pages += 1
             self._show()
+        if workflow.patched(NOTES_RUN):
+            await workflow.execute_activity_method(
+                ReconcileActivities.note_reconciliation, self._report(), **RECORDING, summary="Record the run"
+            )
         await workflow.execute_activity_method(
             ReconcileActivities.forget_old_findings, **RECORDING, summary="Delete findings older than a month"
         )
@@ -180,6 +187,22 @@ class ReconcileWorkflow:
     def _run_id(self) -> str:
         """Stays the same across continue-as-new."""
         return workflow.info().first_execution_run_id
+
+    def _report(self) -> RunReport:
+        progress, tally = self._progress, self._progress.tally
+        return RunReport(
+            self._run_id,
+            progress.began or workflow.now(),
+            progress.heals,
+            tally.agreements,
+            tally.subscriptions,
+            tally.not_ours,
+            tally.under_way,
+            tally.unheard,
+            tally.found,
+            tally.not_heard,
+            tally.not_compared,
+        )
 
     async def _reconcile_page(self) -> None:
         progress = self._progress

@@ -31,12 +31,19 @@ LONGEST: Final = 10_000
 """Bytes of a reason; none that an endpoint accepts is longer."""
 RECORDS_OF_USE: Final = frozenset({"recordUsage"})
 """Reports what products have seen happen, by the thousand: nobody's command."""
-KINDS: Final = {"subscription_id": SUBSCRIPTION, "key_id": "api_key", "external_id": CUSTOMER, "event_id": "event"}
+KINDS: Final = {
+    "subscription_id": SUBSCRIPTION,
+    "key_id": "api_key",
+    "external_id": CUSTOMER,
+    "event_id": "event",
+    "discrepancy_id": "discrepancy",
+    "schedule_id": "schedule",
+}
 """The kinds of targets, by the parameter of the path."""
-NAMED_BY_OTHERS: Final = frozenset({"event"})
-"""Kinds whose ids are not ours, and say nothing about anybody."""
-MADE_BY: Final = {"createApiKey": KINDS["key_id"]}
-"""What is made where the path names nothing, other than subscriptions."""
+PLAIN_KINDS: Final = frozenset({"event", "discrepancy", "schedule"})
+"""Kinds whose ids are no UUIDs, and say nothing about anybody."""
+MADE_BY: Final = {"createApiKey": KINDS["key_id"], "runReconciliation": KINDS["schedule_id"]}
+"""What is made, or acted on, where the path names nothing, other than subscriptions."""
 
 
 class AuditedRoute(APIRoute):
@@ -110,7 +117,7 @@ async def _target(request: Request, tenant: str, action: str) -> AuditTarget:
                 return AuditTarget(kind)
             found = await repositories_of(request).customers.id_of(tenant=tenant, external_id=value)
             return AuditTarget(kind, found or "")
-        if kind in NAMED_BY_OTHERS:
+        if kind in PLAIN_KINDS:
             return AuditTarget(kind, value if _can_be_stored(value) else "")
         return AuditTarget(kind, _uuid(value))
     return AuditTarget(MADE_BY.get(action, SUBSCRIPTION))

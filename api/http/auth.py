@@ -12,6 +12,7 @@ from api.http.dependencies import dependencies_of, repositories_of
 from api.http.rates import rate_limits_of
 from domain.api_keys import KeyMode, mode_of_key
 from domain.errors import Rejected
+from domain.names import DEFAULT_TENANT
 from storage.access.api_keys import Role
 
 READER_ROLES: Final = (Role.READ_ONLY, Role.SERVICE, Role.OPERATOR, Role.ADMIN)
@@ -133,6 +134,18 @@ class RoleRequirement:
         return caller
 
 
+class InstallationRole(RoleRequirement):
+    """A role requirement for what concerns every tenant: it is for callers of tenant `default` alone."""
+
+    async def __call__(self, request: Request) -> Caller:
+        caller = await super().__call__(request)
+        if caller.tenant != DEFAULT_TENANT:
+            raise Rejected(
+                f"this concerns every tenant: it is for operators of tenant {DEFAULT_TENANT!r}", code="forbidden"
+            )
+        return caller
+
+
 def roles_of(dependant: Dependant) -> tuple[Role, ...]:
     """Return the roles that may call an endpoint, the least first; empty: it asks for no key."""
     for one in dependant.dependencies:
@@ -151,3 +164,9 @@ Operator = Annotated[Caller, Depends(RoleRequirement(*OPERATOR_ROLES))]
 """May override: suspend, reactivate, extend trials."""
 Admin = Annotated[Caller, Depends(RoleRequirement(*ADMIN_ROLES))]
 """May decide who else gets in, and do what cannot be undone: erase customers."""
+InstallationAnalyst = Annotated[Caller, Depends(InstallationRole(*ANALYST_ROLES))]
+"""May look at what all tenants share: Schedules, reconciliation runs, workers."""
+InstallationOperator = Annotated[Caller, Depends(InstallationRole(*OPERATOR_ROLES))]
+"""May run what is done for all tenants."""
+InstallationAdmin = Annotated[Caller, Depends(InstallationRole(*ADMIN_ROLES))]
+"""May switch it off."""

@@ -27,7 +27,9 @@ from domain.webhooks.ports import Deliver
 from services.billing_details import BillingDetailsReader
 from services.erasure import ErasureService
 from services.purchases import PurchaseService
+from services.reconciliation.single import SingleHealing
 from services.refunds import RefundService
+from services.schedules import Schedules
 from services.sign_up import SignUpService
 from services.webhooks.replay import EventReplay
 from storage.access.api_keys import ApiKeys
@@ -40,6 +42,7 @@ from storage.access.tenants import Tenants
 from storage.access.web_sessions import WebSessions
 from storage.catalog.catalogs import Catalogs
 from storage.db.engine import of_tenant
+from storage.discrepancies import DiscrepancyList
 from storage.privacy.erasure import Erasures
 from storage.privacy.export import Exports
 from storage.revenue.figures import RevenueFigures
@@ -175,6 +178,9 @@ class Repositories:
     """What erases customers of a tenant."""
     inbox: InboxList
     event_replay: EventReplay
+    discrepancies: DiscrepancyList
+    single_healing: SingleHealing
+    schedules: Schedules
 
     @classmethod
     def on(cls, dependencies: AppDependencies) -> Self:
@@ -184,7 +190,8 @@ class Repositories:
         crossings = Crossings.on(
             dependencies.system_engine, dependencies.client, dependencies.publish_offer, dependencies.deliver
         )
-        erasures, inbox = Erasures(engine, dependencies.trial_key), InboxList(engine)
+        erasures = Erasures(engine, dependencies.trial_key)
+        inbox, discrepancies = InboxList(engine), DiscrepancyList(engine)
         return cls(
             crossings,
             customers,
@@ -233,6 +240,9 @@ class Repositories:
             ),
             inbox,
             EventReplay(inbox, crossings.redeliver),
+            discrepancies,
+            SingleHealing(dependencies.client, discrepancies),
+            Schedules(dependencies.client),
         )
 
 

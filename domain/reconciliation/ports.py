@@ -7,6 +7,7 @@ from typing import Protocol
 
 from domain.notifications.ports import QueuedMail
 from domain.reconciliation.differences import Discrepancy, Outcome, Projection
+from domain.reconciliation.runs import RunReport, StoredDiscrepancy
 from domain.subscription.contact_changes import CustomerProblem
 
 
@@ -87,8 +88,20 @@ class Comparison(Protocol):
         """Store findings; if stored again, the latest outcome replaces the earlier one."""
         ...
 
+    async def end_run(self, report: RunReport) -> None:
+        """Store what a run has found, and close the differences that it has not found any more."""
+        ...
+
     async def forget_old(self) -> None:
-        """Remove findings older than a month."""
+        """Remove findings and runs older than a month."""
+        ...
+
+
+class StoredDiscrepancies(Protocol):
+    """The differences of a tenant."""
+
+    async def current(self, tenant: str, id: str) -> StoredDiscrepancy | None:  # noqa: A002 - it is one
+        """The difference with this id as it was last found, under a newer id perhaps; None: there is none."""
         ...
 
 

@@ -53,6 +53,7 @@ from storage.schema.tables import (
     mails,
     pay_pages,
     provider_sightings,
+    reconciliation_runs,
     reversals,
     sign_up_contacts,
     subscriptions,
@@ -209,7 +210,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         discrepancies,
-        kept=frozenset({"tenant", "run", "kind", "agreement_ref", "outcome"}),
+        kept=frozenset({"tenant", "run", "kind", "agreement_ref", "outcome", "bill_ref"}),
         emptied={"details": "", "why_not": ""},
         whose=of_tenant(discrepancies, found),
     ),
@@ -329,6 +330,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(erasures, kept=frozenset({"tenant", "mark"}), whose=by_customer(erasures)),
     # Of nobody in particular: of the installation, of those who run it, or summed over all customers.
+    Rule(reconciliation_runs, kept=frozenset({"tenant", "run", "report"})),
     Rule(installation, kept=frozenset({"name", "value"})),
     Rule(tenants, kept=frozenset({"id", "name"})),
     Rule(api_keys, kept=frozenset({"tenant", "name", "role", "key_hash", "hint", "created_by"})),

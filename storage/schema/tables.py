@@ -396,9 +396,32 @@ discrepancies = Table(
     ),
     Column("why_not", Text, nullable=False, server_default="", doc="healing failed, or is left to an operator"),
     _made_at("found_at"),
+    _made_at("since"),
+    Column("closed_at", _MOMENT, doc="when it was healed, or found no longer"),
+    Column("is_for_operator", Boolean, nullable=False, server_default=text("false")),
+    Column("bill_ref", Text, nullable=False, server_default=""),
+    Column("mails", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
     # Reading a page again records the same differences, once.
     UniqueConstraint("run", "kind", "subscription", "agreement_ref", postgresql_nulls_not_distinct=True),
     Index("ix_discrepancies_found_at", "found_at"),
+    Index("ix_discrepancies_open", "tenant", "since", "id", postgresql_where=text("closed_at is null")),
+    Index(
+        "ix_discrepancies_open_subscription",
+        *("subscription", "agreement_ref"),
+        postgresql_where=text("closed_at is null"),
+    ),
+)
+
+reconciliation_runs = Table(
+    "reconciliation_runs",
+    METADATA,
+    Column("run", Text, primary_key=True),
+    tenant(),
+    Column("began_at", _MOMENT, nullable=False),
+    _made_at("ended_at"),
+    Column("heals", Boolean, nullable=False),
+    _json("report"),
+    Index("ix_reconciliation_runs_tenant_began_at_run", "tenant", "began_at", "run"),
 )
 
 installation = Table(

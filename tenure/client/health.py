@@ -1,9 +1,10 @@
 """How the engine is, as Tenure returns it to operators."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from tenure.client.values import InboxState
+from tenure.client.values import HealingOutcome, InboxState, ScheduledRunStatus, ScheduleState
 
 
 @dataclass(frozen=True)
@@ -54,3 +55,103 @@ class InboxSummary:
     set_aside: int
     last_hour: RecentDeliveries
     oldest_waiting: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Discrepancy:
+    """A difference between the payment provider, the database and the workflows."""
+
+    id: str
+    kind: str
+    details: str
+    since: datetime
+    """When it was first found."""
+    found_at: datetime
+    outcome: HealingOutcome
+    is_healable: bool
+    """False: no rule can decide it, an operator has to."""
+    remedy: str
+    """What healing does, or what an operator has to do."""
+    subscription: str | None = None
+    agreement: str | None = None
+    """The provider's subscription, if one is involved."""
+    why_not: str | None = None
+    """Why it is not healed."""
+    closed_at: datetime | None = None
+    """When it was healed, or found no longer; None while it is open."""
+
+
+@dataclass(frozen=True)
+class DiscrepancyPage:
+    """One page of differences."""
+
+    data: tuple[Discrepancy, ...]
+    next_cursor: str | None = None
+    """The next page's cursor; None on the last page."""
+
+
+@dataclass(frozen=True)
+class ReconciliationRun:
+    """A reconciliation run that has come to its end, in counts."""
+
+    run: str
+    began_at: datetime
+    ended_at: datetime
+    heals: bool
+    agreements: int
+    subscriptions: int
+    differences: int
+    healed: int
+    failed: int
+    restored: int
+    """Lost workflows that were restarted."""
+    not_ours: int = 0
+    under_way: int = 0
+    events_fetched: int = 0
+    found: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """The number of differences by kind and outcome."""
+    not_compared: str | None = None
+    """Why the provider's subscriptions were not compared."""
+    not_heard: str | None = None
+    """Why some events may be missing."""
+
+
+@dataclass(frozen=True)
+class ReconciliationRunPage:
+    """One page of runs."""
+
+    data: tuple[ReconciliationRun, ...]
+    next_cursor: str | None = None
+    """The next page's cursor; None on the last page."""
+
+
+@dataclass(frozen=True)
+class ScheduledRun:
+    """A run of a Temporal Schedule."""
+
+    workflow: str
+    run: str
+    status: ScheduledRunStatus
+    started_at: datetime
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A Temporal Schedule."""
+
+    id: str
+    state: ScheduleState
+    note: str = ""
+    """How it is run by hand."""
+    every_seconds: int | None = None
+    next_times: tuple[datetime, ...] = ()
+    runs: tuple[ScheduledRun, ...] = ()
+    """The latest, the newest first."""
+
+
+@dataclass(frozen=True)
+class ScheduleList:
+    """All Schedules."""
+
+    data: tuple[Schedule, ...]

@@ -42,5 +42,11 @@ AuditOutcome = Literal["asked", "done", "refused", "unknown"]
 """What has come of a command: asked while it is under way, unknown if it may have been carried out."""
 InboxState = Literal["waiting", "delivered", "passed_over", "set_aside"]
 """What has become of an event of the payment provider."""
+HealingOutcome = Literal["listed", "healed", "failed"]
+"""What was done about a difference that reconciliation has found."""
+ScheduleState = Literal["active", "paused", "missing", "unknown"]
+"""Whether a Temporal Schedule starts runs; unknown while Temporal does not respond."""
+ScheduledRunStatus = Literal["running", "completed", "failed", "timed_out", "stopped"]
+"""What has come of a run of a Schedule."""
 EventAction = Literal["record", "release", "set"]
 EventOutcome = Literal["counted", "repeated", "refused"]

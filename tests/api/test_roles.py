@@ -17,8 +17,11 @@ from fastapi.routing import APIRoute
 from api.http.auth import roles_of
 from api.http.openapi import ROLE, ROLES
 from domain.provider.events import ProviderEvent
+from domain.reconciliation.differences import DifferenceKind, Discrepancy
+from domain.reconciliation.ports import Found
 from sandbox.stack import Stack
 from storage.access.api_keys import Role
+from storage.reconciliation import Reconciliations
 from storage.webhooks.inbox import Inbox
 from tests.docs.roles_page import endpoints, method_of, shown_path
 from tests.harness.callers import PROBLEM, Caller, a_sign_up
@@ -36,7 +39,7 @@ NAMES_NOBODY: Final = frozenset(
         *("getUsageStatistics", "listSubscriptions", "createSubscription", "listAudit"),
         *("getMovements", "getMrr", "getRevenueOverview", "getCustomerCounts", "getChurn"),
         *("getTrials", "getRecovery", "getCancellations"),
-        *("listInbox", "getInboxSummary"),
+        *("listInbox", "getInboxSummary", "listDiscrepancies"),
     }
 )
 """Operations whose requests name nothing that belongs to a tenant: to all others, another's are unknown."""
@@ -47,10 +50,17 @@ ANSWERS_FOR_STRANGERS: Final = frozenset(
     }
 )
 """Operations that answer for customers who never signed up, too: for another tenant's they answer as for these."""
+OF_THE_INSTALLATION: Final = frozenset(
+    {
+        *("listReconciliationRuns", "runReconciliation"),
+        *("listSchedules", "triggerSchedule", "pauseSchedule", "resumeSchedule"),
+    }
+)
+"""Operations that concern every tenant, for callers of tenant `default`: tests/api/schedules has these."""
 REFUSALS: Final = frozenset(
     {
         *("unauthorized", "forbidden", "not_found", "unknown_customer", "unknown_subscription", "unknown_api_key"),
-        "unknown_event",
+        *("unknown_event", "unknown_discrepancy"),
     }
 )
 """Codes that a caller who may do it does not get for what is their own."""
@@ -71,12 +81,13 @@ class World:
 
 @dataclass(frozen=True)
 class Belongings:
-    """What belongs to the own tenant: a customer with a subscription and some usage, a key, and a webhook."""
+    """What belongs to the own tenant: a customer with a subscription and some usage, a key, a webhook, a difference."""
 
     customer: str
     subscription: str
     key: str
     event: str
+    discrepancy: str
 
     async def seen_by(self, admin: Caller) -> dict[str, Any]:
         """All that there is to see of them."""
@@ -114,7 +125,11 @@ async def mine(stack: Stack, world: World) -> Belongings:
     key = (await world.admin.post("/v1/api-keys", {"role": "service", "name": name})).json()
     event = ProviderEvent(f"evt_{uuid4().hex}", "invoice.paid", "in_1", "", None)
     await Inbox(stack.engine).receive(event, b"{}", tenant=world.tenants["own"])
-    return Belongings(name, made["id"], key["id"], event.id)
+    reconciliations, mail = Reconciliations(stack.engine), DifferenceKind.MAIL_UNSENT
+    differs = Discrepancy(mail, "queued for more than an hour", made["id"], tenant=world.tenants["own"])
+    await reconciliations.keep(str(uuid4()), [Found(differs)])
+    [kept] = (await world.admin.get("/v1/discrepancies", subscription=made["id"])).json()["data"]
+    return Belongings(name, made["id"], key["id"], event.id, kept["id"])
 
 
 def body_of(operation: str, mine: Belongings) -> object:
@@ -140,8 +155,9 @@ def body_of(operation: str, mine: Belongings) -> object:
         "putPaymentMethod": {"payment_method": "pm_card_visa"},
         "suspendSubscription": reason,
         "reactivateSubscription": reason,
-        "replayEvent": reason,
         "refundInvoice": {"invoice": "in_of_nobody"} | reason,
+        **dict.fromkeys(("replayEvent", "healDiscrepancy", "runReconciliation"), reason),
+        **dict.fromkeys(("triggerSchedule", "pauseSchedule", "resumeSchedule"), reason),
     }
     return bodies.get(operation)
 
@@ -163,6 +179,8 @@ async def ask(caller: Caller, operation: str, mine: Belongings) -> httpx.Respons
         code="starter",
         key_id=mine.key,
         event_id=mine.event,
+        discrepancy_id=mine.discrepancy,
+        schedule_id="report-usage",
     )
     query = dict(QUERIES.get(operation, {}))
     if operation in ("suggestPlan", "listInvoices", "listSubscriptions"):
@@ -190,6 +208,10 @@ async def test_every_role_gets_what_is_its_own_and_nothing_else(world: World, mi
 
     for role in may:
         answer = await ask(world.callers["own", role], operation, mine)
+        if operation in OF_THE_INSTALLATION:
+            check_says_nothing(answer, operation, mine)
+            asked += 1
+            continue
         assert answer.status_code < 500, answer.text
         assert answer.is_success or answer.json()["code"] not in REFUSALS, answer.text
         asked += 1
@@ -213,7 +235,10 @@ def check_refused(answer: httpx.Response, role: Role | None, may: tuple[Role, ..
 
 def check_says_nothing(answer: httpx.Response, operation: str, mine: Belongings) -> None:
     """Another tenant's admin learns nothing: it is unknown, or not in the answer."""
-    if operation in NAMES_NOBODY:
+    if operation in OF_THE_INSTALLATION:
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+        assert "every tenant" in answer.json()["detail"]
+    elif operation in NAMES_NOBODY:
         assert answer.is_success, answer.text
         assert all(mark not in answer.text for mark in (mine.customer, mine.subscription, mine.key))
     elif operation in ANSWERS_FOR_STRANGERS:
@@ -253,7 +278,7 @@ def test_the_number_of_cells(capsys: pytest.CaptureFixture[str]) -> None:
             f"\n{len(ENDPOINTS) * CELLS_EACH} cells: {len(ENDPOINTS)} endpoints"
             f" x {len(CALLERS)} callers (no key, {', '.join(Role)}) x {' and '.join(TENANTS)} tenant"
         )
-    assert ENDPOINTS.keys() >= NAMES_NOBODY | ANSWERS_FOR_STRANGERS
+    assert ENDPOINTS.keys() >= NAMES_NOBODY | ANSWERS_FOR_STRANGERS | OF_THE_INSTALLATION
 
 
 def _without_last_use(key: dict[str, Any]) -> dict[str, Any]:

@@ -99,6 +99,17 @@ CALLS: Mapping[str, tuple[str, Callable[[Core], Steps[Any]]]] = {
     "listInbox": ("inbox", lambda core: health_operations.inbox(core, state="set_aside")(None)),
     "getInboxSummary": ("inbox_summary", health_operations.inbox_summary),
     "replayEvent": ("replay_event", lambda core: health_operations.replay_event(core, "evt_1", "it was lost")),
+    "listDiscrepancies": ("discrepancies", lambda core: health_operations.discrepancies(core)(None)),
+    "healDiscrepancy": ("heal_discrepancy", lambda core: health_operations.heal_discrepancy(core, "1", "it is owed")),
+    "listReconciliationRuns": (
+        "reconciliation_runs",
+        lambda core: health_operations.reconciliation_runs(core)(None),
+    ),
+    "runReconciliation": ("run_reconciliation", lambda core: health_operations.run_reconciliation(core, "an outage")),
+    "listSchedules": ("schedules", health_operations.schedules),
+    "triggerSchedule": ("trigger_schedule", lambda core: health_operations.trigger_schedule(core, "s1", "an outage")),
+    "pauseSchedule": ("pause_schedule", lambda core: health_operations.pause_schedule(core, "s1", "maintenance")),
+    "resumeSchedule": ("resume_schedule", lambda core: health_operations.resume_schedule(core, "s1", "it is over")),
     "getUsageStatistics": ("usage_statistics", operator_operations.usage_statistics),
 }
 ROUTES = [

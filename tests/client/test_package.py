@@ -42,7 +42,16 @@ OPERATIONS = (
     audit_operations,
     health_operations,
 )
-LISTS = {"all_invoices", "api_keys", "audit", "customers", "inbox", "subscriptions"}
+LISTS = {
+    "all_invoices",
+    "api_keys",
+    "audit",
+    "customers",
+    "discrepancies",
+    "inbox",
+    "reconciliation_runs",
+    "subscriptions",
+}
 """Iterated over, page by page."""
 SHARED = ("version", "authors", "license", "license-files", "requires-python")
 

@@ -331,6 +331,20 @@ async def reconciled(product: Product) -> None:
     await life.live_until("recover")
 
 
+async def healed_alone(product: Product) -> None:
+    """A renewal that a run lists, which records itself, and an operator heals."""
+    client = await Client.connect(product.addresses.temporal_address)
+    life = await Life.begun(product, "kept-healed-alone", **PAID_START)
+    await product.faults(webhooks={"drop": True})
+    await life.live_until("renew")
+    await life.live(timedelta(hours=2))
+    await run_now(client, fix=False)
+    [differs] = (await product.get("/v1/discrepancies", subscription=life.id))["data"]
+    await product.post(f"/v1/discrepancies/{differs['id']}/heal", {"reason": "the customer asks for a receipt"})
+    await product.faults()
+    await life.command("cancel", at="now")
+
+
 async def restored(product: Product) -> None:
     """A trial whose workflow was terminated and restarted, then a recovery likewise."""
     client = await Client.connect(product.addresses.temporal_address)
@@ -403,6 +417,7 @@ LIVES: tuple[Play, ...] = (
     moved,
     portal,
     reconciled,
+    healed_alone,
     restored,
     rolled_up,
     used,

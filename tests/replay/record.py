@@ -35,11 +35,13 @@ KEPT = (
     "CustomerWorkflow",
     "SweepWebhooksWorkflow",
     "ReconcileWorkflow",
+    "HealWorkflow",
     "ReportUsageWorkflow",
     "RollUpUsageWorkflow",
 )
 OF_LIVES = (
-    "WorkflowType IN ('SubscriptionWorkflow', 'CustomerWorkflow', 'ReconcileWorkflow', 'RollUpUsageWorkflow') "
+    "WorkflowType IN ('SubscriptionWorkflow', 'CustomerWorkflow', 'ReconcileWorkflow', 'HealWorkflow', "
+    "'RollUpUsageWorkflow') "
     f"OR WorkflowId IN ('{report_usage_workflow_id()}', '{sweep_schedule_id()}-by-hand')"
 )
 

@@ -34,6 +34,7 @@ TABLES = (
     "trials",
     "webhook_inbox",
     "discrepancies",
+    "reconciliation_runs",
     "api_keys",
     "audit",
     "audit_details",

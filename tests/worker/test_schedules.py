@@ -18,10 +18,11 @@ from temporalio.client import (
 
 from domain.names import reconcile_schedule_id, roll_up_schedule_id, sweep_schedule_id
 from sandbox.stack import Stack
+from services.schedules import schedule_ids
 from tests.harness.names import named_after
 from tests.workflows.namespaces import elsewhere
 from worker import schedules
-from worker.schedules import ensure_schedules
+from worker.schedules import definitions, ensure_schedules
 
 SECOND_MINUTE = ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=2))])
 
@@ -100,3 +101,7 @@ def test_a_change_of_a_schedule_has_a_revision_of_its_own() -> None:
     assert (schedules.REVISION, digest) == (1, "360554d274656951"), (
         "raise worker.schedules.REVISION, and write its digest down here"
     )
+
+
+def test_operators_see_every_schedule_that_workers_make() -> None:
+    assert set(schedule_ids()) == set(definitions())

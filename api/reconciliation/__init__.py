@@ -1,0 +1,1 @@
+"""Reconciliation: the differences that are open, and its runs."""
