@@ -8,6 +8,8 @@ from sandbox.stripe.world import World
 MERCHANT = "Tenure Sandbox"
 """Whom customers buy from, as the pages say."""
 EVENT_LIST = Shape({**PAGING, "type": TEXT, "types": Many(TEXT), "delivery_success": FLAG, "created": RANGE})
+UNDELIVERED = "SELECT event FROM deliveries WHERE state IN ('pending', 'dropped', 'failed') ORDER BY seq DESC"
+DELIVERED = "SELECT 1 FROM deliveries WHERE event = ? AND state = 'delivered'"
 
 
 def retrieve(_world: World, _ids: Params, _params: Params) -> Object:
@@ -30,20 +32,28 @@ def retrieve(_world: World, _ids: Params, _params: Params) -> Object:
 
 
 def retrieve_event(world: World, ids: Params, _params: Params) -> Object:
-    event = world.named("event", ids["event"])
-    return _with_pending(world, [event])[0]
+    return _with_pending(world, world.named("event", ids["event"]))
 
 
 def list_events(world: World, _ids: Params, params: Params) -> Object:
-    found = world.store.find("event")
+    found = _among(world, params.get("delivery_success"))
     types = [*params.get("types", []), *([params["type"]] if "type" in params else [])]
     if types:
         found = [each for each in found if any(_matches(each["type"], wanted) for wanted in types)]
-    if "delivery_success" in params:
-        states = dict(world.store.query("SELECT event, state FROM deliveries WHERE state != 'delivered'"))
-        wanted = params["delivery_success"]
-        found = [each for each in found if (each["id"] not in states) == wanted]
-    return page(_with_pending(world, found), params, "/v1/events")
+    listed = page(found, params, "/v1/events")
+    return {**listed, "data": [_with_pending(world, each) for each in listed["data"]]}
+
+
+def _among(world: World, delivered: bool | None) -> list[Object]:
+    """All events, newest first, or only those that are or are not delivered. These few are read alone."""
+    if delivered is None:
+        return world.store.find("event")
+    missed = [reference for (reference,) in world.store.query(UNDELIVERED)]
+    if delivered:
+        unheard = set(missed)
+        return [each for each in world.store.find("event") if each["id"] not in unheard]
+    # The others are thin events.
+    return [event for reference in missed if (event := world.store.get(reference, "event")) is not None]
 
 
 def _matches(kind: str, wanted: str) -> bool:
@@ -52,7 +62,6 @@ def _matches(kind: str, wanted: str) -> bool:
     return kind == wanted
 
 
-def _with_pending(world: World, events: list[Object]) -> list[Object]:
-    """*events* with `pending_webhooks` as it is now."""
-    delivered = {row[0] for row in world.store.query("SELECT event FROM deliveries WHERE state = 'delivered'")}
-    return [{**each, "pending_webhooks": 0} if each["id"] in delivered else each for each in events]
+def _with_pending(world: World, event: Object) -> Object:
+    """*event* with `pending_webhooks` as it is now."""
+    return {**event, "pending_webhooks": 0} if world.store.query(DELIVERED, event["id"]) else event
