@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from temporalio.worker.workflow_sandbox import _runner
 
@@ -69,6 +70,13 @@ def _authorities_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl, "create_default_context", create)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _errors_logged_plainly() -> None:
+    """As in production. By default structlog draws each traceback with its code, coloured, where that is possible."""
+    plainly = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plainly])
 
 
 @pytest.fixture(scope="session", autouse=True)
