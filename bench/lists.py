@@ -45,7 +45,7 @@ async def measure() -> str:
     with tempfile.TemporaryDirectory() as folder:
         async with Postgres(Path(folder), durable=False) as server:
             await upgrade(server.url)
-            await fill(server.url)
+            await fill(server.superuser_url)
             engine = create_engine_from_url(server.url)
             questions = {name: _Asked(ask) for name, ask in (await _questions(engine)).items()}
             for number in range(ROUNDS + 1):

@@ -63,20 +63,27 @@ _INBOX = f"""
     FROM generate_series(1, {A_TENANT}) n
 """  # noqa: S608
 _TABLES = ("customers", "subscriptions", "invoices", "journal", "mails", "webhook_inbox")
-_TRIGRAMS = "SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_customers_search'"
+_INDEXES = """
+    SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition
+    FROM pg_index JOIN pg_class tables ON tables.oid = indrelid
+    WHERE relname = ANY ($1) AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+"""
 
 
-async def fill(url: str) -> None:
-    """Write all of them, as the owner of the tables."""
-    connection = await asyncpg.connect(url)
+async def fill(superuser_url: str) -> None:
+    """Write all of them, as the one who may leave out what checks each row: they are right as they are made."""
+    connection = await asyncpg.connect(superuser_url)
     try:
-        # Built at once it is there much sooner.
-        trigrams = await connection.fetchval(_TRIGRAMS)
-        await connection.execute("DROP INDEX ix_customers_search")
+        await connection.execute("SET session_replication_role = replica")
+        # Built at once they are there much sooner.
+        indexes = await connection.fetch(_INDEXES, _TABLES)
+        for index in indexes:
+            await connection.execute(f"DROP INDEX {index['name']}")
         for tenant in TENANTS:
             for statement in (_CUSTOMERS, _SUBSCRIPTIONS, _INVOICES, _JOURNAL, _MAILS, _INBOX):
                 await connection.execute(statement, tenant)
-        await connection.execute(trigrams)
+        for index in indexes:
+            await connection.execute(index["definition"])
         for table in _TABLES:
             await connection.execute(f"VACUUM ANALYZE {table}")
     finally:
