@@ -17,7 +17,7 @@ import tenure.cli.connections
 from storage.db.engine import create_engine_from_url
 from storage.db.pooling import Pooling
 from storage.db.roles import DatabaseRole
-from tenure.cli.production import api as serve_api
+from tenure.cli.serving import api as serve_api
 
 ALWAYS_THE_FUNCTION = Path(__file__).with_name("always_the_function.sql")
 

@@ -68,7 +68,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "worker": Command(
         "production", "worker", "Run workflows and activities until SIGTERM; work in progress is finished first."
     ),
-    "api": Command("production", "api", "Serve the HTTP API until SIGTERM; requests in progress are answered first."),
+    "api": Command("serving", "api", "Serve the HTTP API until SIGTERM; requests in progress are answered first."),
     "doctor": Command(
         "production",
         "doctor",

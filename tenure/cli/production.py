@@ -1,48 +1,30 @@
-"""The production processes: `tenure migrate`, `worker`, `api`, and `tenure doctor`."""
+"""The production processes `tenure migrate` and `worker`, and `tenure doctor`; none of them needs the HTTP API."""
 
 import asyncio
 import sys
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager, suppress
-from typing import Annotated, Any
+from typing import Annotated
 
 import structlog
-import uvicorn
 from cyclopts import Parameter
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api.app import create_app
-from api.http.slow_clients import PunctualProtocol
 from configuration.loading import Process, load_settings
-from configuration.settings import MigrateSettings, Settings
+from configuration.settings import MigrateSettings
 from domain.errors import GatewayUnavailable
-from storage.db.health import check, refuse_unfit_login
+from storage.db.health import check
 from storage.db.migrations import Patience, current, head, upgrade
-from storage.db.roles import DatabaseRole
 from storage.subscriptions.trial_key import check_trial_key, key_all_marks
-from storage.subscriptions.trials import TrialKey
 from tenure.cli import logs
 from tenure.cli.connections import database, temporal
 from tenure.cli.doctor import examine
 from tenure.cli.doctor_stripe import examine_stripe, manual_checks
-from tenure.cli.processes import api_dependencies, payments_a_second, trial_key_of, worker_activities
+from tenure.cli.processes import payments_a_second, trial_key_of, worker_activities
 from tenure.cli.signals import for_ever, stoppable
 from worker.build import build_workers, workers_running
 from worker.registry import keep_schedules
 from worker.registry import register as register_with_temporal
 
-KEEP_ALIVE = 75
-"""Seconds: longer than load balancers keep idle connections, or they would send requests into closed ones."""
-
-CHECK_AGAIN_AFTER = 2.0
-"""Seconds. The database may start after the API, or not be migrated yet."""
-
 log = structlog.get_logger("tenure")
-
-
-def _configure_logs(settings: Settings) -> None:
-    logs.configure(as_json=settings.log_format == "json", level=settings.log_level)
 
 
 def migrate() -> None:
@@ -85,7 +67,7 @@ def worker() -> None:
 
 async def _work() -> None:
     settings = load_settings(Process.WORKER)
-    _configure_logs(settings)
+    logs.configure(as_json=settings.log_format == "json", level=settings.log_level)
     client = await temporal(settings)
     async with database(settings) as engine:
         await _check_database(engine)
@@ -109,78 +91,6 @@ async def _check_database(engine: AsyncEngine) -> None:
     wrong = await check(engine)
     if wrong is not None:
         raise GatewayUnavailable(wrong)
-
-
-def api() -> None:
-    """Serve the HTTP API until SIGTERM; requests in progress are answered first."""
-    asyncio.run(stoppable(_serve()))
-
-
-async def _serve() -> None:
-    settings = load_settings(Process.API)
-    _configure_logs(settings)
-    # Temporal and PostgreSQL may start later: `/readyz` reports whether they are up.
-    client = await temporal(settings, for_callers=True)
-    # Of the process's connections, what it does across tenants gets a quarter.
-    crossing = max(1, settings.database_pool // 4)
-    rest = max(1, settings.database_pool - crossing)
-    system_url = settings.system_database_url
-    async with (
-        database(settings, DatabaseRole.APPLICATION, for_callers=True, connections=rest) as engine,
-        database(settings, for_callers=True, connections=crossing, url=system_url) as system_engine,
-        api_dependencies(settings, client, engine, system_engine) as dependencies,
-    ):
-        for each in (engine, system_engine):
-            await refuse_unfit_login(each)
-        app = create_app(dependencies)
-        config = uvicorn.Config(
-            app,
-            http=PunctualProtocol,
-            host=settings.api_host,
-            port=settings.api_port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE,
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=list(settings.trusted_proxies),
-        )
-        log.info("api starting", host=settings.api_host, port=settings.api_port)
-        await _until_stopped(_Server(config), _holding_to_trial_key(system_engine, trial_key_of(settings)))
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to us, so that a process that is asked to stop exits with status 0."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def _until_stopped(server: _Server, checking: Coroutine[Any, Any, None]) -> None:
-    """Serve until the process is asked to stop, or *checking* raises."""
-    serving, check = asyncio.create_task(server.serve()), asyncio.create_task(checking)
-    try:
-        await asyncio.wait({serving, check}, return_when=asyncio.FIRST_EXCEPTION)
-        if check.done():
-            check.result()
-    finally:
-        server.should_exit = True
-        check.cancel()
-        await serving
-
-
-async def _holding_to_trial_key(engine: AsyncEngine, key: TrialKey) -> None:
-    """Check the key as soon as the database is there.
-
-    Raises:
-        Rejected: code `trial_key_differs`.
-    """
-    while True:
-        with suppress(GatewayUnavailable, DBAPIError):
-            await check_trial_key(engine, key)
-            return
-        await asyncio.sleep(CHECK_AGAIN_AFTER)
 
 
 def doctor(*, stripe: Annotated[bool, Parameter(help="check the Stripe account instead", negative="")] = False) -> None:

@@ -1,0 +1,195 @@
+"""The production process `tenure api`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any
+
+import structlog
+import uvicorn
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from api.app import create_app
+from api.http.dependencies import AppDependencies
+from api.http.slow_clients import PunctualProtocol
+from configuration.loading import Process, SettingsError, load_settings
+from configuration.offer_check import load_offer
+from configuration.pages_file import load_presentation
+from configuration.settings import PREFIX, ApiSettings
+from domain.brand import Brand
+from domain.errors import GatewayUnavailable
+from domain.request_rates import RequestRates
+from storage.access.api_keys import Role
+from storage.catalog.offer import Offer
+from storage.db.health import refuse_unfit_login
+from storage.db.roles import DatabaseRole
+from storage.privacy.erasures_file import ErasuresFile
+from storage.subscriptions.trial_key import check_trial_key
+from storage.subscriptions.trials import TrialKey
+from tenure.cli import logs
+from tenure.cli.connections import database, payment_provider, temporal
+from tenure.cli.processes import signing_of, trial_key_of
+from tenure.cli.signals import stoppable
+from worker import composition
+
+KEEP_ALIVE = 75
+"""Seconds: longer than load balancers keep idle connections, or they would send requests into closed ones."""
+
+CHECK_AGAIN_AFTER = 2.0
+"""Seconds. The database may start after the API, or not be migrated yet."""
+
+log = structlog.get_logger("tenure")
+
+
+def api() -> None:
+    """Serve the HTTP API until SIGTERM; requests in progress are answered first."""
+    asyncio.run(stoppable(_serve()))
+
+
+async def _serve() -> None:
+    settings = load_settings(Process.API)
+    logs.configure(as_json=settings.log_format == "json", level=settings.log_level)
+    # Temporal and PostgreSQL may start later: `/readyz` reports whether they are up.
+    client = await temporal(settings, for_callers=True)
+    # Of the process's connections, what it does across tenants gets a quarter.
+    crossing = max(1, settings.database_pool // 4)
+    rest = max(1, settings.database_pool - crossing)
+    system_url = settings.system_database_url
+    async with (
+        database(settings, DatabaseRole.APPLICATION, for_callers=True, connections=rest) as engine,
+        database(settings, for_callers=True, connections=crossing, url=system_url) as system_engine,
+        api_dependencies(settings, client, engine, system_engine) as dependencies,
+    ):
+        for each in (engine, system_engine):
+            await refuse_unfit_login(each)
+        app = create_app(dependencies)
+        config = uvicorn.Config(
+            app,
+            http=PunctualProtocol,
+            host=settings.api_host,
+            port=settings.api_port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
+        )
+        log.info("api starting", host=settings.api_host, port=settings.api_port)
+        await _until_stopped(_Server(config), _holding_to_trial_key(system_engine, trial_key_of(settings)))
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us, so that a process that is asked to stop exits with status 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _until_stopped(server: _Server, checking: Coroutine[Any, Any, None]) -> None:
+    """Serve until the process is asked to stop, or *checking* raises."""
+    serving, check = asyncio.create_task(server.serve()), asyncio.create_task(checking)
+    try:
+        await asyncio.wait({serving, check}, return_when=asyncio.FIRST_EXCEPTION)
+        if check.done():
+            check.result()
+    finally:
+        server.should_exit = True
+        check.cancel()
+        await serving
+
+
+async def _holding_to_trial_key(engine: AsyncEngine, key: TrialKey) -> None:
+    """Check the key as soon as the database is there.
+
+    Raises:
+        Rejected: code `trial_key_differs`.
+    """
+    while True:
+        with suppress(GatewayUnavailable, DBAPIError):
+            await check_trial_key(engine, key)
+            return
+        await asyncio.sleep(CHECK_AGAIN_AFTER)
+
+
+@asynccontextmanager
+async def api_dependencies(
+    settings: ApiSettings, client: Client, engine: AsyncEngine, system_engine: AsyncEngine
+) -> AsyncIterator[AppDependencies]:
+    """Yield the dependencies of the API.
+
+    Raises:
+        ConfigurationError: the catalog or the policy is invalid, or they do not go together.
+        Rejected: code `catalog_differs` or `policy_differs`; one was published with different content. Code
+            `trial_key_differs`; the installation has another trial key.
+    """
+    (catalog, policy), trial_key = load_offer(settings.catalog, settings.policy), trial_key_of(settings)
+    publish = Offer(system_engine, catalog, policy).publish
+    # What differs from the database is reported at once. A database that is not there yet, or not migrated, is no
+    # error: the API publishes when it is.
+    with suppress(GatewayUnavailable, DBAPIError):
+        await check_trial_key(system_engine, trial_key)
+        await publish()
+    async with payment_provider(settings) as provider:
+        yield AppDependencies(
+            client=client,
+            engine=engine,
+            system_engine=system_engine,
+            catalog=catalog,
+            policy=policy,
+            publish_offer=publish,
+            events=composition.event_reader(
+                [secret.get_secret_value() for secret in settings.stripe_webhook_secrets],
+                settings.stripe_api_key.get_secret_value(),
+                settings.stripe_account or "",
+            ),
+            deliver=composition.webhook_delivery(client, system_engine, provider, trial_key).deliver,
+            wallets=provider.wallets,
+            contacts=provider.contacts,
+            purchases=composition.purchases_of(client, engine, provider, trial_key),
+            refunds=composition.refunds_of(client, engine, provider, trial_key),
+            public_url=settings.public_url,
+            signing=signing_of(settings),
+            trial_key=trial_key,
+            brand=Brand(settings.brand_name, settings.website, settings.support_email or "", settings.brand_colour),
+            logo=settings.brand_logo,
+            presentation=load_presentation(settings.catalog),
+            timezone=settings.timezone,
+            most_requests=settings.api_concurrency,
+            erases_at_provider=settings.erase_at_stripe,
+            erasure_log=ErasuresFile(settings.erasures_file) if settings.erasures_file is not None else None,
+            temporal_ui_url=settings.temporal_ui_url or "",
+            provider_ui_url=composition.provider_pages(settings.stripe_api_key.get_secret_value())
+            if settings.stripe_api_base is None
+            else "",
+            sign_up_url=settings.sign_up_url or "",
+            embed_origins=settings.embed_origins,
+            key_mode=composition.key_mode(settings.stripe_api_key.get_secret_value()),
+            rates=request_rates(settings),
+        )
+
+
+def request_rates(settings: ApiSettings) -> RequestRates:
+    """The rates of API keys.
+
+    Raises:
+        SettingsError: a rate is for a role that does not exist.
+    """
+    problems = [
+        f"{PREFIX}{name.upper()} names the role {role!r}: roles are {', '.join(Role)}"
+        for name in ("rate_requests", "rate_checks", "rate_lists")
+        for role in getattr(settings, name).by_role
+        if role not in set(Role)
+    ]
+    if problems:
+        raise SettingsError(Process.API, problems)
+    return RequestRates(
+        settings.rate_requests,
+        settings.rate_checks,
+        settings.rate_lists,
+        settings.rate_unknown_keys,
+        settings.api_replicas,
+    )
