@@ -8,6 +8,7 @@ from random import Random
 
 from domain.entitlements.usage import UsageChange
 from domain.errors import Malformed, Rejected
+from domain.names import DEFAULT_TENANT
 from domain.reconciliation.differences import Discrepancy
 from domain.subscription.lifecycle import Status
 from sandbox.crowd import findings, usage
@@ -21,6 +22,7 @@ from sandbox.crowd.roles import Role
 from sandbox.lives import is_customer
 from sandbox.stack import Stack
 from services.reconciliation.restore import start_again
+from storage.access.operators import OperatorRole, Operators
 from storage.revenue.roll_up import RevenueRollUpRecords
 from storage.usage.counting import Usage
 from storage.usage.roll_up import UsageRollUpRecords
@@ -30,6 +32,8 @@ NAME = "crowd"
 AT_ONCE = 6
 """How many live at the same time: while one waits for the database, others go on."""
 LARGEST = 5_000
+SUPPORT = "sam@tenure.example"
+"""The operator who extends trials, suspends and reactivates."""
 TIMEZONE = "UTC"
 
 
@@ -100,11 +104,16 @@ class _Filling:
         self._began = datetime.now(UTC)
         self._plots = plots(number, self._began, offer.trial_days, seed, name)
         self._around: Surroundings = surroundings(stack, offer.policy)
+        self._support = ""
         self._uses: list[UsageChange] = []
         self._done = 0
 
     async def fill(self) -> Crowd:
         turn = asyncio.Semaphore(AT_ONCE)
+        operator, _ = await Operators(self._stack.engine).add(
+            SUPPORT, OperatorRole.OPERATOR, tenant=DEFAULT_TENANT, name="Sam Rivera"
+        )
+        self._support = f"{OperatorRole.OPERATOR} {operator.id}"
 
         async def one(plot: Plot) -> Member:
             async with turn:
@@ -123,7 +132,7 @@ class _Filling:
         name = plot.contact.external_id
         self._stack.simulator.begin_in_the_past(name, plot.signs_up_at)
         life = PastLife(self._around, name, plot.signs_up_at)
-        await Player(life, plot, self._offer, dice).play(self._began)
+        await Player(life, plot, self._offer, self._support, dice).play(self._began)
         if plot.role == Role.DIFFERS:
             await findings.end_unheard(life, self._stack.provider)
         await self._go_on(life, plot, dice)

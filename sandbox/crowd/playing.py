@@ -34,8 +34,8 @@ from workflows.subscription.messages import (
     Suspend,
 )
 
-SHOP, SUPPORT = "service crowd", "operator crowd"
-"""Who sends the commands, as the journal names them."""
+SHOP = "service crowd"
+"""Who sends the commands of customers, as the journal names them."""
 FIRST_CARD, OTHER_CARD = "pm_card_visa", "pm_card_mastercard"
 OK = "ok"
 
@@ -75,10 +75,10 @@ class Offer:
 
 
 class Player:
-    """Plays one plot, in its own time."""
+    """Plays one plot, in its own time; *support* is the operator who acts, as the journal names them."""
 
-    def __init__(self, life: PastLife, plot: Plot, offer: Offer, dice: Random) -> None:
-        self._life, self._plot, self._offer, self._dice = life, plot, offer, dice
+    def __init__(self, life: PastLife, plot: Plot, offer: Offer, support: str, dice: Random) -> None:
+        self._life, self._plot, self._offer, self._support, self._dice = life, plot, offer, support, dice
         self._sent = 0
 
     @property
@@ -125,7 +125,8 @@ class Player:
             _AT_THE_BANK[act.deed](self._simulator, self._plot.contact.external_id, act)
         if act.deed in _COMMANDS:
             name, make = _COMMANDS[act.deed]
-            await self._life.command(name, make(self._key(), act, self._life.now))
+            by = self._support if act.deed in _BY_SUPPORT else SHOP
+            await self._life.command(name, make(Command(self._key(), by), act, self._life.now))
         elif act.deed in _CHANGES:
             await self._change(_CHANGES[act.deed])
         elif act.deed is Deed.GIVE_CARD:
@@ -165,22 +166,23 @@ async def _refused(_request: Any) -> NoReturn:
 
 # Commands
 
-_Made = Callable[[str, Act, datetime], Command]
+_Made = Callable[[Command, Act, datetime], Command]
+_BY_SUPPORT = frozenset({Deed.DISMISS, Deed.EXTEND, Deed.SUSPEND, Deed.REACTIVATE})
 _COMMANDS: Mapping[Deed, tuple[str, _Made]] = {
-    Deed.CANCEL: ("cancel", lambda key, act, _: Cancel(key, SHOP, CancelAt.PERIOD_END, act.words, act.code)),
-    Deed.CANCEL_NOW: ("cancel", lambda key, act, _: Cancel(key, SHOP, CancelAt.NOW, act.words, act.code)),
+    Deed.CANCEL: ("cancel", lambda it, act, _: Cancel(it.key, it.actor, CancelAt.PERIOD_END, act.words, act.code)),
+    Deed.CANCEL_NOW: ("cancel", lambda it, act, _: Cancel(it.key, it.actor, CancelAt.NOW, act.words, act.code)),
     Deed.DISMISS: (
         "cancel",
-        lambda key, act, _: Cancel(key, SUPPORT, CancelAt.NOW, "Asked for by mail", act.code, EndKind.OPERATOR),
+        lambda it, act, _: Cancel(it.key, it.actor, CancelAt.NOW, "Asked for by mail", act.code, EndKind.OPERATOR),
     ),
-    Deed.UNDO_CANCEL: ("uncancel", lambda key, _act, _: Command(key, SHOP)),
-    Deed.NEW_CARD: ("put_payment_method", lambda key, _act, _: PutPaymentMethod(key, SHOP, OTHER_CARD)),
-    Deed.PAUSE: ("pause", lambda key, act, now: PauseUntil(key, SHOP, now + timedelta(days=int(act.words)))),
-    Deed.PAY: ("retry_payment", lambda key, _act, _: Command(key, SHOP)),
-    Deed.RESUME: ("resume", lambda key, _act, _: Command(key, SHOP)),
-    Deed.EXTEND: ("extend_trial", lambda key, act, _: ExtendTrial(key, SUPPORT, 7, act.words)),
-    Deed.SUSPEND: ("suspend", lambda key, act, _: Suspend(key, SUPPORT, act.words)),
-    Deed.REACTIVATE: ("reactivate", lambda key, act, _: Reactivate(key, SUPPORT, act.words)),
+    Deed.UNDO_CANCEL: ("uncancel", lambda it, _act, _: it),
+    Deed.NEW_CARD: ("put_payment_method", lambda it, _act, _: PutPaymentMethod(it.key, it.actor, OTHER_CARD)),
+    Deed.PAUSE: ("pause", lambda it, act, now: PauseUntil(it.key, it.actor, now + timedelta(days=int(act.words)))),
+    Deed.PAY: ("retry_payment", lambda it, _act, _: it),
+    Deed.RESUME: ("resume", lambda it, _act, _: it),
+    Deed.EXTEND: ("extend_trial", lambda it, act, _: ExtendTrial(it.key, it.actor, 7, act.words)),
+    Deed.SUSPEND: ("suspend", lambda it, act, _: Suspend(it.key, it.actor, act.words)),
+    Deed.REACTIVATE: ("reactivate", lambda it, act, _: Reactivate(it.key, it.actor, act.words)),
 }
 _AT_THE_BANK: Mapping[Deed, Callable[[StripeSimulator, str, Act], object]] = {
     Deed.BANK: lambda stripe, name, act: stripe.set_card_answers(name, act.answers),

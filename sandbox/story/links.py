@@ -31,6 +31,19 @@ async def check_pages(product: Product, external_ids: Sequence[str]) -> None:
             _check(await browser.get("/billing", headers={"Cookie": cookie}))
 
 
+async def check_console(product: Product, link: str) -> None:
+    """Sign in to the console by a link, as a browser does, and open it.
+
+    Raises:
+        StoryBroken: it does not answer.
+    """
+    async with httpx.AsyncClient(base_url=product.addresses.api_url, timeout=PATIENCE) as browser:
+        _check(await browser.get(link))
+        entered = await browser.post(link, headers=FROM_OUR_PAGE)
+        cookie = entered.headers.get("Set-Cookie", "").partition(";")[0]
+        _check(await browser.get("/console", headers={"Cookie": cookie}))
+
+
 async def billing_link(product: Product, external_id: str) -> str:
     """Return a link that opens a customer's billing page once, within an hour."""
     made = await product.post("/v1/billing-sessions", {"customer": external_id, "expires_in": AN_HOUR})

@@ -17,11 +17,12 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from domain.errors import Malformed, Rejected
+from sandbox.console import OPERATOR, console_link
 from sandbox.crowd.filling import check_size, fill
 from sandbox.processes import StartFailed
 from sandbox.product import Product
-from sandbox.stack import Addresses, Options, Stack, running
-from sandbox.story.links import billing_link, check_pages, monthly_revenue
+from sandbox.stack import Options, Stack, running
+from sandbox.story.links import billing_link, check_console, check_pages, monthly_revenue
 from sandbox.story.lives import LIVES
 from sandbox.story.teller import StoryBroken, Teller
 from tenure.cli import logs
@@ -69,7 +70,7 @@ async def _stay_up(options: Options, crowd: int | None) -> None:
         with progress("Starting") as shown:
             stack = await exits.enter_async_context(running(options, shown.say))
             filled = await _filled(stack, crowd, shown.say) if crowd is not None else ""
-        _print_addresses(stack.addresses)
+        await _print_addresses(stack)
         if filled:
             print(filled)
         if stack.other_products:
@@ -87,6 +88,7 @@ async def _stay_up(options: Options, crowd: int | None) -> None:
 
 async def _filled(stack: Stack, number: int, say: Callable[[str], None]) -> str:
     """Fill the sandbox with a crowd; returns what is there now, in words."""
+    print(f"Filling the sandbox with {number} customers; 500 take one to two minutes", flush=True)
     try:
         crowd = await fill(stack, number, say)
     except Rejected as error:  # it is there since an earlier start
@@ -117,7 +119,7 @@ async def _play_and_exit(options: Options) -> None:
 
 async def _play_and_stay(options: Options) -> None:
     async with _story_told(options) as stack, Product(stack.addresses) as product:
-        _print_addresses(stack.addresses)
+        await _print_addresses(stack)
         print("Billing links, each good for one visit within an hour:", flush=True)
         for name, _ in LIVES:
             print(f"  {name:<18}{await billing_link(product, name.lower())}", flush=True)
@@ -134,7 +136,8 @@ async def _story_told(options: Options) -> AsyncIterator[Stack]:
             console.print(f"\n[bold]{name}[/bold]: {life.__doc__}")
             await life(Teller(name, product, console.print))
         await check_pages(product, [name.lower() for name, _ in LIVES])
-        console.print("\nThe pricing page and everybody's billing page answer.")
+        await check_console(product, await console_link(stack.engine, stack.addresses.api_url))
+        console.print("\nThe pricing page, everybody's billing page and the console answer.")
         console.print(f"Monthly recurring revenue is {await monthly_revenue(product)}.")
         console.print("\n[bold green]Everything happened as expected.[/bold green]")
         yield stack
@@ -185,10 +188,12 @@ def _run(options: Options, work: Callable[[Options], Coroutine[Any, Any, None]])
         sys.exit(1)
 
 
-def _print_addresses(addresses: Addresses) -> None:
+async def _print_addresses(stack: Stack) -> None:
+    addresses = stack.addresses
     rows = (
         ("API", f"{addresses.api_url}/docs"),
         ("Pricing page", f"{addresses.api_url}/pricing"),
+        ("Console", await console_link(stack.engine, addresses.api_url)),
         ("Temporal UI", addresses.temporal_ui_url),
         ("Mailbox", addresses.mailbox_url),
         ("Stripe simulator", addresses.stripe_url),
@@ -198,3 +203,4 @@ def _print_addresses(addresses: Addresses) -> None:
     )
     for label, value in rows:
         print(f"  {label:<18}{value}")
+    print(f"  The console's link signs in once, within an hour. It mails others to {OPERATOR}: open the mailbox.")

@@ -183,7 +183,7 @@ async def test_a_crowd_comes_once_and_has_bounds(stack: Stack, crowd: Crowd) -> 
 @pytest.mark.parametrize("product_name", ["attribution", "jobs", "manufacturing", "social"])
 async def test_every_catalog_has_its_crowd(stack: Stack, stack_folder: Path, product_name: str) -> None:
     async with selling(stack, stack_folder, product_name) as seller:
-        crowd = await fill(seller, 14, silent, seed=ord(product_name[0]), name=f"buyer-of-{product_name}")
+        crowd = await fill(seller, 10, silent, seed=ord(product_name[0]), name=f"buyer-of-{product_name}")
     ours = {member.subscription for member in crowd.members}
 
     differences = await RevenueCheck(stack.engine).differences()
