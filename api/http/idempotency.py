@@ -180,7 +180,8 @@ async def _respond(request: Request, handle: Handler) -> Response:
 
 async def _replay(done: Done, request: Request, caller: Caller) -> Response:
     is_problem = done.status >= 400
-    body = await with_customer(done.body, caller.tenant, repositories_of(request).customers)
+    repositories = repositories_of(request)
+    body = await with_customer(done.body, caller.tenant, repositories.customers, repositories.subscriptions)
     response = Response(body, done.status, media_type=CONTENT_TYPE if is_problem else "application/json")
     if done.location is not None:
         response.headers["Location"] = done.location

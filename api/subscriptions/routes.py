@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response, status
 
-from api.http.auth import Reader
+from api.http.auth import OPERATOR_ROLES, Reader
 from api.http.dependencies import WithRepositories
 from api.http.fields import Code, ExternalId, Search, SubscriptionId
 from api.http.idempotency import IdempotentRoute
@@ -71,7 +71,10 @@ async def list_subscriptions(
 
 @router.get("/{subscription_id}", operation_id="getSubscription", summary="Get a subscription", responses=READING)
 async def get(subscription_id: SubscriptionId, caller: Reader, repositories: WithRepositories) -> SubscriptionView:
-    return SubscriptionView.of(await find(repositories, caller.tenant, subscription_id))
+    row = await find(repositories, caller.tenant, subscription_id)
+    if caller.role not in OPERATOR_ROLES:
+        return SubscriptionView.of(row)
+    return SubscriptionView.of(row, cancel_comment=await repositories.subscriptions.cancel_comment(caller.tenant, row))
 
 
 @router.get(

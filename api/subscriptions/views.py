@@ -6,6 +6,14 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from api.http.lists import NextCursor
+from api.subscriptions.circumstances import (
+    CardView,
+    DisputeView,
+    PauseView,
+    RecoveryView,
+    SuspensionView,
+    circumstances,
+)
 from api.subscriptions.confirmations import PendingConfirmationView
 from configuration.mail_addresses import shown_address
 from domain.access import Access
@@ -109,11 +117,21 @@ class SubscriptionView(BaseModel):
         default=None, description="a payment that the customer has to confirm with their bank; null if there is none"
     )
     next_actions: list[NextActionView]
+    card: CardView | None = Field(default=None, description="null if there is no card on file")
+    recovery: RecoveryView | None = Field(default=None, description="null if no payment is being recovered")
+    suspension: SuspensionView | None = Field(default=None, description="null if it is not suspended")
+    pause: PauseView | None = Field(default=None, description="null if the customer has not paused it")
+    dispute: DisputeView | None = Field(default=None, description="null if no payment is disputed")
+    cancel_comment: str | None = Field(
+        default=None,
+        description="what was written with the cancellation; for keys of role operator or admin, in "
+        "`GET /v1/subscriptions/{id}` alone",
+    )
     metadata: dict[str, str]
     created_at: datetime
 
     @classmethod
-    def of(cls, row: SubscriptionRow) -> "SubscriptionView":
+    def of(cls, row: SubscriptionRow, *, cancel_comment: str | None = None) -> "SubscriptionView":
         return cls(
             id=row.id,
             customer=SubscriberView(
@@ -144,6 +162,8 @@ class SubscriptionView(BaseModel):
             blocked=BlockedStepView.model_validate(row.state["blocked"]) if row.state.get("blocked") else None,
             pending_confirmation=PendingConfirmationView.of(row),
             next_actions=actions(row),
+            **circumstances(row),
+            cancel_comment=cancel_comment,
             metadata=dict(row.metadata),
             created_at=row.created_at,
         )

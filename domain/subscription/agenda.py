@@ -173,6 +173,11 @@ def step_why(step: LadderStep) -> str:
     return f"{step.label} of the recovery: {describe(step)}"
 
 
+def announces_retry(why: str) -> bool:
+    """True if a step of the ladder that the agenda describes so tries the card again."""
+    return why.partition(": ")[2].startswith("retry")
+
+
 def _of_pause(subscription: Subscription) -> list[Due]:
     pause = subscription.pause
     if pause is None or pause.resumes_at is None or subscription.dispute is not None:

@@ -9,11 +9,13 @@ from uuid import UUID
 from sqlalchemy import FromClause, Row, Select, String, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.audit import references_in
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Subscription
 from storage.db.codec import state_from_json
 from storage.db.engine import transaction
-from storage.schema.tables import customers, journal, subscriptions
+from storage.schema.tables import customers, invoices, journal, subscriptions
+from storage.subscriptions.reasons import read_text
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class SubscriptionRow:
     """The catalog whose entitlements it keeps, e.g. `shop_v2`; empty if it is older than this field."""
     next_actions: list[Mapping[str, str]]
     state: Mapping[str, Any]
+    open_invoice_url: str | None
+    """The provider's page of the invoice that is being recovered; None: there is none."""
     created_at: datetime
     updated_at: datetime
 
@@ -71,7 +75,17 @@ def select_rows(of: FromClause = subscriptions) -> Select[Any]:
     shown = [column for column in subscriptions.c if column.name not in _NOT_SHOWN]
     of_customer = [customers.c[name] for name in _CUSTOMER]
     with_customers = of.join(customers, customers.c.id == subscriptions.c.customer)
-    return select(*shown, *of_customer, customers.c.id.label("customer_id")).select_from(with_customers)
+    open_invoice = (
+        select(invoices.c.url)
+        .where(
+            invoices.c.tenant == subscriptions.c.tenant,
+            invoices.c.ref == subscriptions.c.state["recovery"]["invoice_ref"].astext,
+            invoices.c.status == "open",
+        )
+        .scalar_subquery()
+        .label("open_invoice_url")
+    )
+    return select(*shown, *of_customer, customers.c.id.label("customer_id"), open_invoice).select_from(with_customers)
 
 
 def row_of(found: Row[Any]) -> SubscriptionRow:
@@ -94,6 +108,14 @@ class Subscriptions:
         async with transaction(self._engine, tenant) as connection:
             found = (await connection.execute(wanted)).one_or_none()
         return None if found is None else row_of(found)
+
+    async def cancel_comment(self, tenant: str, row: SubscriptionRow) -> str | None:
+        """What was written with a cancellation that has ended the subscription or will; None: nothing, or erased."""
+        given = row.state.get("cancel_reason") or ""
+        if not references_in([given]):
+            return given or None
+        async with transaction(self._engine, tenant) as connection:
+            return await read_text(connection, tenant, given)
 
     async def recorded(self, tenant: str, subscription: str) -> Subscription | None:
         """The subscription's stored state, in any status."""

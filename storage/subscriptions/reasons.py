@@ -1,6 +1,6 @@
 """Puts what people wrote where it is read: workflows, and so their histories, know it by a reference alone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from uuid import UUID
 
@@ -15,14 +15,21 @@ from storage.schema.audit_tables import audit_details
 async def read_out(connection: AsyncConnection, step: Step) -> Step:
     """The step with each reference to a reason replaced by the reason. Most have none, and ask for nothing."""
     wanted = references_in(_texts(step))
-    if not wanted:
-        return step
+    return _with(step, await _reasons(connection, step.subscription.tenant, wanted)) if wanted else step
+
+
+async def read_text(connection: AsyncConnection, tenant: str, text: str) -> str | None:
+    """The text with each reference replaced by the reason; None: it was erased."""
+    reasons = await _reasons(connection, tenant, references_in([text]))
+    return with_reasons(text, reasons) if all(reasons.values()) and reasons else None
+
+
+async def _reasons(connection: AsyncConnection, tenant: str, wanted: Collection[UUID]) -> dict[UUID, str]:
     ids = bindparam(None, list(wanted), type_=ARRAY(Uuid))
     found = select(audit_details.c.audit_id, audit_details.c.reason).where(
-        audit_details.c.tenant == step.subscription.tenant, audit_details.c.audit_id == func.any(ids)
+        audit_details.c.tenant == tenant, audit_details.c.audit_id == func.any(ids)
     )
-    reasons = {row.audit_id: row.reason or "" for row in await connection.execute(found)}
-    return _with(step, reasons)
+    return {row.audit_id: row.reason or "" for row in await connection.execute(found)}
 
 
 def _texts(step: Step) -> Iterator[str]:

@@ -77,6 +77,56 @@ class Blocked:
 
 
 @dataclass(frozen=True)
+class Card:
+    """The card on file."""
+
+    brand: str
+    last4: str = ""
+    exp_month: int = 0
+    exp_year: int = 0
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """A payment that has failed and is being recovered."""
+
+    since: datetime
+    tries: int
+    decline_code: str = ""
+    next_try_at: datetime | None = None
+    """When the card is tried again; None: not by itself."""
+    pay_url: str | None = None
+    """The page on which the customer can pay the open invoice."""
+
+
+@dataclass(frozen=True)
+class Suspension:
+    """Why access is off."""
+
+    kind: str
+    since: datetime
+    cancel_at: datetime | None = None
+    """When it ends the subscription, unless a recovery decides that."""
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A pause that the customer has asked for."""
+
+    since: datetime
+    resumes_at: datetime | None = None
+    """None: when the customer resumes it."""
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """A payment that the customer's bank has taken back until it decides."""
+
+    id: str
+    since: datetime
+
+
+@dataclass(frozen=True)
 class Subscription:
     """The current state of a subscription, and what happens next."""
 
@@ -107,6 +157,13 @@ class Subscription:
     pending_confirmation: PendingConfirmation | None = None
     """None: no payment waits for confirmation."""
     next_actions: tuple[NextAction, ...] = ()
+    card: Card | None = None
+    recovery: Recovery | None = None
+    suspension: Suspension | None = None
+    pause: Pause | None = None
+    dispute: Dispute | None = None
+    cancel_comment: str | None = None
+    """What was written with the cancellation; `subscription` alone has it, for keys of role operator or admin."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     created_at: datetime | None = None
 

@@ -24,7 +24,7 @@ from api.metrics import reports as metrics_reports
 from api.metrics import trials as metrics_trials
 from api.metrics import views as metrics_views
 from api.payment_pages import billing_sessions, checkout, portal
-from api.subscriptions import confirmations, downgrade_guard, views
+from api.subscriptions import circumstances, confirmations, downgrade_guard, views
 from api.usage import history, ingest
 from domain.entitlements.usage import UsageLevel
 from domain.revenue import figures
@@ -114,6 +114,11 @@ PAIRS: list[tuple[type[BaseModel], type[Any]]] = [
     (views.SubscriberView, subscriptions.Subscriber),
     (views.PendingChangeView, subscriptions.Change),
     (views.BlockedStepView, subscriptions.Blocked),
+    (circumstances.CardView, subscriptions.Card),
+    (circumstances.RecoveryView, subscriptions.Recovery),
+    (circumstances.SuspensionView, subscriptions.Suspension),
+    (circumstances.PauseView, subscriptions.Pause),
+    (circumstances.DisputeView, subscriptions.Dispute),
     (confirmations.PendingConfirmationView, subscriptions.PendingConfirmation),
     (views.NextActionView, subscriptions.NextAction),
     (views.QuoteLineView, subscriptions.QuoteLine),

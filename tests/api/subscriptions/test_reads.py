@@ -6,7 +6,10 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from sandbox.stack import Stack
+from storage.access.api_keys import Role
 from tests.harness.callers import Caller, fields_of, problem_of
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -210,3 +213,39 @@ async def test_an_unknown_plan_is_not_found_and_the_known_ones_are_listed(admin:
     problem = problem_of(await admin.get(f"/v1/plans/{code}"), 404, "unknown_plan")
 
     assert "starter, professional, enterprise" in problem["detail"]
+
+
+async def test_what_was_written_with_a_cancellation_is_for_operators(stack: Stack, admin: Caller, name: str) -> None:
+    made = await admin.signed_up(name)
+    words = f"{name} moved to paper"
+    canceled = (await admin.command(made["id"], "cancel", comment=words)).json()
+
+    shown = {}
+    for role in (Role.READ_ONLY, Role.SERVICE, Role.OPERATOR, Role.ADMIN):
+        async with Caller.of_role(stack, role) as caller:
+            shown[role] = (await caller.subscription(made["id"]))["cancel_comment"]
+
+    assert shown == {Role.READ_ONLY: None, Role.SERVICE: None, Role.OPERATOR: words, Role.ADMIN: words}
+    assert canceled["cancel_comment"] is None
+    listed = (await admin.get("/v1/subscriptions", customer=name)).json()["data"]
+    assert [one["cancel_comment"] for one in listed] == [None]
+    await admin.command(made["id"], "uncancel")
+    assert (await admin.subscription(made["id"]))["cancel_comment"] is None
+
+
+async def test_a_repeat_shows_the_card_as_it_is_now_and_none_is_stored(stack: Stack, admin: Caller, name: str) -> None:
+    made = await admin.signed_up(name)
+    given = await admin.command(made["id"], "payment-method", key=name, payment_method="pm_card_visa")
+    assert given.json()["card"]["last4"] == "4242"
+    stored = text("select convert_from(body, 'UTF8') from idempotency_keys where convert_from(body, 'UTF8') like :id")
+    async with stack.engine.connect() as connection:
+        bodies = (await connection.execute(stored, {"id": f"%{made['id']}%"})).scalars().all()
+    assert bodies
+    assert all("4242" not in body for body in bodies)
+
+    await admin.command(made["id"], "payment-method", payment_method="pm_card_mastercard")
+    again = await admin.command(made["id"], "payment-method", key=name, payment_method="pm_card_visa")
+
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json() == given.json() | {"card": again.json()["card"]}
+    assert again.json()["card"]["brand"] == "mastercard"
