@@ -15,6 +15,7 @@ from api.audit import routes as audit_routes
 from api.billing_pages import mail_links as billing_mail_links
 from api.billing_pages import routes as billing_routes
 from api.billing_pages import sessions as billing_session_routes
+from api.bulk import routes as bulk_routes
 from api.catalog import routes as catalog_routes
 from api.catalog import suggest
 from api.console import audit as console_audit
@@ -95,6 +96,7 @@ ROUTERS = (
     inbox_routes.router,
     reconciliation_routes.router,
     schedules_routes.router,
+    bulk_routes.router,
     api_keys_routes.router,
     webhooks_routes.router,
     pay_link.router,

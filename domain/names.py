@@ -37,6 +37,11 @@ def mail_workflow_id(mail_id: str) -> str:
     return f"mail/{mail_id}"
 
 
+def bulk_workflow_id(run: str) -> str:
+    """The workflow that works off a bulk run; also what the audit names as the cause of its commands."""
+    return f"bulk/{run}"
+
+
 def sweep_schedule_id() -> str:
     return "sweep-webhooks"
 

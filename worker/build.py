@@ -11,6 +11,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.adopting import AdoptionActivities
+from activities.bulk import BulkActivities
 from activities.changing import ChangeActivities
 from activities.customers import CustomerActivities
 from activities.inbox import InboxActivities
@@ -24,6 +25,7 @@ from activities.rolling_up import RollUpActivities
 from activities.wallets import WalletActivities
 from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
 from worker.heartbeats import Heartbeats
+from workflows.bulk import BulkWorkflow
 from workflows.customer import CustomerWorkflow
 from workflows.heal import HealWorkflow
 from workflows.mail import MailWorkflow
@@ -42,6 +44,7 @@ WORKFLOWS = (
     HealWorkflow,
     ReportUsageWorkflow,
     RollUpUsageWorkflow,
+    BulkWorkflow,
 )
 
 PURE_PACKAGES = ("activities", "domain")
@@ -73,6 +76,7 @@ class WorkerActivities:
     reconciliation: ReconcileActivities
     mail: MailActivities
     roll_up: RollUpActivities
+    bulk: BulkActivities
 
 
 def workflow_runner() -> SandboxedWorkflowRunner:
@@ -176,6 +180,8 @@ def build_workers(
                 activities.roll_up.sample_gauges,
                 activities.roll_up.compute_usage_statistics,
                 activities.roll_up.forget_old_usage,
+                activities.bulk.work_off_rows,
+                activities.bulk.record_state,
             ],
             max_concurrent_activities=5,
             graceful_shutdown_timeout=finish_within,

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from activities.adopting import AdoptionActivities
+from activities.bulk import BulkActivities
 from activities.changing import ChangeActivities
 from activities.customers import CustomerActivities
 from activities.inbox import InboxActivities
@@ -41,6 +42,7 @@ from gateways.stripe.keys import is_live
 from gateways.stripe.provider import stripe_provider
 from gateways.stripe.webhooks import Recipient, StripeEvents
 from services.audit import AuditSweep
+from services.bulk.row_commands import RowCommandSender
 from services.customer_dispatcher import CustomerDispatcher
 from services.erasure import ErasureService
 from services.mail_dispatcher import TemporalMailDispatcher
@@ -59,7 +61,9 @@ from services.webhooks.late_reversals import LateReversals
 from services.webhooks.purchase_events import PurchaseEvents
 from services.webhooks.sweeps import Sweeps
 from storage.access.audit import AuditLog
+from storage.bulk.runs import BulkRuns
 from storage.catalog.current import CatalogInForce
+from storage.catalog.policies import Policies
 from storage.db.engine import of_tenant
 from storage.privacy.erasure import Erasures
 from storage.purchases import PurchaseRecords
@@ -284,6 +288,10 @@ def worker_activities(
             UsageNotifier(UsageNotices(engine), mails),
             UsageRollUpRecords(engine),
             RevenueRollUpRecords(engine, options.timezone),
+        ),
+        bulk=BulkActivities(
+            BulkRuns(engine),
+            RowCommandSender(client, Policies(engine), Subscriptions(engine), UsageReports(engine)),
         ),
     )
 

@@ -38,11 +38,16 @@ KINDS: Final = {
     "event_id": "event",
     "discrepancy_id": "discrepancy",
     "schedule_id": "schedule",
+    "run_id": "bulk_run",
 }
 """The kinds of targets, by the parameter of the path."""
 PLAIN_KINDS: Final = frozenset({"event", "discrepancy", "schedule"})
 """Kinds whose ids are no UUIDs, and say nothing about anybody."""
-MADE_BY: Final = {"createApiKey": KINDS["key_id"], "runReconciliation": KINDS["schedule_id"]}
+MADE_BY: Final = {
+    "createApiKey": KINDS["key_id"],
+    "runReconciliation": KINDS["schedule_id"],
+    "startBulk": KINDS["run_id"],
+}
 """What is made, or acted on, where the path names nothing, other than subscriptions."""
 
 
@@ -93,10 +98,16 @@ async def check_role(
         raise
 
 
+def actor_of(caller: Caller) -> Actor:
+    """Return the caller as the audit names them."""
+    kind = ActorKind.OPERATOR if caller.kind is CallerKind.OPERATOR else ActorKind.KEY
+    return Actor(kind, caller.key_id, caller.role)
+
+
 async def _command(request: Request, caller: Caller, action: str, reason: str) -> AuditedCommand:
     return AuditedCommand(
         caller.tenant,
-        Actor(ActorKind.OPERATOR if caller.kind is CallerKind.OPERATOR else ActorKind.KEY, caller.key_id, caller.role),
+        actor_of(caller),
         action,
         await _target(request, caller.tenant, action),
         current_request().request_id,

@@ -25,6 +25,7 @@ from domain.subscription.policy import Policy
 from domain.subscription.ports import Records
 from domain.webhooks.ports import Deliver
 from services.billing_details import BillingDetailsReader
+from services.bulk.runs import BulkRunService
 from services.erasure import ErasureService
 from services.purchases import PurchaseService
 from services.reconciliation.single import SingleHealing
@@ -40,7 +41,10 @@ from storage.access.operators import Operators
 from storage.access.saved_views import SavedViews
 from storage.access.tenants import Tenants
 from storage.access.web_sessions import WebSessions
+from storage.bulk.choosing import BulkChoices
+from storage.bulk.runs import BulkRuns
 from storage.catalog.catalogs import Catalogs
+from storage.catalog.policies import Policies
 from storage.db.engine import of_tenant
 from storage.discrepancies import DiscrepancyList
 from storage.privacy.erasure import Erasures
@@ -181,6 +185,10 @@ class Repositories:
     discrepancies: DiscrepancyList
     single_healing: SingleHealing
     schedules: Schedules
+    policies: Policies
+    bulk_runs: BulkRuns
+    bulk_choices: BulkChoices
+    bulk: BulkRunService
 
     @classmethod
     def on(cls, dependencies: AppDependencies) -> Self:
@@ -243,6 +251,10 @@ class Repositories:
             discrepancies,
             SingleHealing(dependencies.client, discrepancies),
             Schedules(dependencies.client),
+            Policies(engine),
+            BulkRuns(engine),
+            BulkChoices(engine),
+            BulkRunService(dependencies.client, BulkRuns(engine)),
         )
 
 

@@ -48,6 +48,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "stale_signature": 400,
     "unauthorized": 401,
     "unknown_api_key": 404,
+    "unknown_bulk_run": 404,
     "unknown_customer": 404,
     "unknown_discrepancy": 404,
     "unknown_event": 404,

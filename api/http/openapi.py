@@ -42,6 +42,7 @@ TAGS: Final = [
     {"name": "Plans", "description": "The catalog of plans and add-ons."},
     {"name": "Usage", "description": "Record usage, and read it over time."},
     {"name": "Metrics", "description": "Recurring revenue, and what moves it."},
+    {"name": "Bulk", "description": "One command for every subscription of a list."},
     {"name": "Invoices", "description": "Invoices of the payment provider."},
     {"name": "API keys", "description": "Who may call this API."},
     {"name": "Webhooks", "description": "Events from the payment provider."},

@@ -79,7 +79,7 @@ class AuditLog:
     async def note(self, command: AuditedCommand, outcome: AuditOutcome, code: str = "") -> None:
         """Notes a command whose outcome is known at once."""
         async with transaction(self._engine, command.tenant) as connection:
-            await _add(connection, command, outcome, code)
+            await note(connection, command, outcome, code)
 
     async def settle(
         self,
@@ -146,6 +146,12 @@ class AuditLog:
                 code = "" if row.is_known else "not_settled"
                 await _add(connection, _command(row), outcome, code, settles=row.id)
         return len(rows)
+
+
+async def note(connection: AsyncConnection, command: AuditedCommand, outcome: AuditOutcome, code: str = "") -> None:
+    """Notes a command whose outcome is known, in the transaction of what came of it."""
+    after = await _standing(connection, command.target) if outcome is AuditOutcome.DONE else None
+    await _add(connection, command, outcome, code, after=after)
 
 
 _GIVEN_UP_AFTER = timedelta(days=2)
@@ -228,7 +234,8 @@ async def _rows(
         .join(audit, and_(_IT.id == among.c.id, _IT.at == among.c.created))
         .outerjoin(outcome, literal(True))
         .outerjoin(asked, asked.c.audit_id == _IT.id)
-        .outerjoin(told, told.c.audit_id == outcome.c.id)
+        # What was noted once it was done has its outcome itself.
+        .outerjoin(told, told.c.audit_id == func.coalesce(outcome.c.id, _IT.id))
         .where(*rest)
         .order_by(*_KEYS.order(page.sort))
         .limit(page.limit + 1)

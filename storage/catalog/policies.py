@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.errors import Rejected
 from domain.subscription.policy import Policy
-from storage.db.engine import transaction
+from storage.db.engine import Scope, transaction
 from storage.schema.usage_tables import policy_versions
 
 _POLICY = TypeAdapter(Policy)
@@ -54,6 +54,21 @@ class Policies:
                 table.update().where(where).values(content=content, published_at=func.clock_timestamp())
             )
         return True
+
+    async def published(self, version: str) -> Policy:
+        """Returns the policy of a version.
+
+        Raises:
+            Rejected: code `unknown_policy`; none was published under it.
+        """
+        wanted = select(policy_versions.c.content).where(policy_versions.c.version == version)
+        async with transaction(self._engine, Scope.INSTALLATION) as connection:
+            content = (await connection.execute(wanted)).scalar_one_or_none()
+        if content is None:
+            raise Rejected(
+                f"there is no policy {version!r}: publish it with `tenure policy push`", code="unknown_policy"
+            )
+        return policy_from_json(content)
 
     async def check(self, policy: Policy) -> None:
         """Does nothing if the policy is published like this, or not at all.

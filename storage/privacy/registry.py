@@ -32,6 +32,7 @@ from storage.schema.access_tables import (
     web_sessions,
 )
 from storage.schema.audit_tables import audit, audit_details
+from storage.schema.bulk_tables import bulk_rows, bulk_runs
 from storage.schema.customer_tables import customer_changes
 from storage.schema.privacy_tables import erasures
 from storage.schema.purchase_tables import purchases
@@ -328,10 +329,17 @@ RULES: Final[tuple[Rule, ...]] = (
         kept=frozenset({"tenant", "invoice", "currency", "decline_code", "outcome", "by", "plan"}),
         whose=by_subscription(recoveries),
     ),
+    Rule(bulk_rows, kept=frozenset({"tenant", "status", "outcome", "code"}), whose=by_subscription(bulk_rows)),
     Rule(erasures, kept=frozenset({"tenant", "mark"}), whose=by_customer(erasures)),
     # Of nobody in particular: of the installation, of those who run it, or summed over all customers.
     Rule(reconciliation_runs, kept=frozenset({"tenant", "run", "report"})),
     Rule(installation, kept=frozenset({"name", "value"})),
+    Rule(
+        bulk_runs,
+        kept=frozenset(
+            {"tenant", "action", "parameters", "filter", "actor_kind", "actor", "actor_role", "reference", "state"}
+        ),
+    ),
     Rule(tenants, kept=frozenset({"id", "name"})),
     Rule(api_keys, kept=frozenset({"tenant", "name", "role", "key_hash", "hint", "created_by"})),
     Rule(operator_mails, kept=frozenset({"tenant", "occasion", "facts", "status", "message_id", "why_not"})),

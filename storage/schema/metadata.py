@@ -3,6 +3,7 @@
 from storage.schema import (
     access_tables,
     audit_tables,
+    bulk_tables,
     customer_tables,
     privacy_tables,
     purchase_tables,
@@ -16,6 +17,7 @@ __all__ = [
     "METADATA",
     "access_tables",
     "audit_tables",
+    "bulk_tables",
     "customer_tables",
     "privacy_tables",
     "purchase_tables",

@@ -10,6 +10,18 @@
 
 from tenure.client.api_keys import ApiKey, ApiKeyPage, NewApiKey
 from tenure.client.audit import AuditActor, AuditEntry, AuditPage, AuditTarget
+from tenure.client.bulk import (
+    BulkAction,
+    BulkActor,
+    BulkCounts,
+    BulkExample,
+    BulkPreview,
+    BulkRow,
+    BulkRowPage,
+    BulkRun,
+    BulkRunPage,
+    BulkStatusCounts,
+)
 from tenure.client.catalog import AddOn, Comparison, Feature, Limits, Plan, PlanEntitlement, Plans, Price, Suggested
 from tenure.client.churn import (
     ChurnPeriod,
@@ -136,6 +148,9 @@ from tenure.client.targets import OfCustomer
 from tenure.client.values import (
     Access,
     AuditOutcome,
+    BulkKind,
+    BulkOutcome,
+    BulkState,
     CancelAt,
     ChangeAt,
     ConvertAt,
@@ -169,6 +184,19 @@ __all__ = [
     "Batch",
     "BillingIntervalStanding",
     "BillingSession",
+    "BulkAction",
+    "BulkActor",
+    "BulkCounts",
+    "BulkExample",
+    "BulkKind",
+    "BulkOutcome",
+    "BulkPreview",
+    "BulkRow",
+    "BulkRowPage",
+    "BulkRun",
+    "BulkRunPage",
+    "BulkState",
+    "BulkStatusCounts",
     "CancelAt",
     "CancellationPreview",
     "Cancellations",

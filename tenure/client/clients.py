@@ -12,6 +12,7 @@ import httpx
 from tenure.client import (
     api_key_operations,
     audit_operations,
+    bulk_operations,
     customer_operations,
     gating,
     health_operations,
@@ -122,6 +123,17 @@ class AsyncTenure(BaseClient):
     resume_schedule = awaited(health_operations.resume_schedule)
 
     revenue_overview = awaited(metrics_operations.revenue_overview)
+    preview_bulk = awaited(bulk_operations.preview_bulk)
+    start_bulk = awaited(bulk_operations.start_bulk)
+    bulk_run = awaited(bulk_operations.bulk_run)
+    list_bulk_runs = awaited(bulk_operations.list_bulk_runs)
+    list_bulk_rows = awaited(bulk_operations.list_bulk_rows)
+    pause_bulk = awaited(bulk_operations.pause_bulk)
+    resume_bulk = awaited(bulk_operations.resume_bulk)
+    stop_bulk = awaited(bulk_operations.stop_bulk)
+    bulk_runs = async_iterator(bulk_operations.bulk_runs)
+    bulk_rows = async_iterator(bulk_operations.bulk_rows)
+
     mrr = awaited(metrics_operations.mrr)
     movements = awaited(metrics_operations.movements)
     customer_counts = awaited(metrics_operations.customer_counts)
@@ -282,6 +294,17 @@ class Tenure(BaseClient):
     resume_schedule = blocking(health_operations.resume_schedule)
 
     revenue_overview = blocking(metrics_operations.revenue_overview)
+    preview_bulk = blocking(bulk_operations.preview_bulk)
+    start_bulk = blocking(bulk_operations.start_bulk)
+    bulk_run = blocking(bulk_operations.bulk_run)
+    list_bulk_runs = blocking(bulk_operations.list_bulk_runs)
+    list_bulk_rows = blocking(bulk_operations.list_bulk_rows)
+    pause_bulk = blocking(bulk_operations.pause_bulk)
+    resume_bulk = blocking(bulk_operations.resume_bulk)
+    stop_bulk = blocking(bulk_operations.stop_bulk)
+    bulk_runs = iterator(bulk_operations.bulk_runs)
+    bulk_rows = iterator(bulk_operations.bulk_rows)
+
     mrr = blocking(metrics_operations.mrr)
     movements = blocking(metrics_operations.movements)
     customer_counts = blocking(metrics_operations.customer_counts)

@@ -50,3 +50,8 @@ ScheduledRunStatus = Literal["running", "completed", "failed", "timed_out", "sto
 """What has come of a run of a Schedule."""
 EventAction = Literal["record", "release", "set"]
 EventOutcome = Literal["counted", "repeated", "refused"]
+BulkKind = Literal["extend_trial", "suspend", "reactivate", "cancel", "uncancel", "migrate_policy"]
+"""What a bulk run does to each subscription."""
+BulkState = Literal["starting", "running", "paused", "stopped", "finished"]
+BulkOutcome = Literal["done", "refused", "unknown", "skipped"]
+"""What came of one subscription of a bulk run."""

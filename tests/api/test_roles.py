@@ -16,11 +16,16 @@ from fastapi.routing import APIRoute
 
 from api.http.auth import roles_of
 from api.http.openapi import ROLE, ROLES
+from domain.audit import Actor, ActorKind
+from domain.bulk.actions import ActionKind, BulkAction
+from domain.bulk.previews import Verdict
+from domain.bulk.runs import NewRun
 from domain.provider.events import ProviderEvent
 from domain.reconciliation.differences import DifferenceKind, Discrepancy
 from domain.reconciliation.ports import Found
 from sandbox.stack import Stack
 from storage.access.api_keys import Role
+from storage.bulk.runs import BulkRuns
 from storage.reconciliation import Reconciliations
 from storage.webhooks.inbox import Inbox
 from tests.docs.roles_page import endpoints, method_of, shown_path
@@ -40,6 +45,7 @@ NAMES_NOBODY: Final = frozenset(
         *("getMovements", "getMrr", "getRevenueOverview", "getCustomerCounts", "getChurn"),
         *("getTrials", "getRecovery", "getCancellations"),
         *("listInbox", "getInboxSummary", "listDiscrepancies"),
+        *("listBulkRuns", "previewBulk"),
     }
 )
 """Operations whose requests name nothing that belongs to a tenant: to all others, another's are unknown."""
@@ -60,7 +66,7 @@ OF_THE_INSTALLATION: Final = frozenset(
 REFUSALS: Final = frozenset(
     {
         *("unauthorized", "forbidden", "not_found", "unknown_customer", "unknown_subscription", "unknown_api_key"),
-        *("unknown_event", "unknown_discrepancy"),
+        *("unknown_event", "unknown_discrepancy", "unknown_bulk_run"),
     }
 )
 """Codes that a caller who may do it does not get for what is their own."""
@@ -81,13 +87,17 @@ class World:
 
 @dataclass(frozen=True)
 class Belongings:
-    """What belongs to the own tenant: a customer with a subscription and some usage, a key, a webhook, a difference."""
+    """What belongs to the own tenant: a customer with a subscription and some usage, and what else is kept.
+
+    That is a key, a webhook, a difference and a bulk run.
+    """
 
     customer: str
     subscription: str
     key: str
     event: str
     discrepancy: str
+    run: str
 
     async def seen_by(self, admin: Caller) -> dict[str, Any]:
         """All that there is to see of them."""
@@ -129,7 +139,15 @@ async def mine(stack: Stack, world: World) -> Belongings:
     differs = Discrepancy(mail, "queued for more than an hour", made["id"], tenant=world.tenants["own"])
     await reconciliations.keep(str(uuid4()), [Found(differs)])
     [kept] = (await world.admin.get("/v1/discrepancies", subscription=made["id"])).json()["data"]
-    return Belongings(name, made["id"], key["id"], event.id, kept["id"])
+    run = await a_bulk_run(stack, world.tenants["own"], made)
+    return Belongings(name, made["id"], key["id"], event.id, kept["id"], run)
+
+
+async def a_bulk_run(stack: Stack, tenant: str, made: dict[str, Any]) -> str:
+    """One that does nothing: its only subscription refuses."""
+    run = NewRun(str(uuid4()), tenant, BulkAction(ActionKind.UNCANCEL), {}, None, Actor(ActorKind.KEY, "k"), "", 1)
+    await BulkRuns(stack.engine).create(run, [Verdict(made["id"], "active", "no_cancellation_scheduled")])
+    return run.id
 
 
 def body_of(operation: str, mine: Belongings) -> object:
@@ -138,6 +156,8 @@ def body_of(operation: str, mine: Belongings) -> object:
     use = {"feature": "storage_gb", "quantity": 1, "key": str(uuid4())}
     event = {"customer": mine.customer, "meter": "storage_gb", "quantity": 1, "key": str(uuid4()), "action": "set"}
     bodies: dict[str, object] = {
+        "previewBulk": {"filter": {}, "action": {"kind": "suspend"}},
+        "startBulk": {"of": mine.run, "expected": 1} | reason,
         "createApiKey": {"role": "read_only"},
         "createBillingSession": customer,
         "createCheckoutSession": customer,
@@ -181,6 +201,7 @@ async def ask(caller: Caller, operation: str, mine: Belongings) -> httpx.Respons
         event_id=mine.event,
         discrepancy_id=mine.discrepancy,
         schedule_id="report-usage",
+        run_id=mine.run,
     )
     query = dict(QUERIES.get(operation, {}))
     if operation in ("suggestPlan", "listInvoices", "listSubscriptions"):
@@ -268,7 +289,9 @@ async def test_openapi_names_the_roles_of_every_operation(stack: Stack, admin: C
 def test_admins_may_do_what_operators_may_not() -> None:
     alone = {name for name, route in ENDPOINTS.items() if roles_of(route.dependant) == (Role.ADMIN,)}
 
-    assert alone == {"listApiKeys", "createApiKey", "rotateApiKey", "revokeApiKey", "eraseCustomer"}
+    assert alone == {"listApiKeys", "createApiKey", "rotateApiKey", "revokeApiKey", "eraseCustomer"} | {
+        *("startBulk", "pauseBulk", "resumeBulk", "stopBulk")
+    }
     assert all(Role.ADMIN in roles_of(route.dependant) for route in ENDPOINTS.values())
 
 

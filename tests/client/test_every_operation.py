@@ -10,11 +10,13 @@ from starlette.routing import Match
 
 from api.app import ROUTERS
 from tenure.client import (
+    BulkAction,
     Event,
     Person,
     Tenure,
     api_key_operations,
     audit_operations,
+    bulk_operations,
     customer_operations,
     health_operations,
     metrics_operations,
@@ -32,6 +34,7 @@ NOT_IN_THE_CLIENT: Mapping[str, str] = {
     "getPricing": "for browsers, without a key; products have the plans",
     "receiveStripeWebhook": "called by Stripe alone, with its signature",
 }
+SUSPEND = BulkAction("suspend")
 ADA = Person("ada", "ada@example.com")
 CALLS: Mapping[str, tuple[str, Callable[[Core], Steps[Any]]]] = {
     "createSubscription": ("start_trial", lambda core: customer_operations.start_trial(core, ADA, "pro")),
@@ -110,6 +113,17 @@ CALLS: Mapping[str, tuple[str, Callable[[Core], Steps[Any]]]] = {
     "triggerSchedule": ("trigger_schedule", lambda core: health_operations.trigger_schedule(core, "s1", "an outage")),
     "pauseSchedule": ("pause_schedule", lambda core: health_operations.pause_schedule(core, "s1", "maintenance")),
     "resumeSchedule": ("resume_schedule", lambda core: health_operations.resume_schedule(core, "s1", "it is over")),
+    "previewBulk": ("preview_bulk", lambda core: bulk_operations.preview_bulk(core, SUSPEND, {"plan": "pro"})),
+    "startBulk": (
+        "start_bulk",
+        lambda core: bulk_operations.start_bulk(core, of="b1", expected=37, reason="a mistake"),
+    ),
+    "listBulkRuns": ("bulk_runs", lambda core: bulk_operations.bulk_runs(core)(None)),
+    "getBulkRun": ("bulk_run", lambda core: bulk_operations.bulk_run(core, "b1")),
+    "listBulkRows": ("bulk_rows", lambda core: bulk_operations.bulk_rows(core, "b1", outcome="refused")(None)),
+    "pauseBulk": ("pause_bulk", lambda core: bulk_operations.pause_bulk(core, "b1")),
+    "resumeBulk": ("resume_bulk", lambda core: bulk_operations.resume_bulk(core, "b1")),
+    "stopBulk": ("stop_bulk", lambda core: bulk_operations.stop_bulk(core, "b1")),
     "getUsageStatistics": ("usage_statistics", operator_operations.usage_statistics),
 }
 ROUTES = [

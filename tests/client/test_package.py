@@ -20,6 +20,7 @@ from tenure.client import (
     Tenure,
     api_key_operations,
     audit_operations,
+    bulk_operations,
     customer_operations,
     gating,
     health_operations,
@@ -41,11 +42,14 @@ OPERATIONS = (
     api_key_operations,
     audit_operations,
     health_operations,
+    bulk_operations,
 )
 LISTS = {
     "all_invoices",
     "api_keys",
     "audit",
+    "bulk_rows",
+    "bulk_runs",
     "customers",
     "discrepancies",
     "inbox",

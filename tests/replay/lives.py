@@ -28,6 +28,7 @@ from tests.replay.blocked_lives import (
     not_begun,
     refused,
 )
+from tests.replay.bulk_lives import worked_off
 from tests.replay.plan_lives import (
     billing_day,
     canceled_in_a_pause,
@@ -430,4 +431,5 @@ LIVES: tuple[Play, ...] = (
     customer_changed,
     moved_owing,
     announced,
+    worked_off,
 )

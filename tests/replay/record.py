@@ -38,10 +38,11 @@ KEPT = (
     "HealWorkflow",
     "ReportUsageWorkflow",
     "RollUpUsageWorkflow",
+    "BulkWorkflow",
 )
 OF_LIVES = (
     "WorkflowType IN ('SubscriptionWorkflow', 'CustomerWorkflow', 'ReconcileWorkflow', 'HealWorkflow', "
-    "'RollUpUsageWorkflow') "
+    "'RollUpUsageWorkflow', 'BulkWorkflow') "
     f"OR WorkflowId IN ('{report_usage_workflow_id()}', '{sweep_schedule_id()}-by-hand')"
 )
 

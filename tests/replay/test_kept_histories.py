@@ -65,6 +65,7 @@ def test_the_kept_histories_cover_every_path() -> None:
     steps |= {"compare_agreements", "compare_subscriptions", "compare_mails", "heal_subscription", "note_findings"}
     steps |= {"note_reconciliation"}
     steps |= {"tell_usage_notices", "sample_gauges", "take_usage_statistics", "forget_old_usage"}
+    steps |= {"work_off_bulk_rows", "record_bulk_state", "stop"}
     assert seen >= commands | steps | {"hold", "open_checkout", "deliver", "sweep_webhooks", "forget_old_findings"}
 
 

@@ -39,6 +39,8 @@ TABLES = (
     "audit",
     "audit_details",
     "operator_mails",
+    "bulk_runs",
+    "bulk_rows",
     "operators",
     "saved_views",
     "web_links",

@@ -13,6 +13,7 @@ from temporalio.testing import TimeSkipper, WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner
 
 from activities.adopting import AdoptionActivities
+from activities.bulk import BulkActivities
 from activities.changing import ChangeActivities
 from activities.customers import CustomerActivities
 from activities.inbox import InboxActivities
@@ -107,6 +108,7 @@ class World:
             reconciliation=ReconcileActivities(nothing, nothing, nothing, nothing),
             mail=MailActivities(self.records, self.mail_server),
             roll_up=RollUpActivities(nothing, nothing, nothing),
+            bulk=BulkActivities(nothing, nothing),
         )
 
     async def sign_up(

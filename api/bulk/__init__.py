@@ -1,0 +1,1 @@
+"""Bulk: one command for every subscription of a list."""

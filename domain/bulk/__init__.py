@@ -1,0 +1,1 @@
+"""Bulk: one command for every subscription that a filter finds, worked off row by row."""

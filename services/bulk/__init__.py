@@ -1,0 +1,1 @@
+"""Bulk runs through Temporal: their workflows, and the commands of their rows."""

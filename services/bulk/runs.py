@@ -1,0 +1,180 @@
+"""Starts the workflows of bulk runs, and pauses, resumes and stops them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Final, Protocol
+from uuid import UUID, uuid5
+
+from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowUpdateFailedError
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.workflow import UpdateMethodMultiParam
+
+from activities.failures import as_tenure_error
+from domain.bulk.actions import ActionKind, BulkAction
+from domain.bulk.previews import Choice, Verdict
+from domain.bulk.runs import BulkRun, NewRun, Order, RunState, Tally
+from domain.errors import GatewayUnavailable, Rejected
+from domain.names import LIFECYCLE_QUEUE, bulk_workflow_id
+from workflows.bulk import BulkInput, BulkWorkflow
+
+RUNS: Final = UUID("4f6c8d0e-52f1-4f0c-9d0b-6f1d7b3a9c11")
+"""The namespace of runs' ids, which are made of their commands' keys."""
+START_TIMEOUT = timedelta(seconds=5)
+ANSWER_TIMEOUT = timedelta(seconds=25)
+"""How long a caller waits until no row is in progress."""
+REPEAT = "repeat the request with the same Idempotency-Key"
+
+Wish = UpdateMethodMultiParam[[BulkWorkflow], Tally]
+
+
+def in_words(action: BulkAction) -> str:
+    """What is done to each subscription, for operators."""
+    match action.kind:
+        case ActionKind.EXTEND_TRIAL:
+            return f"extend trials by {action.days} day{'s' if action.days != 1 else ''}"
+        case ActionKind.CANCEL:
+            return f"cancel at {action.at.replace('_', ' ')}" if action.at == "period_end" else "cancel now"
+        case ActionKind.MIGRATE_POLICY:
+            return f"move to policy {action.policy}"
+    return action.kind.replace("_", " ")
+
+
+class RunRecords(Protocol):
+    """Runs, for the tenant that each call names."""
+
+    async def create(self, run: NewRun, chosen: Sequence[Verdict]) -> bool:
+        """Fix a run and its rows; False if it is there."""
+        ...
+
+    async def get(self, tenant: str, run: str) -> BulkRun:
+        """Return a run.
+
+        Raises:
+            Rejected: code `unknown_bulk_run`.
+        """
+        ...
+
+
+class BulkRunService:
+    """Starts and controls bulk runs. Safe to repeat."""
+
+    def __init__(self, client: Client, runs: RunRecords) -> None:
+        self._client = client
+        self._runs = runs
+
+    async def start(self, tenant: str, order: Order, choose: Callable[[], Awaitable[Choice]]) -> BulkRun:
+        """Fix a run's rows, as they are chosen now, and start its workflow; a repeat under its key chooses none again.
+
+        Raises:
+            Rejected: code `bulk_changed`; it would be done for another number of subscriptions than is expected.
+            GatewayUnavailable: its rows are fixed, and whether its workflow has begun is not known.
+        """
+        id_ = str(uuid5(RUNS, f"{tenant}/{order.key}"))
+        run = await self._known(tenant, id_)
+        if run is None:
+            choice = await choose()
+            _check_expected(choice.preview.would_be_done, order.expected)
+            await self._runs.create(_new(id_, tenant, choice, order), choice.verdicts)
+            run = await self._runs.get(tenant, id_)
+        if run.state is RunState.STARTING:
+            await self._begin(run)
+        return run
+
+    async def pause(self, tenant: str, run: str) -> BulkRun:
+        """Pause a run, and return it once none of its rows is in progress.
+
+        Raises:
+            Rejected: code `unknown_bulk_run`, `bulk_run_over`, or `bulk_not_begun`.
+            GatewayUnavailable: it has not said so in time.
+        """
+        return await self._told(tenant, run, BulkWorkflow.pause)
+
+    async def resume(self, tenant: str, run: str) -> BulkRun:
+        """Let a run go on, or begin; raises as `pause` does."""
+        known = await self._runs.get(tenant, run)
+        if known.state is not RunState.STARTING:
+            return await self._told(tenant, run, BulkWorkflow.resume)
+        await self._begin(known)
+        return known
+
+    async def stop(self, tenant: str, run: str) -> BulkRun:
+        """End a run: the rows that wait are skipped; raises as `pause` does."""
+        return await self._told(tenant, run, BulkWorkflow.stop)
+
+    async def _known(self, tenant: str, run: str) -> BulkRun | None:
+        try:
+            return await self._runs.get(tenant, run)
+        except Rejected:
+            return None
+
+    async def _begin(self, run: BulkRun) -> None:
+        what = in_words(run.action)
+        try:
+            async with asyncio.timeout(START_TIMEOUT.total_seconds()):
+                await self._client.start_workflow(
+                    BulkWorkflow.run,
+                    BulkInput(run.id, what, run.rate, tally=run.tally),
+                    id=bulk_workflow_id(run.id),
+                    task_queue=LIFECYCLE_QUEUE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    static_summary=f"Bulk: {what}, {run.tally.waiting} subscriptions",
+                    static_details=f"Asked for by {run.actor.role} `{run.actor.id}`; reason `{run.reference}`",
+                )
+        except WorkflowAlreadyStartedError:
+            return
+        except (TimeoutError, RPCError, RuntimeError) as error:  # the last: a client that has not connected yet
+            raise GatewayUnavailable(
+                f"Temporal did not take the run, whose subscriptions are fixed: {error}", code="temporal_unavailable"
+            ) from error
+
+    async def _told(self, tenant: str, run: str, update: Wish) -> BulkRun:
+        known = await self._runs.get(tenant, run)
+        if known.state.is_over:
+            raise _over()
+        await self._ask(known, update)
+        return await self._runs.get(tenant, run)
+
+    async def _ask(self, run: BulkRun, update: Wish) -> None:
+        handle = self._client.get_workflow_handle(bulk_workflow_id(run.id))
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
+                await handle.execute_update(update)
+        except WorkflowUpdateFailedError as error:
+            raise as_tenure_error(error.cause) or error from error
+        except (TimeoutError, RPCTimeoutOrCancelledError) as error:
+            raise GatewayUnavailable(
+                f"a subscription of the run is still in progress; {REPEAT}", code="still_working"
+            ) from error
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise (_not_begun() if run.state is RunState.STARTING else _over()) from error
+            raise GatewayUnavailable(f"Temporal does not respond: {error}", code="temporal_unavailable") from error
+        except RuntimeError as error:
+            raise GatewayUnavailable(f"Temporal is unreachable: {error}", code="temporal_unavailable") from error
+
+
+def _new(id_: str, tenant: str, choice: Choice, order: Order) -> NewRun:
+    return NewRun(
+        id_, tenant, choice.action, choice.filter, choice.inverse_of, order.actor, order.reference, order.rate
+    )
+
+
+def _check_expected(now: int, expected: int) -> None:
+    if now != expected:
+        raise Rejected(
+            f"it would be done for {now} subscriptions now, and {expected} were expected: preview it again",
+            code="bulk_changed",
+            details={"would_be_done": now},
+        )
+
+
+def _over() -> Rejected:
+    return Rejected("the bulk run has ended", code="bulk_run_over")
+
+
+def _not_begun() -> Rejected:
+    return Rejected("the bulk run's workflow has not begun: resume it, which begins it", code="bulk_not_begun")
