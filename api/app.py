@@ -39,6 +39,7 @@ from api.http.openapi import add_description
 from api.http.plain_routes import Endpoint, plain_route
 from api.http.rates import RateLimits
 from api.inbox import routes as inbox_routes
+from api.metrics import cancellation_list
 from api.metrics import cancellations as metrics_cancellations
 from api.metrics import churn as metrics_churn
 from api.metrics import customers as metrics_customers
@@ -92,6 +93,7 @@ ROUTERS = (
     metrics_trials.router,
     metrics_recovery.router,
     metrics_cancellations.router,
+    cancellation_list.router,
     audit_routes.router,
     inbox_routes.router,
     reconciliation_routes.router,

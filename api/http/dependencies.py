@@ -49,6 +49,7 @@ from storage.db.engine import of_tenant
 from storage.discrepancies import DiscrepancyList
 from storage.privacy.erasure import Erasures
 from storage.privacy.export import Exports
+from storage.revenue.cancellation_list import CancellationList
 from storage.revenue.figures import RevenueFigures
 from storage.revenue.outcome_figures import OutcomeFigures
 from storage.subscriptions.billing_accounts import BillingAccounts
@@ -163,6 +164,7 @@ class Repositories:
     usage_history: UsageHistory
     revenue: RevenueFigures
     outcomes: OutcomeFigures
+    cancellation_list: CancellationList
     usage_reports: UsageReports
     pay_pages: PayPages
     pay_link_limits: PayLinkLimits
@@ -223,6 +225,7 @@ class Repositories:
             UsageHistory(engine),
             RevenueFigures(engine, dependencies.timezone),
             OutcomeFigures(engine, dependencies.timezone),
+            CancellationList(engine),
             UsageReports(engine),
             PayPages(engine),
             PayLinkLimits(),

@@ -6,10 +6,11 @@ from datetime import date
 from enum import StrEnum
 from fractions import Fraction
 
+from domain.revenue.cancellations import AskedBy
 from domain.revenue.figures import PeriodLength, following
 from domain.revenue.outcomes import RetainedBy
 from domain.revenue.ratios import share
-from domain.subscription.ends import EndKind, ReasonCode
+from domain.subscription.ends import ReasonCode
 
 NO_REASON = "none"
 """The customer did not say."""
@@ -87,7 +88,7 @@ def cancellation_periods(
 
 
 def _period(first_day: date, group: str, sums: list[CancellationSum]) -> CancellationPeriod:
-    customers = [each for each in sums if each.by == EndKind.CUSTOMER]
+    customers = [each for each in sums if each.by == AskedBy.CUSTOMER]
     reasons = dict.fromkeys(REASONS, 0)
     for each in customers:
         reasons[each.reason_code if each.reason_code in reasons else NO_REASON] += each.count
@@ -99,5 +100,5 @@ def _period(first_day: date, group: str, sums: list[CancellationSum]) -> Cancell
         retained={kept: sum(each.count for each in customers if each.retained_by == kept.value) for kept in RetainedBy},
         ended=sum(each.count for each in customers if each.has_ended),
         reasons=reasons,
-        by_operators=sum(each.count for each in sums if each.by == EndKind.OPERATOR),
+        by_operators=sum(each.count for each in sums if each.by == AskedBy.OPERATOR),
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from domain.revenue.outcomes import ASKED_FOR, OutcomeChanges, RetainedBy
 from domain.subscription.ends import EndKind
@@ -9,13 +10,19 @@ from domain.subscription.lifecycle import Status
 from domain.subscription.state import Subscription
 
 
+class AskedBy(StrEnum):
+    """Who asked for a cancellation: everything else that ends a subscription is no request."""
+
+    CUSTOMER = "customer"
+    OPERATOR = "operator"
+
+
 @dataclass(frozen=True)
 class CancellationRequest:
     """A cancellation that was asked for."""
 
     asked_at: datetime
-    by: EndKind
-    """The customer or the operator: everything else that ends a subscription is no request."""
+    by: AskedBy
     plan: str
     """Held at the time, as is `status`."""
     status: Status
@@ -50,7 +57,7 @@ def cancellation_fact(
             return None
         said = changes["reason_code"], changes["comment"]
         return CancellationRequest(
-            changes["canceled_asked_at"], by, before.plan, before.status, *said, changes.get("ended_at")
+            changes["canceled_asked_at"], AskedBy(by), before.plan, before.status, *said, changes.get("ended_at")
         )
     retained_by = changes.get("retained_by")
     if retained_by is not None:

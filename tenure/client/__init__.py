@@ -94,6 +94,8 @@ from tenure.client.metrics import (
     ReportLinks,
 )
 from tenure.client.outcomes import (
+    Cancellation,
+    CancellationPage,
     Cancellations,
     CancellationsPeriod,
     Conversion,
@@ -198,6 +200,8 @@ __all__ = [
     "BulkState",
     "BulkStatusCounts",
     "CancelAt",
+    "Cancellation",
+    "CancellationPage",
     "CancellationPreview",
     "Cancellations",
     "CancellationsPeriod",

@@ -141,6 +141,8 @@ class AsyncTenure(BaseClient):
     trials = awaited(outcome_operations.trials)
     recovery = awaited(outcome_operations.recovery)
     cancellations = awaited(outcome_operations.cancellations)
+    list_cancellations = awaited(outcome_operations.list_cancellations)
+    each_cancellation = async_iterator(outcome_operations.each_cancellation)
 
     plans = awaited(plan_operations.plans)
     plan = awaited(plan_operations.plan)
@@ -312,6 +314,8 @@ class Tenure(BaseClient):
     trials = blocking(outcome_operations.trials)
     recovery = blocking(outcome_operations.recovery)
     cancellations = blocking(outcome_operations.cancellations)
+    list_cancellations = blocking(outcome_operations.list_cancellations)
+    each_cancellation = iterator(outcome_operations.each_cancellation)
 
     plans = blocking(plan_operations.plans)
     plan = blocking(plan_operations.plan)

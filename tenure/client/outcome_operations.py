@@ -1,12 +1,15 @@
 """Figures of trials, failed payments and cancellations; they require a key of role `read_only`, `operator` or `admin`.
 
+The list of cancellations holds what customers said: it requires `operator` or `admin`.
+
 Each operation is defined once here; `Tenure` and `AsyncTenure` have it as a method of the same name, without `core`.
 """
 
-from typing import Literal
+from typing import Literal, Unpack
 
 from tenure.client.core import Core, Steps
-from tenure.client.outcomes import Cancellations, Recovery, Trials
+from tenure.client.outcomes import Cancellation, CancellationPage, Cancellations, Recovery, Trials
+from tenure.client.paging import PAGE_SIZE, Listing, Pages
 from tenure.client.requests import Call, body_of
 from tenure.client.values import PeriodLength
 
@@ -52,6 +55,19 @@ def cancellations(
     """Return who asked to leave in each period from *first* to *last*, as `2026-01`, why, and who stayed."""
     query = _query(first, last, interval, plan=plan, group=group)
     return core.ask(Call("GET", "/v1/metrics/cancellations", Cancellations, query=query))
+
+
+def list_cancellations(
+    core: Core, *, cursor: str | None = None, limit: int | None = None, **part: Unpack[Listing]
+) -> Steps[CancellationPage]:
+    """Return one page of who asked to leave and what they said, newest first."""
+    query = body_of(cursor=cursor, limit=limit, **part)
+    return core.ask(Call("GET", "/v1/cancellations", CancellationPage, query=query))
+
+
+def each_cancellation(core: Core, **part: Unpack[Listing]) -> Pages[Cancellation]:
+    """Iterate over who asked to leave and what they said, newest first; pages are fetched as needed."""
+    return lambda cursor: list_cancellations(core, cursor=cursor, limit=PAGE_SIZE, **part)
 
 
 def _query(first: str | None, last: str | None, interval: PeriodLength, **others: str | None) -> dict[str, str | int]:

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from tenure.client.metrics import About, Report
+from tenure.client.values import ReasonCode, Status
 
 
 @dataclass(frozen=True)
@@ -139,3 +141,33 @@ class Cancellations(About):
     """Cancellations, by the period in which they were asked for, oldest first."""
 
     data: tuple[CancellationsPeriod, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancellation:
+    """A cancellation that was asked for."""
+
+    asked_at: datetime
+    subscription: str
+    customer: str
+    """Your own id."""
+    by: Literal["customer", "operator"]
+    plan: str
+    """Held at the time, as is `status`."""
+    status: Status | None = None
+    """None: not known."""
+    reason_code: ReasonCode | None = None
+    """None: the customer did not say."""
+    comment: str | None = None
+    retained_by: Literal["uncancel", "pause", "change"] | None = None
+    """What was taken instead; None: it was not undone."""
+    ended_at: datetime | None = None
+    """None: it was undone, or is pending."""
+
+
+@dataclass(frozen=True)
+class CancellationPage:
+    """One page of cancellations."""
+
+    data: tuple[Cancellation, ...]
+    next_cursor: str | None = None

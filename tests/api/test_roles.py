@@ -43,7 +43,7 @@ NAMES_NOBODY: Final = frozenset(
         *("listApiKeys", "createApiKey", "listCustomers", "listInvoices", "listPlans", "comparePlans", "getPlan"),
         *("getUsageStatistics", "listSubscriptions", "createSubscription", "listAudit"),
         *("getMovements", "getMrr", "getRevenueOverview", "getCustomerCounts", "getChurn"),
-        *("getTrials", "getRecovery", "getCancellations"),
+        *("getTrials", "getRecovery", "getCancellations", "listCancellations"),
         *("listInbox", "getInboxSummary", "listDiscrepancies"),
         *("listBulkRuns", "previewBulk"),
     }

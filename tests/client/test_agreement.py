@@ -15,6 +15,7 @@ from api.catalog import suggest
 from api.catalog import views as catalog_views
 from api.customers import banner, routes
 from api.entitlements import views as entitlements_views
+from api.metrics import cancellation_list
 from api.metrics import cancellations as metrics_cancellations
 from api.metrics import churn as metrics_churn
 from api.metrics import customers as metrics_customers
@@ -95,6 +96,8 @@ PAIRS: list[tuple[type[BaseModel], type[Any]]] = [
     (metrics_recovery.RecoveryPeriodView, outcomes.RecoveryPeriod),
     (metrics_recovery.RecoveryFigureView, outcomes.RecoveryFigure),
     (metrics_recovery.OwedView, outcomes.Owed),
+    (cancellation_list.CancellationView, outcomes.Cancellation),
+    (cancellation_list.CancellationList, outcomes.CancellationPage),
     (metrics_cancellations.CancellationsView, outcomes.Cancellations),
     (metrics_cancellations.CancellationPeriodView, outcomes.CancellationsPeriod),
     (metrics_cancellations.TakenInsteadView, outcomes.TakenInstead),

@@ -52,6 +52,7 @@ LISTS = {
     "bulk_runs",
     "customers",
     "discrepancies",
+    "each_cancellation",
     "inbox",
     "reconciliation_runs",
     "subscriptions",

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from domain.revenue.cancellations import CancellationRequest, CancellationResult, cancellation_fact
+from domain.revenue.cancellations import AskedBy, CancellationRequest, CancellationResult, cancellation_fact
 from domain.revenue.outcomes import RetainedBy, outcome_changes
 from domain.subscription import commands, pause, plan_changes
 from domain.subscription.ends import End, EndKind
@@ -26,7 +26,7 @@ def fact(
 
 def test_a_request_has_what_was_held_and_what_was_said() -> None:
     asked = commands.cancel_scheduled(a_paid_subscription(), PERIOD_END, LEAVES, NOW, CAUSE)
-    request = CancellationRequest(NOW, EndKind.CUSTOMER, "starter", Status.ACTIVE, "too_expensive", "too dear for us")
+    request = CancellationRequest(NOW, AskedBy.CUSTOMER, "starter", Status.ACTIVE, "too_expensive", "too dear for us")
     assert fact(a_paid_subscription(), asked) == request
 
 
@@ -34,7 +34,7 @@ def test_an_end_at_once_is_a_request_that_took_effect() -> None:
     by_operator = End(EndKind.OPERATOR, "a test account")
     gone = commands.canceled(a_trial(), by_operator, NOW, CAUSE)
     assert fact(a_trial(), gone) == CancellationRequest(
-        NOW, EndKind.OPERATOR, "starter", Status.TRIALING, "", "a test account", ended_at=NOW
+        NOW, AskedBy.OPERATOR, "starter", Status.TRIALING, "", "a test account", ended_at=NOW
     )
 
 
