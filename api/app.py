@@ -24,6 +24,7 @@ from api.console import operators as console_operators
 from api.console import sessions as console_sessions
 from api.console import subscription as console_subscription
 from api.console import subscriptions as console_subscriptions
+from api.console.numbers import pages as console_numbers
 from api.customers import banner as customer_banner
 from api.customers import privacy as customer_privacy
 from api.customers import routes as customers_routes
@@ -67,6 +68,7 @@ CONSOLE = (
     console_home.router,
     console_subscriptions.router,
     console_subscription.router,
+    console_numbers.router,
     console_audit.router,
     console_operators.router,
 )

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from domain.revenue.figures import (
-    ALL,
-    Grouping,
-    Moved,
-    Movers,
-    Period,
-    PeriodLength,
-    Segment,
-    by_period,
-    earlier,
-    first_day_of,
-)
+from domain.revenue.figures import ALL, Moved, Movers, Period, PeriodLength, Segment, by_period, earlier, first_day_of
 from domain.revenue.overview import FULL_MONTHS, Overview, Standing, StandingOf, overviews, total
 from domain.revenue.queries import Range, ReportQuery
 from storage.db.engine import LISTS_WITHIN, sql_text, transaction
@@ -81,6 +70,8 @@ class OverviewReport:
 
     extent: Extent
     overviews: Sequence[Overview]
+    months: Mapping[str, Sequence[Period]]
+    """What moved in each month, oldest first, by currency."""
 
 
 class RevenueFigures:
@@ -114,18 +105,20 @@ class RevenueFigures:
             now = await reader.standing(query.segment, currency=query.currency, status=status)
             return MrrReport(extent, wanted, lines, total(now))
 
-    async def overview(self, tenant: str, segment: Segment = ALL, currency: str = "") -> OverviewReport:
-        """What there is now of each currency, or one, beside the current month and the one before."""
+    async def overview(
+        self, tenant: str, segment: Segment = ALL, currency: str = "", *, months_before: int = FULL_MONTHS
+    ) -> OverviewReport:
+        """What there is now of each currency, or one, beside the current month and so many before: at least three."""
         async with self.reading(tenant) as reader:
             extent = await reader.extent()
             parts = await reader.standing(segment, currency=currency)
-            first = earlier(first_day_of(extent.latest, PeriodLength.MONTH), PeriodLength.MONTH, FULL_MONTHS)
+            first = earlier(first_day_of(extent.latest, PeriodLength.MONTH), PeriodLength.MONTH, months_before)
             wanted = ReportQuery(currency, first, extent.latest, segment=segment).range(extent.latest)
             months = {line.currency: periods for line, periods in (await reader.periods(wanted)).items()}
             # Whose trials run pays nothing yet.
             for part in parts:
                 months.setdefault(part.currency, by_period([], [], wanted.first, wanted.beyond, wanted.length))
-            return OverviewReport(extent, overviews(parts, months))
+            return OverviewReport(extent, overviews(parts, months), months)
 
     @asynccontextmanager
     async def reading(self, tenant: str) -> "AsyncIterator[RevenueReader]":
@@ -149,12 +142,7 @@ class RevenueReader:
     async def standing(self, segment: Segment = ALL, *, currency: str = "", status: str = "") -> list[StandingOf]:
         """What there is now; empty: of any currency, in any status."""
         rows = await self._rows(
-            "standing",
-            tenant=self._given["tenant"],
-            plan=segment.plan,
-            billing=segment.billing_interval,
-            currency=currency,
-            status=status,
+            "standing", tenant=self._given["tenant"], plan=segment.plan, currency=currency, status=status
         )
         return [
             StandingOf(row.currency, row.plan, row.billing_interval, row.status, Standing(*row[len(_NAMED) :]))
@@ -166,22 +154,20 @@ class RevenueReader:
         given = self._given | {
             "currency": wanted.currency,
             "plan": wanted.segment.plan,
-            "billing": wanted.segment.billing_interval,
-            "by_plan": wanted.group is Grouping.PLAN,
-            "by_billing": wanted.group is Grouping.BILLING_INTERVAL,
+            "by_plan": wanted.by_plan,
             "interval": wanted.length.value,
             "first": wanted.first,
             "beyond": wanted.beyond,
         }
         moved: dict[Line, list[Moved]] = defaultdict(list)
         movers: dict[Line, list[Movers]] = defaultdict(list)
-        if wanted.currency and wanted.group is None:
+        if wanted.currency and not wanted.by_plan:
             moved[Line(wanted.currency, wanted.segment)] = []
         for row in await self._rows("sums", **given):
             moved[_line(row)].append(Moved(row.period, row.moved, row.end_kind, row.delta, row.payers))
         for row in await self._rows("customers", **given):
             movers[_line(row)].append(Movers(row.period, row.moved, row.end_kind, row.customers))
-        lines = sorted(moved, key=lambda line: (line.currency, astuple(line.segment)))
+        lines = sorted(moved, key=lambda line: (line.currency, line.segment.plan))
         return {
             line: by_period(moved[line], movers[line], wanted.first, wanted.beyond, wanted.length) for line in lines
         }
@@ -194,4 +180,4 @@ _NAMED = ("currency", "plan", "billing_interval", "status")
 
 
 def _line(row: Row[Any]) -> Line:
-    return Line(row.currency, Segment(row.plan, row.billing))
+    return Line(row.currency, Segment(row.plan))

@@ -14,7 +14,6 @@ from domain.revenue.cancellation_figures import (
     CancellationSum,
     cancellation_periods,
 )
-from domain.revenue.figures import Grouping
 from domain.revenue.queries import Range, ReportQuery
 from domain.revenue.recoveries import RecoveryOutcome
 from domain.revenue.recovery_figures import RecoveryGroup, RecoveryPeriod, RecoverySum, recovery_periods
@@ -48,9 +47,9 @@ class OutcomeFigures:
         Raises:
             Malformed: the periods are in the wrong order, or too many.
         """
-        extent, of, rows = await self._read("trials", tenant, query, by_plan=query.group is Grouping.PLAN)
+        extent, of, rows = await self._read("trials", tenant, query, by_plan=query.by_plan)
         sums = [TrialSum(**row._mapping) for row in rows]  # noqa: SLF001 - its documented name
-        groups = _groups((each.group for each in sums), is_grouped=query.group is Grouping.PLAN)
+        groups = _groups((each.group for each in sums), is_grouped=query.by_plan)
         return OutcomeReport(extent, of, trial_periods(sums, of.first, of.beyond, of.length, groups))
 
     async def recoveries(

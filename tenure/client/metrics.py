@@ -66,7 +66,6 @@ class MovementsPeriod:
     """MRR."""
     end_arr: int
     plan: str | None = None
-    billing_interval: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,6 @@ class MrrPeriod:
     customers: int
     """Who pay."""
     plan: str | None = None
-    billing_interval: str | None = None
 
 
 @dataclass(frozen=True)

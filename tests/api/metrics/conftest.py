@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import event
 
 from domain.subscription.ends import EndKind
@@ -37,16 +38,20 @@ def sent() -> list[str]:
 
 
 @pytest.fixture
-async def api(ledger: Ledger, database_url: str, sent: list[str]) -> AsyncIterator[httpx.AsyncClient]:
-    """A caller who may only read."""
-    key = await ApiKeys(ledger.engine).create(Role.READ_ONLY, "the founder")
+async def app(ledger: Ledger, database_url: str, sent: list[str]) -> AsyncIterator[FastAPI]:
     engine, system_engine = (create_engine_from_url(database_url, role=role) for role in DatabaseRole)
     event.listen(engine.sync_engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
-    app = an_app(engine=engine, system_engine=system_engine, catalog=shipped_catalog(), timezone="Europe/Berlin")
-    async with a_browser(app, Authorization=f"Bearer {key}") as http:
-        yield http
+    yield an_app(engine=engine, system_engine=system_engine, catalog=shipped_catalog(), timezone="Europe/Berlin")
     await engine.dispose()
     await system_engine.dispose()
+
+
+@pytest.fixture
+async def api(app: FastAPI, ledger: Ledger) -> AsyncIterator[httpx.AsyncClient]:
+    """A caller who may only read."""
+    key = await ApiKeys(ledger.engine).create(Role.READ_ONLY, "the founder")
+    async with a_browser(app, Authorization=f"Bearer {key}") as http:
+        yield http
 
 
 def on(month: int) -> datetime:

@@ -1,0 +1,1 @@
+"""The founder's numbers: pages of the figures that `/v1/metrics` reports."""

@@ -1,0 +1,95 @@
+"""The first page of the numbers: what there is now in each currency, and how it came to be."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import Response
+
+from api.console.numbers.forms import form_of, numbers_page
+from api.console.numbers.queries import read_query
+from api.console.numbers.revenue import OVERVIEW
+from api.console.numbers.tables import count, money
+from api.console.numbers.tiles import Tile, Tiles
+from api.console.visits import Visit
+from api.metrics.churn import ChurnPeriodView
+from api.metrics.overview import AskedOverview, CurrencyOverviewView, StandingView
+from domain.revenue.definitions import CHURN, CUSTOMERS, GROWTH, MOVEMENTS, REVENUE, definitions
+from domain.revenue.figures import Period, PeriodLength, Segment
+from domain.revenue.overview import Overview
+from localization.formats import Formats
+
+MONTHS: Final = 12
+"""Of the charts, the current one included."""
+_COLUMNS: Final = (
+    money("MRR", "mrr"),
+    money("Committed", "committed"),
+    money("At risk", "at_risk"),
+    money("Paused", "paused"),
+    count("Customers", "customers"),
+)
+"""The figures of plans, billing intervals and statuses."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What there is now of one plan, one billing interval or one status."""
+
+    name: str
+    figures: Sequence[str]
+    rows: str
+    """The filter of the list of what is behind it."""
+
+
+@dataclass(frozen=True)
+class Sums:
+    """The figures of one currency."""
+
+    currency: str
+    tiles: Sequence[Tile]
+    parts: Mapping[str, Sequence[Part]]
+    """By what they are told apart."""
+    months: Sequence[Period]
+
+
+async def overview_page(visit: Visit, given: Mapping[str, str]) -> Response:
+    """Return the page of what there is now.
+
+    Raises:
+        WrongQueryError: what is asked for cannot be read.
+    """
+    asked: AskedOverview = read_query(OVERVIEW.query, given, "json")
+    report = await visit.repositories.revenue.overview(
+        visit.tenant, Segment(asked.plan), asked.currency, months_before=MONTHS - 1
+    )
+    formats = visit.reader.formats
+    return numbers_page(
+        visit,
+        "overview",
+        OVERVIEW,
+        form_of(visit, OVERVIEW, given, report.extent.currencies),
+        report.extent,
+        sums=[_sums(each, report.months[each.currency], formats) for each in report.overviews],
+        heads=[column.label for column in _COLUMNS],
+        meanings=definitions(*REVENUE, *CUSTOMERS, *GROWTH, *MOVEMENTS, *CHURN),
+    )
+
+
+def _sums(overview: Overview, months: Sequence[Period], formats: Formats) -> Sums:
+    now = CurrencyOverviewView.of_all(overview)
+    lost = [
+        ChurnPeriodView.of(month, PeriodLength.MONTH, Segment()) for month in (overview.last_month, overview.this_month)
+    ]
+    parts = {
+        "Plan": [_part(each, each.plan, f"plan={each.plan}", overview, formats) for each in now.by_plan],
+        "Billing interval": [
+            _part(each, each.billing_interval, f"interval={each.billing_interval}", overview, formats)
+            for each in now.by_billing_interval
+        ],
+        "Status": [_part(each, each.status, f"status={each.status}", overview, formats) for each in now.by_status],
+    }
+    return Sums(overview.currency, Tiles(formats, overview.currency).of_overview(now, *lost), parts, months)
+
+
+def _part(found: StandingView, name: str, rows: str, overview: Overview, formats: Formats) -> Part:
+    return Part(name.replace("_", " "), [one.cell(found, formats, overview.currency) for one in _COLUMNS], rows)
