@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib.metadata import version
 
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -97,6 +98,8 @@ def build_workers(
     shutdown, each worker takes no new tasks and lets its activities finish within *finish_within*.
     """
     interceptors = [Heartbeats(client)]
+    # Otherwise the SDK takes a second to hash every module that is imported.
+    build_id = f"tenure {version('tenure')}"
     return [
         Worker(
             client,
@@ -115,6 +118,7 @@ def build_workers(
             max_cached_workflows=max_cached_workflows,
             max_concurrent_workflow_tasks=MAX_CONCURRENT_WORKFLOW_TASKS,
             graceful_shutdown_timeout=finish_within,
+            build_id=build_id,
         ),
         Worker(
             client,
@@ -154,6 +158,7 @@ def build_workers(
             ],
             max_concurrent_activities=50,
             graceful_shutdown_timeout=finish_within,
+            build_id=build_id,
             max_task_queue_activities_per_second=payments_a_second,
         ),
         Worker(
@@ -163,6 +168,7 @@ def build_workers(
             activities=[activities.mail.deliver, activities.mail.give_up],
             max_concurrent_activities=10,
             graceful_shutdown_timeout=finish_within,
+            build_id=build_id,
             max_task_queue_activities_per_second=MAILS_PER_SECOND,
         ),
         Worker(
@@ -185,6 +191,7 @@ def build_workers(
             ],
             max_concurrent_activities=5,
             graceful_shutdown_timeout=finish_within,
+            build_id=build_id,
         ),
     ]
 
