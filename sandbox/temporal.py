@@ -1,5 +1,6 @@
 """The Temporal dev server of the sandbox: gRPC, its UI, and a virtual clock for each workflow."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -48,6 +49,8 @@ KINDS = {
 
 DURABLE = ("journal_mode=WAL", "synchronous=NORMAL")
 FAST = ("journal_mode=WAL", "synchronous=OFF")
+SELDOM = "800"
+"""How much, in percent, the server's heap may grow until it is collected. It is small, and Go would double it."""
 
 
 class TemporalDevServer:
@@ -116,7 +119,8 @@ class TemporalDevServer:
             self._scratch = TemporaryDirectory(prefix="tenure-temporal-")
         folder = self._data or Path(self._scratch.name if self._scratch else "")
         self._server = Server("the Temporal dev server", folder / "temporal.log")
-        self._server.start(list(self._command()))
+        environment = None if self._durable else {"GOGC": SELDOM} | os.environ
+        self._server.start(list(self._command()), environment=environment)
         try:
             client = await self._server.until_ready(self._connected, READY_WITHIN)
             await self._server.until_ready(lambda: self._has_attributes(client), READY_WITHIN)

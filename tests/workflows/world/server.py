@@ -7,7 +7,7 @@ import pytest
 from temporalio.common import SearchAttributeKey
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
-from sandbox.temporal import DYNAMIC_CONFIG, executable
+from sandbox.temporal import DYNAMIC_CONFIG, SELDOM, executable
 from worker.registry import KINDS
 
 STANDS_STILL = TimeSkippingConfig(enabled=False)
@@ -20,8 +20,7 @@ async def time_skipping_server() -> AsyncIterator[WorkflowEnvironment]:
     settings = [part for key, value in DYNAMIC_CONFIG.items() for part in ("--dynamic-config-value", f"{key}={value}")]
     kinds = {"Datetime": SearchAttributeKey.for_datetime, "Keyword": SearchAttributeKey.for_keyword}
     with pytest.MonkeyPatch.context() as patch:
-        # The server's heap is small, and by default it is collected whenever it has doubled.
-        patch.setenv("GOGC", "800")
+        patch.setenv("GOGC", SELDOM)
         environment = await WorkflowEnvironment.start_time_skipping_v2(
             ts_config=STANDS_STILL,
             dev_server_existing_path=str(executable()),
