@@ -7,11 +7,15 @@ from collections.abc import AsyncIterator, Iterator
 from email.headerregistry import HeaderRegistry
 from functools import cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
+from temporalio.worker import _replayer, _worker
 from temporalio.worker.workflow_sandbox import _runner
 
 from tests.harness import workflow_coverage
@@ -98,6 +102,51 @@ def _sandbox_code_compiled_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_runner, "exec", execute, raising=False)
+        yield
+
+
+class _CompiledTemplates(BytecodeCache):
+    """Keeps the code of templates by what they are compiled from."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, bool], CodeType] = {}
+
+    def get_bucket(self, environment: Environment, name: str, filename: str | None, source: str) -> Bucket:
+        bucket = Bucket(environment, f"{filename or name}", self.get_source_checksum(source))
+        self.load_bytecode(bucket)
+        return bucket
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._known.get(_compiled_as(bucket))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self._known[_compiled_as(bucket)] = bucket.code
+
+
+def _compiled_as(bucket: Bucket) -> tuple[str, bool]:
+    return f"{bucket.key}:{bucket.checksum}", bool(bucket.environment.autoescape)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _templates_compiled_once() -> Iterator[None]:
+    """Each application that a test makes has templates of its own, in each language, compiled when they are shown."""
+    make, compiled = Environment.__init__, _CompiledTemplates()
+
+    def create(self: Environment, *args: Any, **more: Any) -> None:
+        make(self, *args, **{"bytecode_cache": compiled} | more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Environment, "__init__", create)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _code_not_hashed() -> Iterator[None]:
+    """Workers and replayers of tests name no build of theirs, and would hash every module that is imported."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (_worker, _replayer):
+            patch.setattr(module, "load_default_build_id", lambda: "tests")
         yield
 
 
