@@ -52,7 +52,7 @@ from api.payment_pages import billing_sessions, checkout, invoices, pay_link, po
 from api.pricing import routes as pricing_routes
 from api.reconciliation import routes as reconciliation_routes
 from api.schedules import routes as schedules_routes
-from api.subscriptions import lifecycle_commands, plan_commands, refunds
+from api.subscriptions import lifecycle_commands, notes, plan_commands, refunds
 from api.subscriptions import routes as subscriptions_routes
 from api.subscriptions.confirmations import ConfirmationProblem
 from api.subscriptions.downgrade_guard import LimitConflictProblem
@@ -80,6 +80,7 @@ ROUTERS = (
     lifecycle_commands.router,
     plan_commands.router,
     refunds.router,
+    notes.router,
     checkout.router,
     portal.router,
     billing_sessions.router,

@@ -29,6 +29,8 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 LONGEST: Final = 10_000
 """Bytes of a reason; none that an endpoint accepts is longer."""
+WORDS: Final = ("comment", "reason", "text")
+"""The fields of requests that hold what somebody wrote."""
 RECORDS_OF_USE: Final = frozenset({"recordUsage"})
 """Reports what products have seen happen, by the thousand: nobody's command."""
 KINDS: Final = {
@@ -146,7 +148,7 @@ def _reason(request: Request) -> str:
     """What the caller wrote."""
     body = parsed_body(request)
     given: Mapping[str, object] = body if isinstance(body, dict) else {}
-    found = given.get("comment") or given.get("reason") or request.query_params.get("reason")
+    found = next((given[name] for name in WORDS if given.get(name)), request.query_params.get("reason"))
     # It is read before the request is checked: what cannot be kept is refused then.
     return found.strip() if isinstance(found, str) and _can_be_stored(found) else ""
 

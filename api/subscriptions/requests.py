@@ -15,6 +15,7 @@ from api.http.fields import (
     Moment,
     Name,
     NewExternalId,
+    NoteText,
     PaymentMethod,
     Quantity,
     Reason,
@@ -69,6 +70,9 @@ class ChangeCustomerRequest(RequestModel):
     metadata: Metadata | None = Field(
         default=None, description="merged into the existing metadata; an empty value removes its key"
     )
+    reason: Reason | None = Field(
+        default=None, description="why, for the audit", examples=["the customer asked for it on the phone"]
+    )
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:
@@ -78,8 +82,8 @@ class ChangeCustomerRequest(RequestModel):
 
     @property
     def given(self) -> dict[str, object]:
-        """The fields that were sent."""
-        return self.model_dump(exclude_none=True)
+        """The fields of the customer that were sent."""
+        return self.model_dump(exclude_none=True, exclude={"reason"})
 
 
 class CreateSubscriptionRequest(RequestModel):
@@ -203,6 +207,10 @@ class ChangePlanRequest(RequestModel):
 
 class ReasonRequest(RequestModel):
     reason: Annotated[Reason, Field(min_length=1)] = Field(examples=["chargeback under investigation"])
+
+
+class NoteRequest(RequestModel):
+    text: Annotated[NoteText, Field(min_length=1)] = Field(examples=["called twice about the invoice's address"])
 
 
 class RefundRequest(RequestModel):

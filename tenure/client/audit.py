@@ -47,6 +47,14 @@ class AuditEntry:
 
 
 @dataclass(frozen=True)
+class Note:
+    """A note that is kept: `audit` has its text, under this id."""
+
+    id: str
+    subscription: str
+
+
+@dataclass(frozen=True)
 class AuditPage:
     """One page of the audit."""
 

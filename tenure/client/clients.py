@@ -91,6 +91,7 @@ class AsyncTenure(BaseClient):
 
     extend_trial = awaited(operator_operations.extend_trial)
     refund = awaited(operator_operations.refund)
+    note = awaited(operator_operations.note)
     suspend = awaited(operator_operations.suspend)
     reactivate = awaited(operator_operations.reactivate)
     renew_links = awaited(operator_operations.renew_links)
@@ -264,6 +265,7 @@ class Tenure(BaseClient):
 
     extend_trial = blocking(operator_operations.extend_trial)
     refund = blocking(operator_operations.refund)
+    note = blocking(operator_operations.note)
     suspend = blocking(operator_operations.suspend)
     reactivate = blocking(operator_operations.reactivate)
     renew_links = blocking(operator_operations.renew_links)

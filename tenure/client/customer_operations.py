@@ -91,7 +91,7 @@ def subscribe(
     return _sign_up(core, person, plan, {**more, "trial_days": 0, "payment_method": payment_method})
 
 
-def update_customer(
+def update_customer(  # noqa: PLR0913 - each is a field of the request
     core: Core,
     external_id: str,
     *,
@@ -100,16 +100,17 @@ def update_customer(
     timezone: str | None = None,
     locale: str | None = None,
     metadata: Mapping[str, str] | None = None,
+    reason: str | None = None,
     key: str | None = None,
 ) -> Steps[Customer]:
     """Change what is known of a customer; anything left out stays as it is.
 
-    *metadata* is merged into what is there; an empty value removes its key.
+    *metadata* is merged into what is there; an empty value removes its key. *reason* is for the audit.
 
     Raises:
         NotFound: the customer never signed up.
     """
-    body = body_of(email=email, name=name, timezone=timezone, locale=locale, metadata=metadata)
+    body = body_of(email=email, name=name, timezone=timezone, locale=locale, metadata=metadata, reason=reason)
     call = Call("PATCH", of_customer(external_id), Customer, body=body, key=key or new_key(), takes_time=True)
     after = yield from core.ask(call)
     core.memory.forget(external_id)

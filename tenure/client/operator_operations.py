@@ -3,11 +3,12 @@
 Each operation is defined once here; `Tenure` and `AsyncTenure` have it as a method of the same name, without `core`.
 """
 
+from tenure.client.audit import Note
 from tenure.client.core import Core, Steps
 from tenure.client.reports import CustomerExport, Erasure, UsageStatistics
 from tenure.client.requests import Call, body_of, of_customer
 from tenure.client.subscriptions import Subscription
-from tenure.client.targets import Target, command
+from tenure.client.targets import Target, ask_about, command
 
 
 def extend_trial(
@@ -45,6 +46,11 @@ def refund(
 
     """
     return command(core, subscription, "refund", key, invoice=invoice, amount=amount, reason=reason)
+
+
+def note(core: Core, subscription: Target, text: str, *, key: str | None = None) -> Steps[Note]:
+    """Keep a note about a subscription, of up to 2,000 characters; `audit` lists it, as action `addNote`."""
+    return ask_about(core, subscription, "note", Note, key, text=text)
 
 
 def renew_links(core: Core, subscription: Target, *, key: str | None = None) -> Steps[Subscription]:

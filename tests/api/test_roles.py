@@ -175,6 +175,7 @@ def body_of(operation: str, mine: Belongings) -> object:
         "putPaymentMethod": {"payment_method": "pm_card_visa"},
         "suspendSubscription": reason,
         "reactivateSubscription": reason,
+        "addNote": {"text": "a note of a test"},
         "refundInvoice": {"invoice": "in_of_nobody"} | reason,
         **dict.fromkeys(("replayEvent", "healDiscrepancy", "runReconciliation"), reason),
         **dict.fromkeys(("triggerSchedule", "pauseSchedule", "resumeSchedule"), reason),

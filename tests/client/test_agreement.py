@@ -25,12 +25,23 @@ from api.metrics import reports as metrics_reports
 from api.metrics import trials as metrics_trials
 from api.metrics import views as metrics_views
 from api.payment_pages import billing_sessions, checkout, portal
-from api.subscriptions import circumstances, confirmations, downgrade_guard, views
+from api.subscriptions import circumstances, confirmations, downgrade_guard, notes, views
 from api.usage import history, ingest
 from domain.entitlements.usage import UsageLevel
 from domain.revenue import figures
 from domain.subscription import commands, ends, lifecycle, policy
-from tenure.client import api_keys, catalog, churn, entitlements, metrics, outcomes, overview, reports, subscriptions
+from tenure.client import (
+    api_keys,
+    audit,
+    catalog,
+    churn,
+    entitlements,
+    metrics,
+    outcomes,
+    overview,
+    reports,
+    subscriptions,
+)
 from tenure.client.values import (
     Access,
     CancelAt,
@@ -117,6 +128,7 @@ PAIRS: list[tuple[type[BaseModel], type[Any]]] = [
     (views.SubscriberView, subscriptions.Subscriber),
     (views.PendingChangeView, subscriptions.Change),
     (views.BlockedStepView, subscriptions.Blocked),
+    (notes.NoteView, audit.Note),
     (circumstances.CardView, subscriptions.Card),
     (circumstances.RecoveryView, subscriptions.Recovery),
     (circumstances.SuspensionView, subscriptions.Suspension),

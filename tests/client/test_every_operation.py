@@ -56,6 +56,7 @@ CALLS: Mapping[str, tuple[str, Callable[[Core], Steps[Any]]]] = {
     "suspendSubscription": ("suspend", lambda core: operator_operations.suspend(core, "s1", "fraud")),
     "reactivateSubscription": ("reactivate", lambda core: operator_operations.reactivate(core, "s1", "settled")),
     "refundInvoice": ("refund", lambda core: operator_operations.refund(core, "s1", "in_1", "downtime", amount=100)),
+    "addNote": ("note", lambda core: operator_operations.note(core, "s1", "called twice")),
     "exportCustomer": ("export_customer", lambda core: operator_operations.export_customer(core, "ada")),
     "eraseCustomer": ("erase_customer", lambda core: operator_operations.erase_customer(core, "ada", cancel=True)),
     "renewLinks": ("renew_links", lambda core: operator_operations.renew_links(core, "s1")),

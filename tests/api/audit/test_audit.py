@@ -118,6 +118,47 @@ async def test_a_products_commands_are_noted_only_for_what_somebody_wrote(
     assert "moved to paper" not in await history(stack, made["id"])
 
 
+async def test_a_note_is_kept_in_the_audit_alone_once_and_also_after_the_end(
+    stack: Stack, admin: Caller, operator: Caller, name: str
+) -> None:
+    made = await admin.signed_up(name)
+    words = f"{name} called twice\nabout the address"
+    notes = [await operator.command(made["id"], "note", key=f"{name}-note", text=words) for _ in range(2)]
+    await admin.command(made["id"], "cancel", at="now")
+    after = await admin.subscription(made["id"])
+
+    later = await operator.command(made["id"], "note", text="and again after the end")
+
+    assert [answer.status_code for answer in (*notes, later)] == [201] * 3
+    found = await audited(operator, made["id"], action="addNote")
+    assert [(one["reason"], one["outcome"]) for one in found] == [("and again after the end", "done"), (words, "done")]
+    assert [one["id"] for one in reversed(found)] == [notes[0].json()["id"], later.json()["id"]]
+    assert notes[1].json() == notes[0].json()
+    assert "called twice" not in notes[0].text
+    assert await admin.subscription(made["id"]) == after
+    assert "called twice" not in await history(stack, made["id"])
+    exported = (await admin.get(f"/v1/customers/{name}/export")).json()
+    assert words in [one["reason"] for one in exported["tables"]["audit_details"]]
+    problem_of(await operator.command(made["id"], "note", text="x" * 2001), 422, "malformed")
+    assert (await admin.http.delete(f"/v1/customers/{name}")).status_code == 204
+    assert {one["reason"] for one in await audited(admin, made["id"], action="addNote")} == {None}
+
+
+async def test_a_change_of_a_customer_is_noted_with_its_reason(admin: Caller, operator: Caller, name: str) -> None:
+    await admin.signed_up(name)
+    known = (await admin.get(f"/v1/customers/{name}")).json()
+    body = {"email": f"{name}.new@example.com", "reason": f"{name} asked for it on the phone"}
+
+    answer = await operator.http.patch(f"/v1/customers/{name}", json=body)
+
+    assert answer.status_code == 200, answer.text
+    [entry] = await audited(operator, known["id"], action="updateCustomer")
+    assert (entry["reason"], entry["outcome"], entry["actor"]["role"]) == (body["reason"], "done", "operator")
+    assert (entry["before"]["email"], entry["after"]["email"]) == (known["email"], body["email"])
+    alone = await operator.http.patch(f"/v1/customers/{name}", json={"reason": "nothing is changed"})
+    problem_of(alone, 422, "malformed")
+
+
 async def test_a_look_is_no_command(admin: Caller, name: str) -> None:
     made = await admin.signed_up(name)
     before = len(await audited(admin, made["id"]))

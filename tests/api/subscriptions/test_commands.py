@@ -75,6 +75,8 @@ MALFORMED: list[tuple[str, str, Any]] = [
     ("refund", "invoice", {"invoice": "", **REASON}),
     ("refund", "invoice", {"invoice": "in_1\x00", **REASON}),
     ("refund", "invoice", REASON),
+    *(("note", "text", {"text": given}) for given in ("", "  ", "x" * 2001, "\x00", "\ud800", 7)),
+    ("note", "text", {}),
     ("refund", "reason", {"invoice": "in_1"}),
     ("cancel", "at", {"at": "tomorrow"}),
     ("cancel", "because", {"because": "x"}),
