@@ -40,6 +40,7 @@ from api.http.openapi import add_description
 from api.http.plain_routes import Endpoint, plain_route
 from api.http.rates import RateLimits
 from api.inbox import routes as inbox_routes
+from api.mails import routes as mails_routes
 from api.metrics import cancellation_list
 from api.metrics import cancellations as metrics_cancellations
 from api.metrics import churn as metrics_churn
@@ -56,6 +57,7 @@ from api.subscriptions import lifecycle_commands, notes, plan_commands, refunds
 from api.subscriptions import routes as subscriptions_routes
 from api.subscriptions.confirmations import ConfirmationProblem
 from api.subscriptions.downgrade_guard import LimitConflictProblem
+from api.system import routes as system_routes
 from api.usage import history
 from api.usage import routes as usage_routes
 from api.web import assets
@@ -102,6 +104,8 @@ ROUTERS = (
     reconciliation_routes.router,
     schedules_routes.router,
     bulk_routes.router,
+    mails_routes.router,
+    system_routes.router,
     api_keys_routes.router,
     webhooks_routes.router,
     pay_link.router,

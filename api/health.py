@@ -54,8 +54,8 @@ async def health() -> Health:
 async def readiness(dependencies: WithDependencies, repositories: WithRepositories, response: Response) -> Readiness:
     """Without Temporal the process is degraded, and ready: most requests do not need it."""
     database, temporal = await asyncio.gather(
-        _checked(_ask_database(dependencies.engine, repositories.crossings), DATABASE_TIMEOUT),
-        _checked(_ask_temporal(dependencies.client), TEMPORAL_TIMEOUT),
+        checked(ask_database(dependencies.engine, repositories.crossings), DATABASE_TIMEOUT),
+        checked(ask_temporal(dependencies.client), TEMPORAL_TIMEOUT),
     )
     checks = {
         "database": database,
@@ -68,7 +68,7 @@ async def readiness(dependencies: WithDependencies, repositories: WithRepositori
     return Readiness(status=status, checks=checks)
 
 
-async def _checked(check: Awaitable[object], within: timedelta) -> str:
+async def checked(check: Awaitable[object], within: timedelta) -> str:
     """Return `ok` or a short reason, without addresses or passwords, which a driver's message may contain."""
     try:
         async with asyncio.timeout(within.total_seconds()):
@@ -82,14 +82,24 @@ async def _checked(check: Awaitable[object], within: timedelta) -> str:
     return "ok"
 
 
-async def _ask_database(engine: AsyncEngine, crossings: Crossings) -> None:
+async def ask_database(engine: AsyncEngine, crossings: Crossings) -> None:
+    """Find out whether both roles can use the database.
+
+    Raises:
+        GatewayUnavailable: one cannot.
+    """
     fault = await check(engine) or await crossings.fault()
     if fault is not None:
         # The part after the colon may be a driver's message.
         raise GatewayUnavailable(fault.partition(": ")[0])
 
 
-async def _ask_temporal(client: Client) -> None:
+async def ask_temporal(client: Client) -> None:
+    """Find out whether Temporal responds.
+
+    Raises:
+        GatewayUnavailable: it does not.
+    """
     request = DescribeNamespaceRequest(namespace=client.namespace)
     try:
         await client.workflow_service.describe_namespace(request, timeout=TEMPORAL_TIMEOUT)
@@ -102,7 +112,7 @@ async def metrics(request: Request, dependencies: WithDependencies, repositories
     registry = request.app.state.registry
     assert isinstance(registry, CollectorRegistry)  # noqa: S101 - set by create_app
     temporal, blocked = await asyncio.gather(
-        _checked(_ask_temporal(dependencies.client), TEMPORAL_TIMEOUT), _blocked(repositories)
+        checked(ask_temporal(dependencies.client), TEMPORAL_TIMEOUT), _blocked(repositories)
     )
     looked_up = gauges(blocked, is_temporal_up=temporal == "ok")
     return Response(generate_latest(registry) + generate_latest(looked_up), media_type=CONTENT_TYPE_LATEST)

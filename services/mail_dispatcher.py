@@ -23,24 +23,33 @@ class TemporalMailDispatcher:
 
     async def dispatch(self, mails: Sequence[QueuedMail]) -> None:
         for mail in mails:
-            try:
-                await self._client.start_workflow(
-                    MailWorkflow.run,
-                    mail.id,
-                    id=mail_workflow_id(mail.id),
-                    task_queue=LIFECYCLE_QUEUE,
-                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-                    priority=mail_priority(mail.occasion),
-                    static_summary=f"Mail: {mail.occasion.replace('_', ' ')}",
-                    static_details=f"For subscription `{mail.subscription}`"
-                    if mail.subscription
-                    else "For an operator",
-                )
-            except WorkflowAlreadyStartedError:
-                continue
-            except RPCError as error:
-                raise GatewayUnavailable(f"Temporal did not take the mail: {error.message}") from error
+            await self._start(mail, WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY)
+
+    async def dispatch_again(self, mail: QueuedMail) -> None:
+        """Send a mail whose workflow has come to its end, as after it was given up; one that runs goes on.
+
+        Raises:
+            GatewayUnavailable: Temporal does not respond.
+        """
+        await self._start(mail, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
+
+    async def _start(self, mail: QueuedMail, reuse: WorkflowIDReusePolicy) -> None:
+        try:
+            await self._client.start_workflow(
+                MailWorkflow.run,
+                mail.id,
+                id=mail_workflow_id(mail.id),
+                task_queue=LIFECYCLE_QUEUE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=reuse,
+                priority=mail_priority(mail.occasion),
+                static_summary=f"Mail: {mail.occasion.replace('_', ' ')}",
+                static_details=f"For subscription `{mail.subscription}`" if mail.subscription else "For an operator",
+            )
+        except WorkflowAlreadyStartedError:
+            return
+        except RPCError as error:
+            raise GatewayUnavailable(f"Temporal did not take the mail: {error.message}") from error
 
     async def start_customer_sync(self, customer: str) -> None:
         await start_customer_sync(self._client, customer)

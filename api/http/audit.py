@@ -41,6 +41,7 @@ KINDS: Final = {
     "discrepancy_id": "discrepancy",
     "schedule_id": "schedule",
     "run_id": "bulk_run",
+    "mail_id": "mail",
 }
 """The kinds of targets, by the parameter of the path."""
 PLAIN_KINDS: Final = frozenset({"event", "discrepancy", "schedule"})

@@ -27,11 +27,14 @@ from domain.webhooks.ports import Deliver
 from services.billing_details import BillingDetailsReader
 from services.bulk.runs import BulkRunService
 from services.erasure import ErasureService
+from services.mail_dispatcher import TemporalMailDispatcher
+from services.mail_retry import MailRetry
 from services.purchases import PurchaseService
 from services.reconciliation.single import SingleHealing
 from services.refunds import RefundService
 from services.schedules import Schedules
 from services.sign_up import SignUpService
+from services.system import Queues
 from services.webhooks.replay import EventReplay
 from storage.access.api_keys import ApiKeys
 from storage.access.audit import AuditLog
@@ -44,6 +47,7 @@ from storage.access.web_sessions import WebSessions
 from storage.bulk.choosing import BulkChoices
 from storage.bulk.runs import BulkRuns
 from storage.catalog.catalogs import Catalogs
+from storage.catalog.offered import Offered
 from storage.catalog.policies import Policies
 from storage.db.engine import of_tenant
 from storage.discrepancies import DiscrepancyList
@@ -58,6 +62,7 @@ from storage.subscriptions.customer_changes import CustomerChanges
 from storage.subscriptions.customer_list import CustomerList
 from storage.subscriptions.customers import Customers
 from storage.subscriptions.invoice_list import InvoiceList
+from storage.subscriptions.mail_list import MailList
 from storage.subscriptions.pay_pages import PayPages
 from storage.subscriptions.read_model import Subscriptions
 from storage.subscriptions.sign_ups import SignUps
@@ -191,6 +196,10 @@ class Repositories:
     bulk_runs: BulkRuns
     bulk_choices: BulkChoices
     bulk: BulkRunService
+    mail_list: MailList
+    mail_retry: MailRetry
+    queues: Queues
+    offered: Offered
 
     @classmethod
     def on(cls, dependencies: AppDependencies) -> Self:
@@ -201,7 +210,7 @@ class Repositories:
             dependencies.system_engine, dependencies.client, dependencies.publish_offer, dependencies.deliver
         )
         erasures = Erasures(engine, dependencies.trial_key)
-        inbox, discrepancies = InboxList(engine), DiscrepancyList(engine)
+        inbox, discrepancies, mail_list = InboxList(engine), DiscrepancyList(engine), MailList(engine)
         return cls(
             crossings,
             customers,
@@ -258,6 +267,10 @@ class Repositories:
             BulkRuns(engine),
             BulkChoices(engine),
             BulkRunService(dependencies.client, BulkRuns(engine)),
+            mail_list,
+            MailRetry(mail_list, TemporalMailDispatcher(dependencies.client)),
+            Queues(dependencies.client),
+            Offered(engine),
         )
 
 

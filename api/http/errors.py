@@ -54,6 +54,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "unknown_event": 404,
     "unknown_feature": 404,
     "unknown_invoice": 404,
+    "unknown_mail": 404,
     "unknown_plan": 404,
     "unknown_schedule": 404,
     "unknown_subscription": 404,

@@ -259,6 +259,11 @@ mails = Table(
     Column("handed_over_at", _MOMENT, doc="null while it is queued: it may have been left behind"),
     UniqueConstraint("subscription", "key"),
     Index("ix_mails_queued", "subscription", postgresql_where=text("status = 'queued'")),
+    Index(
+        "ix_mails_undelivered",
+        *("tenant", "status", "created_at", "id"),
+        postgresql_where=text("status in ('queued', 'refused')"),
+    ),
     Index("ix_mails_left_behind", "id", postgresql_where=text("status = 'queued' AND handed_over_at IS NULL")),
 )
 

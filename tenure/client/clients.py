@@ -122,6 +122,11 @@ class AsyncTenure(BaseClient):
     trigger_schedule = awaited(health_operations.trigger_schedule)
     pause_schedule = awaited(health_operations.pause_schedule)
     resume_schedule = awaited(health_operations.resume_schedule)
+    list_mails = awaited(health_operations.list_mails)
+    mail_summary = awaited(health_operations.mail_summary)
+    retry_mail = awaited(health_operations.retry_mail)
+    mails = async_iterator(health_operations.mails)
+    system = awaited(health_operations.system)
 
     revenue_overview = awaited(metrics_operations.revenue_overview)
     preview_bulk = awaited(bulk_operations.preview_bulk)
@@ -296,6 +301,11 @@ class Tenure(BaseClient):
     trigger_schedule = blocking(health_operations.trigger_schedule)
     pause_schedule = blocking(health_operations.pause_schedule)
     resume_schedule = blocking(health_operations.resume_schedule)
+    list_mails = blocking(health_operations.list_mails)
+    mail_summary = blocking(health_operations.mail_summary)
+    retry_mail = blocking(health_operations.retry_mail)
+    mails = iterator(health_operations.mails)
+    system = blocking(health_operations.system)
 
     revenue_overview = blocking(metrics_operations.revenue_overview)
     preview_bulk = blocking(bulk_operations.preview_bulk)

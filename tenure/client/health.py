@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tenure.client.values import HealingOutcome, InboxState, ScheduledRunStatus, ScheduleState
+from tenure.client.values import HealingOutcome, InboxState, MailState, ScheduledRunStatus, ScheduleState
 
 
 @dataclass(frozen=True)
@@ -155,3 +155,92 @@ class ScheduleList:
     """All Schedules."""
 
     data: tuple[Schedule, ...]
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail to a customer, without what it says."""
+
+    id: str
+    subscription: str
+    occasion: str
+    state: MailState
+    created_at: datetime
+    why_not: str | None = None
+    """Why it was given up."""
+    sent_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class MailPage:
+    """One page of mails."""
+
+    data: tuple[Mail, ...]
+    next_cursor: str | None = None
+    """The next page's cursor; None on the last page."""
+
+
+@dataclass(frozen=True)
+class MailSummary:
+    """How many mails did not go out; no more than 10,000 are counted."""
+
+    waiting: int
+    given_up: int
+    """Of those written within a week."""
+    oldest_waiting: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A worker that has asked for work within the last minutes."""
+
+    identity: str
+    """Its process and machine."""
+    last_seen: datetime
+    build: str | None = None
+    """What it runs, by a digest of its code."""
+
+
+@dataclass(frozen=True)
+class TaskQueue:
+    """A task queue of Temporal."""
+
+    name: str
+    is_known: bool
+    """False: Temporal does not respond, and the rest says nothing."""
+    workers: tuple[Worker, ...] = ()
+    backlog: int | None = None
+    """Tasks that no worker has taken yet, about."""
+    backlog_age_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class CatalogInForce:
+    """The catalog in force."""
+
+    name: str
+    revision: int
+    published_at: datetime
+    in_force_since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class PolicyInForce:
+    """The policy that new subscriptions begin under."""
+
+    version: str
+    published_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class System:
+    """How the parts of an installation are."""
+
+    version: str
+    database: str
+    """`ok`, or what is wrong."""
+    temporal: str
+    """`ok`, or what is wrong."""
+    queues: tuple[TaskQueue, ...]
+    policy: PolicyInForce
+    catalog: CatalogInForce | None = None

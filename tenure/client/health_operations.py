@@ -12,14 +12,18 @@ from tenure.client.health import (
     InboxEvent,
     InboxPage,
     InboxSummary,
+    Mail,
+    MailPage,
+    MailSummary,
     ReconciliationRun,
     ReconciliationRunPage,
     Schedule,
     ScheduleList,
+    System,
 )
 from tenure.client.paging import PAGE_SIZE, Listing, Pages
 from tenure.client.requests import Call, body_of, step_of
-from tenure.client.values import InboxState
+from tenure.client.values import InboxState, MailState
 
 T = TypeVar("T")
 
@@ -145,6 +149,44 @@ def resume_schedule(core: Core, schedule: str, reason: str, *, key: str | None =
         NotFound: code `unknown_schedule`.
     """
     return _act(core, f"/v1/schedules/{step_of('schedule', schedule)}/resume", Schedule, reason, key)
+
+
+def list_mails(
+    core: Core,
+    *,
+    state: MailState | None = None,
+    cursor: str | None = None,
+    limit: int | None = None,
+    **part: Unpack[Listing],
+) -> Steps[MailPage]:
+    """Return one page of the mails that wait (`queued`) or were given up (`refused`), newest first."""
+    query = body_of(state=state, cursor=cursor, limit=limit, **part)
+    return core.ask(Call("GET", "/v1/mails", MailPage, query=query))
+
+
+def mails(core: Core, *, state: MailState | None = None, **part: Unpack[Listing]) -> Pages[Mail]:
+    """Iterate over the mails that wait or were given up, newest first; pages are fetched as needed."""
+    return lambda cursor: list_mails(core, state=state, cursor=cursor, limit=PAGE_SIZE, **part)
+
+
+def mail_summary(core: Core) -> Steps[MailSummary]:
+    """Return how many mails did not go out."""
+    return core.ask(Call("GET", "/v1/mails/summary", MailSummary))
+
+
+def retry_mail(core: Core, mail: str, reason: str, *, key: str | None = None) -> Steps[Mail]:
+    """Have a mail sent that waits or was given up, and return it; one that was sent is not sent again.
+
+    Raises:
+        NotFound: code `unknown_mail`.
+        Conflict: code `mail_not_retriable`, or `customer_erased`.
+    """
+    return _act(core, f"/v1/mails/{step_of('mail', mail)}/retry", Mail, reason, key)
+
+
+def system(core: Core) -> Steps[System]:
+    """Return how database, Temporal, workers and offer are; for keys of tenant `default`."""
+    return core.ask(Call("GET", "/v1/system", System))
 
 
 def _act(core: Core, path: str, kind: type[T], reason: str, key: str | None) -> Steps[T]:

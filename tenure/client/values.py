@@ -42,6 +42,8 @@ AuditOutcome = Literal["asked", "done", "refused", "unknown"]
 """What has come of a command: asked while it is under way, unknown if it may have been carried out."""
 InboxState = Literal["waiting", "delivered", "passed_over", "set_aside"]
 """What has become of an event of the payment provider."""
+MailState = Literal["queued", "sent", "withdrawn", "refused"]
+"""What has become of a mail: refused means that it was given up."""
 HealingOutcome = Literal["listed", "healed", "failed"]
 """What was done about a difference that reconciliation has found."""
 ScheduleState = Literal["active", "paused", "missing", "unknown"]

@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from fastapi.routing import APIRoute
+from sqlalchemy import select
 
 from api.http.auth import roles_of
 from api.http.openapi import ROLE, ROLES
@@ -27,6 +28,7 @@ from sandbox.stack import Stack
 from storage.access.api_keys import Role
 from storage.bulk.runs import BulkRuns
 from storage.reconciliation import Reconciliations
+from storage.schema.tables import mails
 from storage.webhooks.inbox import Inbox
 from tests.docs.roles_page import endpoints, method_of, shown_path
 from tests.harness.callers import PROBLEM, Caller, a_sign_up
@@ -44,8 +46,8 @@ NAMES_NOBODY: Final = frozenset(
         *("getUsageStatistics", "listSubscriptions", "createSubscription", "listAudit"),
         *("getMovements", "getMrr", "getRevenueOverview", "getCustomerCounts", "getChurn"),
         *("getTrials", "getRecovery", "getCancellations", "listCancellations"),
-        *("listInbox", "getInboxSummary", "listDiscrepancies"),
         *("listBulkRuns", "previewBulk"),
+        *("listInbox", "getInboxSummary", "listDiscrepancies", "listMails", "getMailSummary"),
     }
 )
 """Operations whose requests name nothing that belongs to a tenant: to all others, another's are unknown."""
@@ -58,7 +60,7 @@ ANSWERS_FOR_STRANGERS: Final = frozenset(
 """Operations that answer for customers who never signed up, too: for another tenant's they answer as for these."""
 OF_THE_INSTALLATION: Final = frozenset(
     {
-        *("listReconciliationRuns", "runReconciliation"),
+        *("listReconciliationRuns", "runReconciliation", "getSystem"),
         *("listSchedules", "triggerSchedule", "pauseSchedule", "resumeSchedule"),
     }
 )
@@ -66,7 +68,7 @@ OF_THE_INSTALLATION: Final = frozenset(
 REFUSALS: Final = frozenset(
     {
         *("unauthorized", "forbidden", "not_found", "unknown_customer", "unknown_subscription", "unknown_api_key"),
-        *("unknown_event", "unknown_discrepancy", "unknown_bulk_run"),
+        *("unknown_event", "unknown_discrepancy", "unknown_bulk_run", "unknown_mail"),
     }
 )
 """Codes that a caller who may do it does not get for what is their own."""
@@ -89,7 +91,7 @@ class World:
 class Belongings:
     """What belongs to the own tenant: a customer with a subscription and some usage, and what else is kept.
 
-    That is a key, a webhook, a difference and a bulk run.
+    That is a key, a webhook, a difference, a bulk run and a mail.
     """
 
     customer: str
@@ -98,6 +100,7 @@ class Belongings:
     event: str
     discrepancy: str
     run: str
+    mail: str
 
     async def seen_by(self, admin: Caller) -> dict[str, Any]:
         """All that there is to see of them."""
@@ -135,12 +138,15 @@ async def mine(stack: Stack, world: World) -> Belongings:
     key = (await world.admin.post("/v1/api-keys", {"role": "service", "name": name})).json()
     event = ProviderEvent(f"evt_{uuid4().hex}", "invoice.paid", "in_1", "", None)
     await Inbox(stack.engine).receive(event, b"{}", tenant=world.tenants["own"])
-    reconciliations, mail = Reconciliations(stack.engine), DifferenceKind.MAIL_UNSENT
-    differs = Discrepancy(mail, "queued for more than an hour", made["id"], tenant=world.tenants["own"])
-    await reconciliations.keep(str(uuid4()), [Found(differs)])
+    kind, tenant = DifferenceKind.MAIL_UNSENT, world.tenants["own"]
+    differs = Discrepancy(kind, "queued for more than an hour", made["id"], tenant=tenant)
+    await Reconciliations(stack.engine).keep(str(uuid4()), [Found(differs)])
     [kept] = (await world.admin.get("/v1/discrepancies", subscription=made["id"])).json()["data"]
     run = await a_bulk_run(stack, world.tenants["own"], made)
-    return Belongings(name, made["id"], key["id"], event.id, kept["id"], run)
+    async with stack.engine.connect() as connection:
+        query = select(mails.c.id).where(mails.c.subscription == UUID(made["id"])).limit(1)
+        mail = str((await connection.execute(query)).scalar_one())
+    return Belongings(name, made["id"], key["id"], event.id, kept["id"], run, mail)
 
 
 async def a_bulk_run(stack: Stack, tenant: str, made: dict[str, Any]) -> str:
@@ -178,6 +184,7 @@ def body_of(operation: str, mine: Belongings) -> object:
         "addNote": {"text": "a note of a test"},
         "refundInvoice": {"invoice": "in_of_nobody"} | reason,
         **dict.fromkeys(("replayEvent", "healDiscrepancy", "runReconciliation"), reason),
+        "retryMail": reason,
         **dict.fromkeys(("triggerSchedule", "pauseSchedule", "resumeSchedule"), reason),
     }
     return bodies.get(operation)
@@ -203,6 +210,7 @@ async def ask(caller: Caller, operation: str, mine: Belongings) -> httpx.Respons
         discrepancy_id=mine.discrepancy,
         schedule_id="report-usage",
         run_id=mine.run,
+        mail_id=mine.mail,
     )
     query = dict(QUERIES.get(operation, {}))
     if operation in ("suggestPlan", "listInvoices", "listSubscriptions"):

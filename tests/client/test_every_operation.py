@@ -126,6 +126,10 @@ CALLS: Mapping[str, tuple[str, Callable[[Core], Steps[Any]]]] = {
     "pauseBulk": ("pause_bulk", lambda core: bulk_operations.pause_bulk(core, "b1")),
     "resumeBulk": ("resume_bulk", lambda core: bulk_operations.resume_bulk(core, "b1")),
     "stopBulk": ("stop_bulk", lambda core: bulk_operations.stop_bulk(core, "b1")),
+    "listMails": ("mails", lambda core: health_operations.mails(core, state="refused")(None)),
+    "getMailSummary": ("mail_summary", health_operations.mail_summary),
+    "retryMail": ("retry_mail", lambda core: health_operations.retry_mail(core, "m1", "the server is back")),
+    "getSystem": ("system", health_operations.system),
     "getUsageStatistics": ("usage_statistics", operator_operations.usage_statistics),
 }
 ROUTES = [

@@ -54,6 +54,7 @@ LISTS = {
     "discrepancies",
     "each_cancellation",
     "inbox",
+    "mails",
     "reconciliation_runs",
     "subscriptions",
 }

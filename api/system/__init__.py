@@ -1,0 +1,1 @@
+"""The parts of the installation: database, Temporal, workers, catalog and policy."""

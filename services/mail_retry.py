@@ -1,0 +1,51 @@
+"""Sends a mail that did not go out once more, because an operator asks for it."""
+
+from typing import Protocol
+
+from domain.errors import Rejected
+from domain.notifications.ports import QueuedMail
+from domain.notifications.undelivered import MailRow, MailState, UndeliveredMails
+
+
+class AgainDispatcher(Protocol):
+    """Starts the sending of a mail once more."""
+
+    async def dispatch_again(self, mail: QueuedMail) -> None:
+        """Send a mail whose workflow has come to its end; one that runs goes on.
+
+        Raises:
+            GatewayUnavailable: Temporal does not respond.
+        """
+        ...
+
+
+class MailRetry:
+    """Sends mails again. Safe to repeat: a mail that waits is sent once, and one that was sent never again."""
+
+    def __init__(self, mails: UndeliveredMails, dispatcher: AgainDispatcher) -> None:
+        self._mails = mails
+        self._dispatcher = dispatcher
+
+    async def retry(self, tenant: str, mail_id: str) -> MailRow:
+        """Have a mail sent that waits or was given up, to the address that the customer has now; returns it.
+
+        Raises:
+            Rejected: code `unknown_mail`. Code `mail_not_retriable`: it was sent, or is not needed any more. Code
+                `customer_erased`: nothing is left to write to them.
+            GatewayUnavailable: Temporal or the database does not respond; repeat it.
+        """
+        found = await self._found(tenant, mail_id)
+        if found.state not in (MailState.QUEUED, MailState.REFUSED):
+            why = "was sent" if found.state is MailState.SENT else "was withdrawn: it is not needed any more"
+            raise Rejected(f"the mail {why}", code="mail_not_retriable")
+        if found.is_erased:
+            raise Rejected("the customer's data was erased, and with it what the mail says", code="customer_erased")
+        await self._mails.queue_again(tenant, found.id)
+        await self._dispatcher.dispatch_again(QueuedMail(found.id, found.subscription, found.occasion))
+        return await self._found(tenant, mail_id)
+
+    async def _found(self, tenant: str, mail_id: str) -> MailRow:
+        found = await self._mails.mail(tenant, mail_id)
+        if found is None:
+            raise Rejected(f"there is no mail {mail_id!r}", code="unknown_mail")
+        return found

@@ -1,0 +1,87 @@
+"""The workers and the task queues, as Temporal sees them."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
+
+WITHIN: Final = timedelta(seconds=2)
+"""How long Temporal may take to tell about a queue."""
+_QUEUES: Final = (
+    (LIFECYCLE_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
+    (PAYMENTS_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
+    (MAIL_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
+    (RECORDS_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
+)
+
+
+@dataclass(frozen=True)
+class Poller:
+    """A worker that has asked a queue for work within the last minutes."""
+
+    identity: str
+    """Its process and machine."""
+    build: str
+    """What it runs, by a digest of its code; empty: Temporal does not say."""
+    last_seen: datetime
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """Tasks that no worker has taken yet."""
+
+    tasks: int
+    age: timedelta
+    """Of the oldest."""
+
+
+@dataclass(frozen=True)
+class QueueStatus:
+    """A task queue."""
+
+    name: str
+    is_known: bool
+    """False: Temporal does not respond."""
+    pollers: Sequence[Poller] = ()
+    backlog: Backlog | None = None
+
+
+class Queues:
+    """Reads the task queues."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def all(self) -> list[QueueStatus]:
+        """All of them; what Temporal does not tell in time is not known."""
+        return list(await asyncio.gather(*(self._status(name, kind) for name, kind in _QUEUES)))
+
+    async def _status(self, name: str, kind: TaskQueueType.ValueType) -> QueueStatus:
+        request = DescribeTaskQueueRequest(
+            namespace=self._client.namespace,
+            task_queue=TaskQueue(name=name),
+            task_queue_type=kind,
+            report_stats=True,
+        )
+        try:
+            async with asyncio.timeout(WITHIN.total_seconds()):
+                found = await self._client.workflow_service.describe_task_queue(request)
+        except (TimeoutError, RPCError, RuntimeError):  # RuntimeError: the client has not connected yet
+            return QueueStatus(name, is_known=False)
+        age = found.stats.approximate_backlog_age.ToTimedelta()
+        pollers = sorted(map(_poller, found.pollers), key=lambda poller: poller.identity)
+        return QueueStatus(name, True, pollers, Backlog(found.stats.approximate_backlog_count, age))
+
+
+def _poller(found: PollerInfo) -> Poller:
+    build = found.deployment_options.build_id or found.worker_version_capabilities.build_id
+    return Poller(found.identity, build, found.last_access_time.ToDatetime(UTC))

@@ -1,0 +1,45 @@
+"""How the parts of an installation are, over HTTP: with everything up, and with Temporal away."""
+
+from time import monotonic
+from typing import Any
+
+import httpx
+from temporalio.client import Client
+
+from domain.provider.ports import Provider
+from sandbox.stack import Stack
+from services.watched_temporal import watched
+from tests.api.messages import an_api
+from tests.harness.callers import Caller
+
+NOBODY = "127.0.0.1:1"
+
+
+async def test_database_temporal_workers_and_the_offer_are_shown(admin: Caller) -> None:
+    answer = await admin.get("/v1/system")
+
+    assert answer.status_code == 200, answer.text
+    system: dict[str, Any] = answer.json()
+    assert (system["database"], system["temporal"]) == ("ok", "ok")
+    assert [queue["name"] for queue in system["queues"]] == ["lifecycle", "payments", "mail", "records"]
+    for queue in system["queues"]:
+        assert queue["is_known"]
+        assert [worker["build"] for worker in queue["workers"] if worker["identity"]]
+        assert queue["backlog"] >= 0
+    assert system["catalog"]["name"] == "manufacturing_v1"
+    assert system["catalog"]["in_force_since"]
+    assert system["policy"]["version"]
+
+
+async def test_while_temporal_is_away_that_is_said_within_three_seconds(stack: Stack, looked_up: Provider) -> None:
+    away = watched(await Client.connect(NOBODY, lazy=True))
+    headers = {"Authorization": f"Bearer {stack.addresses.admin_key}"}
+    async with an_api(stack, looked_up, away) as http:
+        for path in ("/v1/system", "/v1/schedules"):
+            began = monotonic()
+            answer: httpx.Response = await http.get(path, headers=headers)
+            assert answer.status_code == 200, answer.text
+            assert monotonic() - began < 3
+            assert "unknown" in answer.text or '"is_known":false' in answer.text
+        for path in ("/v1/inbox", "/v1/inbox/summary", "/v1/discrepancies", "/v1/reconciliation/runs", "/v1/mails"):
+            assert (await http.get(path, headers=headers)).status_code == 200
