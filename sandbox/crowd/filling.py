@@ -13,6 +13,7 @@ from domain.reconciliation.differences import Discrepancy
 from domain.subscription.lifecycle import Status
 from sandbox.crowd import findings, usage
 from sandbox.crowd.acts import Plot
+from sandbox.crowd.audited import Support
 from sandbox.crowd.binding import surroundings
 from sandbox.crowd.dating import date_back
 from sandbox.crowd.past_life import PastLife, Surroundings
@@ -104,7 +105,6 @@ class _Filling:
         self._began = datetime.now(UTC)
         self._plots = plots(number, self._began, offer.trial_days, seed, name)
         self._around: Surroundings = surroundings(stack, offer.policy)
-        self._support = ""
         self._uses: list[UsageChange] = []
         self._done = 0
 
@@ -113,11 +113,11 @@ class _Filling:
         operator, _ = await Operators(self._stack.engine).add(
             SUPPORT, OperatorRole.OPERATOR, tenant=DEFAULT_TENANT, name="Sam Rivera"
         )
-        self._support = f"{OperatorRole.OPERATOR} {operator.id}"
+        support = Support(self._stack.engine, operator)
 
         async def one(plot: Plot) -> Member:
             async with turn:
-                member = await self._live(plot)
+                member = await self._live(plot, support)
                 self._done += 1
                 self._say(f"Filling the sandbox: {self._done} of {len(self._plots)} customers")
                 return member
@@ -127,12 +127,12 @@ class _Filling:
         found = await self._complete()
         return Crowd(tuple(task.result() for task in tasks), tuple(found))
 
-    async def _live(self, plot: Plot) -> Member:
+    async def _live(self, plot: Plot, support: Support) -> Member:
         dice = Random(f"{self._seed}/{plot.contact.external_id}")  # noqa: S311 - chance, not a secret
         name = plot.contact.external_id
         self._stack.simulator.begin_in_the_past(name, plot.signs_up_at)
         life = PastLife(self._around, name, plot.signs_up_at)
-        await Player(life, plot, self._offer, self._support, dice).play(self._began)
+        await Player(life, plot, self._offer, support, dice).play(self._began)
         if plot.role == Role.DIFFERS:
             await findings.end_unheard(life, self._stack.provider)
         await self._go_on(life, plot, dice)

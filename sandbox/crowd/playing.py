@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any, NoReturn
@@ -20,6 +20,7 @@ from domain.subscription.policy import Policy
 from domain.subscription.sign_up import SignUp
 from domain.subscription.state import Subscription
 from sandbox.crowd.acts import Act, Deed, Plot
+from sandbox.crowd.audited import ACTIONS, Support
 from sandbox.crowd.past_life import PastLife
 from sandbox.stripe import StripeSimulator
 from workflows.subscription.messages import (
@@ -75,9 +76,9 @@ class Offer:
 
 
 class Player:
-    """Plays one plot, in its own time; *support* is the operator who acts, as the journal names them."""
+    """Plays one plot, in its own time; *support* acts for operators."""
 
-    def __init__(self, life: PastLife, plot: Plot, offer: Offer, support: str, dice: Random) -> None:
+    def __init__(self, life: PastLife, plot: Plot, offer: Offer, support: Support, dice: Random) -> None:
         self._life, self._plot, self._offer, self._support, self._dice = life, plot, offer, support, dice
         self._sent = 0
 
@@ -124,9 +125,7 @@ class Player:
         if act.deed in _AT_THE_BANK:
             _AT_THE_BANK[act.deed](self._simulator, self._plot.contact.external_id, act)
         if act.deed in _COMMANDS:
-            name, make = _COMMANDS[act.deed]
-            by = self._support if act.deed in _BY_SUPPORT else SHOP
-            await self._life.command(name, make(Command(self._key(), by), act, self._life.now))
+            await self._command(act)
         elif act.deed in _CHANGES:
             await self._change(_CHANGES[act.deed])
         elif act.deed is Deed.GIVE_CARD:
@@ -136,6 +135,15 @@ class Player:
         elif act.deed is Deed.OUTAGE:
             self._life.replace_activity("begin", _refused)
         await self._life.settle()
+
+    async def _command(self, act: Act) -> None:
+        name, make = _COMMANDS[act.deed]
+        key, life = self._key(), self._life
+        if act.deed not in ACTIONS:
+            await life.command(name, make(Command(key, SHOP), act, life.now))
+            return
+        async with self._support.acting(life, act.deed, key, act.words) as reason:
+            await life.command(name, make(Command(key, self._support.actor), replace(act, words=reason), life.now))
 
     async def _give_card(self) -> None:
         state = await self._life.state()
@@ -167,13 +175,12 @@ async def _refused(_request: Any) -> NoReturn:
 # Commands
 
 _Made = Callable[[Command, Act, datetime], Command]
-_BY_SUPPORT = frozenset({Deed.DISMISS, Deed.EXTEND, Deed.SUSPEND, Deed.REACTIVATE})
 _COMMANDS: Mapping[Deed, tuple[str, _Made]] = {
     Deed.CANCEL: ("cancel", lambda it, act, _: Cancel(it.key, it.actor, CancelAt.PERIOD_END, act.words, act.code)),
     Deed.CANCEL_NOW: ("cancel", lambda it, act, _: Cancel(it.key, it.actor, CancelAt.NOW, act.words, act.code)),
     Deed.DISMISS: (
         "cancel",
-        lambda it, act, _: Cancel(it.key, it.actor, CancelAt.NOW, "Asked for by mail", act.code, EndKind.OPERATOR),
+        lambda it, act, _: Cancel(it.key, it.actor, CancelAt.NOW, act.words, act.code, EndKind.OPERATOR),
     ),
     Deed.UNDO_CANCEL: ("uncancel", lambda it, _act, _: it),
     Deed.NEW_CARD: ("put_payment_method", lambda it, _act, _: PutPaymentMethod(it.key, it.actor, OTHER_CARD)),

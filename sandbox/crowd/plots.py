@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from random import Random
 
+from domain.subscription.ends import ReasonCode
 from sandbox.crowd.acts import A_MONTH, Deed, Draft, Plot, plotted
 from sandbox.crowd.people import people
 from sandbox.crowd.roles import Role, cast
@@ -94,7 +95,11 @@ def _day(draft: Draft) -> float:
 
 def _leaves(draft: Draft) -> None:
     day = _day(draft)
-    draft.cancel(day, draft.dice.choice((Deed.CANCEL, Deed.CANCEL, Deed.CANCEL, Deed.CANCEL_NOW, Deed.DISMISS)))
+    deed = draft.dice.choice((Deed.CANCEL, Deed.CANCEL, Deed.CANCEL, Deed.CANCEL_NOW, Deed.DISMISS))
+    if deed is Deed.DISMISS:
+        draft.add(day, deed, "Asked for by mail", ReasonCode.OTHER.value)
+    else:
+        draft.cancel(day, deed)
     if draft.dice.random() < 0.15:
         draft.add(day + draft.dice.uniform(45, 120), Deed.RETURN)
 

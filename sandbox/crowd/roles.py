@@ -120,7 +120,7 @@ _ROLES: dict[Role, Callable[[datetime, int], _Part]] = {
     Role.PAST_DUE_FOR_DAYS: _renewed(5, 6.5, _no()),
     Role.SUSPENDED_FOR_NONPAYMENT: _renewed(4, 21, _no()),
     Role.SUSPENDED_BY_OPERATOR: _for(140, Act(-2, Deed.SUSPEND, "Reported for spam, under review")),
-    Role.BLOCKED: _of_trial(-0.02, Act(1, Deed.OUTAGE)),
+    Role.BLOCKED: _of_trial(-0.004, Act(1, Deed.OUTAGE)),
     Role.DIFFERS: _for(170),
     Role.USES_80: _for(75),
     Role.USES_90: _for(110),

@@ -16,7 +16,7 @@ from domain.errors import Malformed, Rejected
 from domain.reconciliation.differences import DifferenceKind
 from gateways.stripe.catalog_push import push
 from gateways.stripe.http_client import connected
-from sandbox.crowd.filling import Crowd, fill
+from sandbox.crowd.filling import NAME, Crowd, fill
 from sandbox.crowd.roles import Role
 from sandbox.product import Product
 from sandbox.secrets import Secrets
@@ -26,7 +26,6 @@ from storage.revenue.check import RevenueCheck, month_differences
 from tests.harness.catalogs import CATALOGS
 from tests.harness.patience import PATIENT
 
-NAME, SEED = "reveller", 7
 STANDS = {
     Role.TRIAL_ENDS_TODAY: ("trialing", "full"),
     Role.TRIAL_ENDS_THIS_WEEK_WITHOUT_CARD: ("trialing", "full"),
@@ -34,7 +33,6 @@ STANDS = {
     Role.PAST_DUE_FOR_DAYS: ("past_due", "limited"),
     Role.SUSPENDED_FOR_NONPAYMENT: ("suspended", "none"),
     Role.SUSPENDED_BY_OPERATOR: ("suspended", "none"),
-    Role.BLOCKED: ("trialing", "full"),
     Role.DIFFERS: ("active", "full"),
     Role.PAUSED: ("paused", "none"),
     Role.ENDS_SOON: ("active", "full"),
@@ -54,11 +52,6 @@ STANDS = {
 
 def silent(_text: str) -> None:
     """Show nothing."""
-
-
-@pytest.fixture(scope="module")
-async def crowd(stack: Stack) -> Crowd:
-    return await fill(stack, 40, silent, seed=SEED, name=NAME)
 
 
 async def rows(stack: Stack, query: str, crowd: Crowd, **given: object) -> list[Any]:
@@ -137,6 +130,20 @@ async def test_everything_happened_at_its_own_time(stack: Stack, crowd: Crowd) -
     assert when.late_webhooks == 0
 
 
+async def test_what_operators_did_is_in_the_audit_at_its_time(product: Product, crowd: Crowd) -> None:
+    suspended = crowd.in_role(Role.SUSPENDED_BY_OPERATOR).subscription
+    [entry] = (await product.get("/v1/audit", target=suspended))["data"]
+    lines = (await product.timeline(suspended))["past"]
+    [line] = [one for one in lines if one["kind"] == "suspended"]
+
+    assert (entry["action"], entry["outcome"]) == ("suspendSubscription", "done")
+    assert entry["reason"] == "Reported for spam, under review"
+    assert (entry["before"]["status"], entry["after"]["status"]) == ("active", "suspended")
+    assert entry["at"] == line["at"]
+    assert line["cause"]["actor"] == f"operator {entry['actor']['id']}"
+    assert "under review" in line["summary"] + str(line["details"])
+
+
 async def test_webhooks_of_others_are_set_aside(stack: Stack, crowd: Crowd) -> None:
     found = await rows(stack, "select 1 from webhook_inbox where event_id like 'evt_other%'", crowd)
 
@@ -175,7 +182,7 @@ async def test_a_blocked_step_succeeds_when_it_is_tried_again(product: Product, 
 async def test_a_crowd_comes_once_and_has_bounds(stack: Stack, crowd: Crowd) -> None:
     assert crowd.members
     with pytest.raises(Rejected, match="is there already"):
-        await fill(stack, 1, silent, name=NAME)
+        await fill(stack, 1, silent)
     with pytest.raises(Malformed, match="1 to 5000 customers, not 0"):
         await fill(stack, 0, silent, name="nobody")
 
