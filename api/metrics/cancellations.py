@@ -12,7 +12,7 @@ from api.metrics.ranges import Format, From, Interval, PlanAlone, To, report_que
 from api.metrics.reports import RESPONSES, AboutView, WithReading
 from domain.revenue.cancellation_figures import REASONS, CancellationGroup, CancellationPeriod
 from domain.revenue.definitions import CANCELLATIONS, definitions
-from domain.revenue.figures import PeriodLength
+from domain.revenue.figures import PeriodLength, Segment
 from domain.revenue.outcomes import RetainedBy
 from domain.revenue.queries import label
 from domain.revenue.ratios import decimal
@@ -106,7 +106,7 @@ async def cancellations(
     asked: Annotated[AskedCancellations, Depends()], reading: WithReading, repositories: WithRepositories
 ) -> CancellationsView | Response:
     """Cancellations that customers asked for in each period, by reason, and what became of them."""
-    query = report_query(asked.first, asked.last, asked.interval, asked.plan)
+    query = report_query(asked.first, asked.last, asked.interval, Segment(asked.plan))
     report = await repositories.outcomes.cancellations(reading.tenant, query, asked.group)
     data = [CancellationPeriodView.of(each, query.length, asked.plan, asked.group) for each in report.periods]
     if wants_csv(reading.request, asked.format):

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from api.http.csv import Cell, csv_answer, wants_csv
 from api.metrics.ranges import WithRange
-from api.metrics.reports import RESPONSES, ReportView, WithReading
+from api.metrics.reports import BILLING_INTERVAL, PLAN, RESPONSES, ReportView, WithReading
 from api.metrics.views import MovementFigureView
 from domain.revenue.definitions import CHURN, definitions
 from domain.revenue.figures import ChurnGroup, Period, PeriodLength, Segment, monthly
@@ -57,7 +57,8 @@ class ChurnPeriodView(BaseModel):
     """One period. Ratios are null if there was nothing at its start; what is lost is negative."""
 
     period: str = Field(examples=["2026-10"])
-    plan: str | None = Field(default=None, description="with `group=plan`, or of one plan alone")
+    plan: str | None = PLAN
+    billing_interval: str | None = BILLING_INTERVAL
     customers_at_start: int = Field(description="who pay at its start")
     start: int = Field(description="mrr at its start")
     start_arr: int
@@ -79,6 +80,7 @@ class ChurnPeriodView(BaseModel):
         return cls(
             period=label(period.first_day, length),
             plan=segment.plan or None,
+            billing_interval=segment.billing_interval or None,
             customers_at_start=period.customers_at_start,
             start=monthly(period.start),
             start_arr=period.start,

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from api.http.csv import Cell, csv_answer, wants_csv
 from api.metrics.ranges import WithRange
-from api.metrics.reports import RESPONSES, ReportView, WithReading
+from api.metrics.reports import BILLING_INTERVAL, PLAN, RESPONSES, ReportView, WithReading
 from domain.revenue.customers import CAME, WENT, CustomerCounts
 from domain.revenue.definitions import definitions
 from domain.revenue.figures import Period, PeriodLength, Segment
@@ -20,7 +20,8 @@ class CustomersPeriodView(BaseModel):
     """One period. Each time counts: `start` and all who came, less all who went, is `end`."""
 
     period: str = Field(examples=["2026-10"])
-    plan: str | None = Field(default=None, description="with `group=plan`, or of one plan alone")
+    plan: str | None = PLAN
+    billing_interval: str | None = BILLING_INTERVAL
     start: int = Field(description="who pay at its start")
     opening: int
     new: int
@@ -35,7 +36,12 @@ class CustomersPeriodView(BaseModel):
     @classmethod
     def of(cls, period: Period, length: PeriodLength, segment: Segment) -> Self:
         counts = vars(CustomerCounts.of(period))
-        return cls(period=label(period.first_day, length), plan=segment.plan or None, **counts)
+        return cls(
+            period=label(period.first_day, length),
+            plan=segment.plan or None,
+            billing_interval=segment.billing_interval or None,
+            **counts,
+        )
 
     @classmethod
     def heads(cls) -> list[str]:

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
 from api.http.csv import Cell, csv_answer, wants_csv
-from api.metrics.ranges import CURRENCY, Format, PlanCode
+from api.metrics.ranges import CURRENCY, BillingInterval, Format, PlanCode, segment
 from api.metrics.reports import RESPONSES, AboutView, WithReading
 from domain.revenue.definitions import CUSTOMERS, GROWTH, REVENUE, definitions
-from domain.revenue.figures import Period, PeriodLength, Segment, monthly
+from domain.revenue.figures import Period, PeriodLength, monthly
 from domain.revenue.overview import Overview, Standing
 from domain.revenue.queries import label
 from domain.revenue.ratios import NoLifetimeValue, decimal, growth, minor_units, quick_ratio
@@ -157,6 +157,7 @@ class AskedOverview:
     """The query of an overview."""
 
     plan: PlanCode = ""
+    billing_interval: BillingInterval = None
     currency: Annotated[str, Query(pattern=CURRENCY, description="by default each; they are never added")] = ""
     format: Format = None
 
@@ -166,7 +167,7 @@ class AskedOverview:
 )
 async def overview(asked: Annotated[AskedOverview, Depends()], reading: WithReading) -> OverviewView | Response:
     """What there is now, by plan, billing interval and status, and how it grows. Amounts are in minor units."""
-    report = await reading.figures.overview(reading.tenant, Segment(asked.plan), asked.currency)
+    report = await reading.figures.overview(reading.tenant, segment(asked.plan, asked.billing_interval), asked.currency)
     data = [CurrencyOverviewView.of_all(each) for each in report.overviews]
     if wants_csv(reading.request, asked.format):
         return csv_answer("overview", CurrencyOverviewView.heads(), (row for each in data for row in each.rows()))

@@ -5,8 +5,9 @@ from typing import Annotated, Final, Literal
 
 from fastapi import Depends, Query
 
+from domain.catalog.plans import Interval as BilledEvery
 from domain.errors import Malformed
-from domain.revenue.figures import PeriodLength, Segment
+from domain.revenue.figures import Grouping, PeriodLength, Segment
 from domain.revenue.queries import DAY_EXAMPLE, ReportQuery, day_named
 
 PlanCode = Annotated[
@@ -26,6 +27,10 @@ To = Annotated[
     Query(alias="to", description="the last period, included; by default the current one", examples=["2026-12"]),
 ]
 Interval = Annotated[PeriodLength, Query(description="the length of periods")]
+BillingInterval = Annotated[
+    BilledEvery | None,
+    Query(description="figures of what is billed every month, or every year; changes of it enter and leave"),
+]
 CURRENCY: Final = "^[a-z]{3}$"
 CurrencyCode = Annotated[
     str | None, Query(pattern=CURRENCY, description="by default the catalog's; currencies are never added")
@@ -41,6 +46,7 @@ class Asked:
     last: To = None
     interval: Interval = PeriodLength.MONTH
     plan: PlanCode = ""
+    billing_interval: BillingInterval = None
     status: Annotated[
         Literal["active", "past_due", "paused", "trialing"] | None,
         Query(
@@ -49,7 +55,7 @@ class Asked:
         ),
     ] = None
     currency: CurrencyCode = None
-    group: Annotated[Literal["plan"] | None, Query(description="a row for each plan")] = None
+    group: Annotated[Grouping | None, Query(description="a row for each plan, or each billing interval")] = None
     format: Format = None
 
     def refuse_status(self, figures: str) -> None:
@@ -87,19 +93,22 @@ class Asked:
         Raises:
             Malformed: a period has no such name.
         """
-        return report_query(
-            self.first, self.last, self.interval, self.plan, self.currency or currency, by_plan=self.group == "plan"
-        )
+        part = segment(self.plan, self.billing_interval)
+        return report_query(self.first, self.last, self.interval, part, self.currency or currency, self.group)
+
+
+def segment(plan: str, billing_interval: BilledEvery | None) -> Segment:
+    """The part of the revenue that is asked for."""
+    return Segment(plan, billing_interval.value if billing_interval is not None else "")
 
 
 def report_query(
     first: str | None,
     last: str | None,
     interval: PeriodLength,
-    plan: str,
+    part: Segment,
     currency: str = "",
-    *,
-    by_plan: bool = False,
+    group: Grouping | None = None,
 ) -> ReportQuery:
     """What is asked for, from periods by their names.
 
@@ -111,8 +120,8 @@ def report_query(
         day_named(first, "from") if first is not None else None,
         day_named(last, "to") if last is not None else None,
         interval,
-        Segment(plan),
-        by_plan=by_plan,
+        part,
+        group,
     )
 
 

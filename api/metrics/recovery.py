@@ -11,7 +11,7 @@ from api.http.dependencies import WithRepositories
 from api.metrics.ranges import CurrencyCode, Format, From, Interval, PlanAlone, To, report_query
 from api.metrics.reports import RESPONSES, ReportView, WithReading
 from domain.revenue.definitions import RECOVERY, definitions
-from domain.revenue.figures import PeriodLength
+from domain.revenue.figures import PeriodLength, Segment
 from domain.revenue.queries import label
 from domain.revenue.ratios import decimal
 from domain.revenue.recoveries import RecoveredBy, RecoveryOutcome
@@ -126,7 +126,9 @@ async def recovery(
     asked: Annotated[AskedRecovery, Depends()], reading: WithReading, repositories: WithRepositories
 ) -> RecoveryView | Response:
     """Recoveries that began in each period: recovered, lost, still open, waived. First payments are apart."""
-    query = report_query(asked.first, asked.last, asked.interval, asked.plan, asked.currency or reading.currency)
+    query = report_query(
+        asked.first, asked.last, asked.interval, Segment(asked.plan), asked.currency or reading.currency
+    )
     report = await repositories.outcomes.recoveries(reading.tenant, query, asked.group)
     data = [RecoveryPeriodView.of_period(each, query.length, asked.plan, asked.group) for each in report.periods]
     if wants_csv(reading.request, asked.format):

@@ -20,6 +20,9 @@ _AS_CSV: Final[dict[int | str, dict[str, Any]]] = {
 RESPONSES: Final = READING | _AS_CSV
 """Of every report."""
 
+PLAN: Final = Field(default=None, description="with `group=plan`, or of one plan alone")
+BILLING_INTERVAL: Final = Field(default=None, description="with `group=billing_interval`, or of one alone")
+
 
 class ReportLinksView(BaseModel):
     """The same report elsewhere."""

@@ -11,7 +11,7 @@ from api.http.dependencies import WithRepositories
 from api.metrics.ranges import Format, From, Interval, PlanAlone, To, report_query
 from api.metrics.reports import RESPONSES, AboutView, WithReading
 from domain.revenue.definitions import TRIALS, definitions
-from domain.revenue.figures import PeriodLength
+from domain.revenue.figures import Grouping, PeriodLength, Segment
 from domain.revenue.queries import label
 from domain.revenue.ratios import decimal
 from domain.revenue.trial_figures import Conversion, TrialPeriod
@@ -109,7 +109,7 @@ class AskedTrials:
     last: To = None
     interval: Interval = PeriodLength.MONTH
     plan: PlanAlone = ""
-    group: Annotated[Literal["plan"] | None, Query(description="a row for each plan that was tried")] = None
+    group: Annotated[Literal[Grouping.PLAN] | None, Query(description="a row for each plan that was tried")] = None
     format: Format = None
 
 
@@ -118,7 +118,7 @@ async def trials(
     asked: Annotated[AskedTrials, Depends()], reading: WithReading, repositories: WithRepositories
 ) -> TrialsView | Response:
     """Trials that began and ended in each period, and how many of these converted, whatever their currency."""
-    query = report_query(asked.first, asked.last, asked.interval, asked.plan, by_plan=asked.group is not None)
+    query = report_query(asked.first, asked.last, asked.interval, Segment(asked.plan), group=asked.group)
     report = await repositories.outcomes.trials(reading.tenant, query)
     data = [TrialPeriodView.of(each, query.length, each.group or asked.plan) for each in report.periods]
     if wants_csv(reading.request, asked.format):

@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import BaseModel, Field
 
 from api.http.csv import Cell
-from api.metrics.reports import ReportView
+from api.metrics.reports import BILLING_INTERVAL, PLAN, ReportView
 from domain.revenue.figures import MOVES, ChurnGroup, Figure, Period, PeriodLength, Segment, monthly
 from domain.revenue.movements import MovementKind
 from domain.revenue.overview import Standing
@@ -44,7 +44,8 @@ class MovementsPeriodView(BaseModel):
     """One period. In `arr`, what it starts with and what moved add up exactly to what it ends with."""
 
     period: str = Field(examples=["2026-10"])
-    plan: str | None = Field(default=None, description="with `group=plan`, or of one plan alone")
+    plan: str | None = PLAN
+    billing_interval: str | None = BILLING_INTERVAL
     start: int = Field(description="mrr at its start")
     start_arr: int
     new: MovementFigureView
@@ -68,6 +69,7 @@ class MovementsPeriodView(BaseModel):
         return cls(
             period=label(period.first_day, length),
             plan=segment.plan or None,
+            billing_interval=segment.billing_interval or None,
             start=monthly(period.start),
             start_arr=period.start,
             end=monthly(period.end),
@@ -80,21 +82,31 @@ class MovementsPeriodView(BaseModel):
     def heads() -> list[str]:
         groups = [f"churn_{group}" for group in ChurnGroup]
         kinds = [name for kind in (*MOVES, *groups) for name in (kind, f"{kind}_customers")]
-        return ["period", "plan", "start", *kinds, "end", "start_arr", "end_arr"]
+        return ["period", "plan", "billing_interval", "start", *kinds, "end", "start_arr", "end_arr"]
 
     def cells(self) -> list[Cell]:
         """A row of the CSV, in the order of `heads`."""
         by: Iterator[MovementFigureView] = (getattr(self.churn.by, group) for group in ChurnGroup)
         figures = [*(getattr(self, kind) for kind in MOVES), *by]
         moved: list[Cell] = [cell for figure in figures for cell in (figure.mrr, figure.customers)]
-        return [self.period, self.plan, self.start, *moved, self.end, self.start_arr, self.end_arr]
+        return [
+            self.period,
+            self.plan,
+            self.billing_interval,
+            self.start,
+            *moved,
+            self.end,
+            self.start_arr,
+            self.end_arr,
+        ]
 
 
 class MrrPeriodView(BaseModel):
     """What there was at the end of a period."""
 
     period: str = Field(examples=["2026-10"])
-    plan: str | None = Field(default=None, description="with `group=plan`, or of one plan alone")
+    plan: str | None = PLAN
+    billing_interval: str | None = BILLING_INTERVAL
     mrr: int
     arr: int
     paused: int = Field(description="mrr that pauses have taken out")
@@ -105,6 +117,7 @@ class MrrPeriodView(BaseModel):
         return cls(
             period=label(period.first_day, length),
             plan=segment.plan or None,
+            billing_interval=segment.billing_interval or None,
             mrr=monthly(period.end),
             arr=period.end,
             paused=monthly(period.paused),
@@ -113,10 +126,10 @@ class MrrPeriodView(BaseModel):
 
     @staticmethod
     def heads() -> list[str]:
-        return ["period", "plan", "mrr", "arr", "paused", "customers"]
+        return ["period", "plan", "billing_interval", "mrr", "arr", "paused", "customers"]
 
     def cells(self) -> list[Cell]:
-        return [self.period, self.plan, self.mrr, self.arr, self.paused, self.customers]
+        return [self.period, self.plan, self.billing_interval, self.mrr, self.arr, self.paused, self.customers]
 
 
 class MrrNowView(BaseModel):

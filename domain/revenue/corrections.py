@@ -30,10 +30,10 @@ def _corrections(recorded: Recorded, now: Subscription) -> Iterator[Movement]:
     if worth == annual(now):
         return
     if recorded.paused and not paused:
-        yield Movement(MovementKind.RESUME, worth, worth + recorded.paused, now, now.plan)
+        yield Movement(MovementKind.RESUME, worth, worth + recorded.paused, now, now)
         worth += recorded.paused
     if paused:
-        yield Movement(MovementKind.PAUSE, worth, 0, now, now.plan)
+        yield Movement(MovementKind.PAUSE, worth, 0, now, now)
     elif worth != annual(now):
         yield _to(worth, now)
 
@@ -43,6 +43,6 @@ def _to(worth: int, now: Subscription) -> Movement:
     if not worth:
         return Movement(MovementKind.OPENING, 0, amount, now)
     if not amount:
-        return Movement(MovementKind.CHURN, worth, 0, now, now.plan, end_kind_of(now), now.reason_code)
+        return Movement(MovementKind.CHURN, worth, 0, now, now, end_kind_of(now), now.reason_code)
     kind = MovementKind.EXPANSION if amount > worth else MovementKind.CONTRACTION
-    return Movement(kind, worth, amount, now, now.plan)
+    return Movement(kind, worth, amount, now, now)

@@ -36,8 +36,8 @@ MOVEMENTS: Mapping[str, str] = {
     "pause": "paused by the customer: not churn",
     "resume": "back from a pause, also to end",
     "opening": "there before movements were recorded, or taken over from the payment provider",
-    "entering": "changes from other plans to this one; of customers, also to its currency",
-    "leaving": "changes from this plan to others; of customers, also to another currency",
+    "entering": "changes from other plans or billing intervals to this one; of customers, also to its currency",
+    "leaving": "changes from this plan or billing interval to others; of customers, also to another currency",
 }
 
 CHURN: Mapping[str, str] = {

@@ -10,7 +10,7 @@ from domain.revenue.movements import MovementKind
 from domain.subscription.ends import EndKind
 
 ENTERING, LEAVING = "entering", "leaving"
-"""Changes from and to other plans, in figures of one plan."""
+"""Changes from and to other plans and billing intervals, in figures of one."""
 MOVES = (
     *(kind.value for kind in MovementKind if kind is not MovementKind.SWITCH),
     ENTERING,
@@ -56,9 +56,18 @@ class Segment:
     """Which part of the revenue; by default all of it."""
 
     plan: str = ""
+    billing_interval: str = ""
+    """As the `Interval` of a subscription."""
 
 
 ALL = Segment()
+
+
+class Grouping(StrEnum):
+    """Of what figures are told apart."""
+
+    PLAN = "plan"
+    BILLING_INTERVAL = "billing_interval"
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,8 @@ class Movement:
     after: int
     of: Subscription
     """What it is about: the subscription as it is now, or as it was if nothing is left of it."""
-    from_plan: str = ""
-    """The plan that `before` was paid for; empty: none was."""
+    was: Subscription | None = None
+    """What `before` was paid for; None: nothing was."""
     end_kind: EndKind | None = None
     """Of a churn: why."""
     reason_code: str = ""
@@ -56,6 +56,16 @@ class Movement:
     @property
     def currency(self) -> str:
         return self.of.currency
+
+    @property
+    def from_plan(self) -> str:
+        """The plan that `before` was paid for; empty: none was."""
+        return self.was.plan if self.was is not None else ""
+
+    @property
+    def from_interval(self) -> str:
+        """How often that was billed; empty: nothing was."""
+        return self.was.interval.value if self.was is not None else ""
 
 
 def movements(
@@ -90,7 +100,7 @@ def _paused(before: Subscription, after: Subscription, start: MovementKind) -> t
     back = () if was else _began(start, paused_annual(after), after)
     amount = was or paused_annual(after)
     of = before if was else after
-    return (*back, Movement(MovementKind.PAUSE, amount, 0, of, of.plan))
+    return (*back, Movement(MovementKind.PAUSE, amount, 0, of, of))
 
 
 def _no_longer_paused(before: Subscription, after: Subscription) -> tuple[Movement, ...]:
@@ -107,19 +117,19 @@ def _changed(before: Subscription, after: Subscription, was: int) -> tuple[Movem
     now = annual(after)
     if before.currency != after.currency:
         return (
-            Movement(MovementKind.CONTRACTION, was, 0, before, before.plan),
+            Movement(MovementKind.CONTRACTION, was, 0, before, before),
             Movement(MovementKind.EXPANSION, 0, now, after),
         )
     if now == was:
         is_same = (before.plan, before.interval) == (after.plan, after.interval)
-        return () if is_same else (Movement(MovementKind.SWITCH, was, now, after, before.plan),)
+        return () if is_same else (Movement(MovementKind.SWITCH, was, now, after, before),)
     kind = MovementKind.EXPANSION if now > was else MovementKind.CONTRACTION
-    return (Movement(kind, was, now, after, before.plan),)
+    return (Movement(kind, was, now, after, before),)
 
 
 def _ended(before: Subscription, after: Subscription, was: int) -> tuple[Movement, ...]:
     end_kind = end_kind_of(after)
-    return (Movement(MovementKind.CHURN, was, 0, before, before.plan, end_kind, after.reason_code),)
+    return (Movement(MovementKind.CHURN, was, 0, before, before, end_kind, after.reason_code),)
 
 
 def end_kind_of(after: Subscription) -> EndKind | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from domain.errors import Malformed
-from domain.revenue.figures import ALL, PeriodLength, Segment, earlier, first_day_of, following
+from domain.revenue.figures import ALL, Grouping, PeriodLength, Segment, earlier, first_day_of, following
 
 MAX_PERIODS = 400
 DEFAULT_PERIODS = {PeriodLength.DAY: 31, PeriodLength.MONTH: 12, PeriodLength.YEAR: 5}
@@ -25,8 +25,8 @@ class Range:
     """The first day of the period after the last one."""
     length: PeriodLength = PeriodLength.MONTH
     segment: Segment = ALL
-    by_plan: bool = False
-    """True: of each plan by itself."""
+    group: Grouping | None = None
+    """Of each plan, or each billing interval, by itself."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class ReportQuery:
     """A day in the last period; None: in the current one."""
     length: PeriodLength = PeriodLength.MONTH
     segment: Segment = ALL
-    by_plan: bool = False
+    group: Grouping | None = None
 
     def range(self, latest: date) -> Range:
         """Returns the range; *latest* is the last day that there may be figures of.
@@ -50,7 +50,7 @@ class ReportQuery:
         """
         beyond = following(first_day_of(self.last or latest, self.length), self.length)
         first = self._first(beyond)
-        return Range(self.currency, first, beyond, self.length, self.segment, self.by_plan)
+        return Range(self.currency, first, beyond, self.length, self.segment, self.group)
 
     def _first(self, beyond: date) -> date:
         if self.first is None:

@@ -304,6 +304,7 @@ RULES: Final[tuple[Rule, ...]] = (
                 "add_ons",
                 "catalog",
                 "from_plan",
+                "from_interval",
                 "status_before",
                 "status_after",
                 "end_kind",
@@ -350,8 +351,11 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(policy_versions, kept=frozenset({"version", "content"})),
     Rule(plan_limits, kept=frozenset({"catalog", "plan", "meter", "feature", "per", "adds", "overage_price"})),
     Rule(usage_statistics, kept=frozenset({"tenant", "plan", "feature"})),
-    Rule(mrr_daily, kept=frozenset({"tenant", "currency", "kind", "end_kind", "plan", "from_plan"})),
+    Rule(
+        mrr_daily,
+        kept=frozenset({"tenant", "currency", "kind", "end_kind", "plan", "interval", "from_plan", "from_interval"}),
+    ),
     Rule(provider_sightings, kept=frozenset({"tenant"}), whose=by_subscription(provider_sightings)),
-    Rule(mrr_movers, kept=frozenset({"tenant", "currency", "plan", "kind", "end_kind", "length"})),
+    Rule(mrr_movers, kept=frozenset({"tenant", "currency", "plan", "interval", "kind", "end_kind", "length"})),
     Rule(mrr_roll_up, kept=frozenset({"timezone"})),
 )

@@ -197,6 +197,7 @@ def movement_row(
         "add_ons": of.add_ons,
         "catalog": of.catalog,
         "from_plan": movement.from_plan,
+        "from_interval": movement.from_interval,
         "status_before": before.status.value if before is not None else "",
         "status_after": after.status.value,
         "end_kind": movement.end_kind.value if movement.end_kind is not None else None,

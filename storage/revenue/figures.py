@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,18 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from domain.revenue.figures import ALL, Moved, Movers, Period, PeriodLength, Segment, by_period, earlier, first_day_of
+from domain.revenue.figures import (
+    ALL,
+    Grouping,
+    Moved,
+    Movers,
+    Period,
+    PeriodLength,
+    Segment,
+    by_period,
+    earlier,
+    first_day_of,
+)
 from domain.revenue.overview import FULL_MONTHS, Overview, Standing, StandingOf, overviews, total
 from domain.revenue.queries import Range, ReportQuery
 from storage.db.engine import LISTS_WITHIN, sql_text, transaction
@@ -142,7 +153,12 @@ class RevenueReader:
     async def standing(self, segment: Segment = ALL, *, currency: str = "", status: str = "") -> list[StandingOf]:
         """What there is now; empty: of any currency, in any status."""
         rows = await self._rows(
-            "standing", tenant=self._given["tenant"], plan=segment.plan, currency=currency, status=status
+            "standing",
+            tenant=self._given["tenant"],
+            plan=segment.plan,
+            billing=segment.billing_interval,
+            currency=currency,
+            status=status,
         )
         return [
             StandingOf(row.currency, row.plan, row.billing_interval, row.status, Standing(*row[len(_NAMED) :]))
@@ -154,20 +170,22 @@ class RevenueReader:
         given = self._given | {
             "currency": wanted.currency,
             "plan": wanted.segment.plan,
-            "by_plan": wanted.by_plan,
+            "billing": wanted.segment.billing_interval,
+            "by_plan": wanted.group is Grouping.PLAN,
+            "by_billing": wanted.group is Grouping.BILLING_INTERVAL,
             "interval": wanted.length.value,
             "first": wanted.first,
             "beyond": wanted.beyond,
         }
         moved: dict[Line, list[Moved]] = defaultdict(list)
         movers: dict[Line, list[Movers]] = defaultdict(list)
-        if wanted.currency and not wanted.by_plan:
+        if wanted.currency and wanted.group is None:
             moved[Line(wanted.currency, wanted.segment)] = []
         for row in await self._rows("sums", **given):
             moved[_line(row)].append(Moved(row.period, row.moved, row.end_kind, row.delta, row.payers))
         for row in await self._rows("customers", **given):
             movers[_line(row)].append(Movers(row.period, row.moved, row.end_kind, row.customers))
-        lines = sorted(moved, key=lambda line: (line.currency, line.segment.plan))
+        lines = sorted(moved, key=lambda line: (line.currency, astuple(line.segment)))
         return {
             line: by_period(moved[line], movers[line], wanted.first, wanted.beyond, wanted.length) for line in lines
         }
@@ -180,4 +198,4 @@ _NAMED = ("currency", "plan", "billing_interval", "status")
 
 
 def _line(row: Row[Any]) -> Line:
-    return Line(row.currency, Segment(row.plan))
+    return Line(row.currency, Segment(row.plan, row.billing))

@@ -14,6 +14,7 @@ from domain.revenue.cancellation_figures import (
     CancellationSum,
     cancellation_periods,
 )
+from domain.revenue.figures import Grouping
 from domain.revenue.queries import Range, ReportQuery
 from domain.revenue.recoveries import RecoveryOutcome
 from domain.revenue.recovery_figures import RecoveryGroup, RecoveryPeriod, RecoverySum, recovery_periods
@@ -47,9 +48,9 @@ class OutcomeFigures:
         Raises:
             Malformed: the periods are in the wrong order, or too many.
         """
-        extent, of, rows = await self._read("trials", tenant, query, by_plan=query.by_plan)
+        extent, of, rows = await self._read("trials", tenant, query, by_plan=query.group is Grouping.PLAN)
         sums = [TrialSum(**row._mapping) for row in rows]  # noqa: SLF001 - its documented name
-        groups = _groups((each.group for each in sums), is_grouped=query.by_plan)
+        groups = _groups((each.group for each in sums), is_grouped=query.group is Grouping.PLAN)
         return OutcomeReport(extent, of, trial_periods(sums, of.first, of.beyond, of.length, groups))
 
     async def recoveries(

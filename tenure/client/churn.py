@@ -26,6 +26,7 @@ class CustomersPeriod:
     end: int
     """Who pay at its end."""
     plan: str | None = None
+    billing_interval: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +66,7 @@ class ChurnPeriod:
     period: str
     """As `2026-10`."""
     plan: str | None = None
+    billing_interval: str | None = None
     customers_at_start: int
     start: int
     """MRR at its start."""

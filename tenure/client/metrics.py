@@ -66,6 +66,7 @@ class MovementsPeriod:
     """MRR."""
     end_arr: int
     plan: str | None = None
+    billing_interval: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ class MrrPeriod:
     customers: int
     """Who pay."""
     plan: str | None = None
+    billing_interval: str | None = None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ FROM (
                OR status = 'paused' AND coalesce((state #>> '{pause,counts}')::boolean, false) AS counts
     FROM subscriptions
     WHERE tenant = :tenant AND status NOT IN ('canceled', 'suspended') AND :plan IN ('', plan)
+      AND :billing IN ('', interval)
       AND :status IN ('', status) AND :currency IN ('', currency)
 ) AS worth
 GROUP BY currency, plan, billing_interval, status

@@ -85,7 +85,7 @@ async def test_the_csv_has_the_figures_of_the_json(api: httpx.AsyncClient, name:
 @pytest.mark.parametrize("name", ["customers", "churn"])
 async def test_every_figure_is_defined(api: httpx.AsyncClient, name: str) -> None:
     told = await report(api, name)
-    known = {"period", "plan", "start", "end", "start_arr", "customers_at_start", "by"}
+    known = {"period", "plan", "billing_interval", "start", "end", "start_arr", "customers_at_start", "by"}
     assert told["data"][0].keys() - known <= told["definitions"].keys()
 
 

@@ -9,8 +9,10 @@ import httpx
 import pytest
 
 from api.http.csv import csv_answer
+from domain.catalog.plans import Interval
 from domain.revenue.definitions import MOVEMENTS
 from domain.subscription.lifecycle import Status
+from tests.api.metrics.conftest import on
 from tests.harness.callers import fields_of, problem_of
 from tests.storage.ledger import Ledger, a_step, later
 
@@ -86,6 +88,24 @@ async def test_figures_of_one_plan_say_who_enters_and_leaves(api: httpx.AsyncCli
     assert by_plan["starter", "2026-02"] == of_one["data"][1]
     ends = [by_plan[plan, "2026-03"]["end"] for plan in ("starter", "professional")]
     assert sum(ends) == (await report(api, "movements", **QUARTER))["data"][2]["end"]
+
+
+async def test_figures_of_one_billing_interval_say_who_enters_and_leaves(
+    api: httpx.AsyncClient, ledger: Ledger
+) -> None:
+    it = later(await ledger.sign_up("ada"), status=Status.ACTIVE)
+    await ledger.save(a_step(it, at=on(1)))
+    await ledger.save(a_step(later(it, interval=Interval.YEAR, amount=49000), at=on(2)))
+
+    by_year = await report(api, "movements", **QUARTER, billing_interval="year")
+    of_each = await report(api, "mrr", **QUARTER, group="billing_interval")
+
+    assert shown(by_year["data"][1]) == {"entering": (4083, 1)}
+    assert [(each["billing_interval"], each["mrr"]) for each in of_each["data"] if each["period"] == "2026-03"] == [
+        ("month", 0),
+        ("year", 4083),
+    ]
+    assert (await report(api, "mrr", billing_interval="month"))["now"]["mrr"] == 0
 
 
 @pytest.mark.usefixtures("lives")
@@ -191,6 +211,7 @@ async def test_periods_are_days_months_or_years(
         ({"interval": "week"}, "interval"),
         ({"currency": "$"}, "currency"),
         ({"group": "customer"}, "group"),
+        ({"billing_interval": "week"}, "billing_interval"),
         ({"format": "xml"}, "format"),
         ({"plan": "x" * 65}, "plan"),
         ({"plan": "a\0b"}, "plan"),

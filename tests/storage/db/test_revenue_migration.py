@@ -68,6 +68,21 @@ OUTCOMES = """
 """
 
 
+MOVED = """
+    insert into mrr_movements (subscription, sequence, position, tenant, customer, at, kind, delta, before, after,
+                               currency, plan, interval, quantity, add_ons, catalog, from_plan, status_before,
+                               status_after, reason_code)
+    select subscription, n, 0, tenant, customer, at, what, now - was, was, now, currency, plan, every, 1, '{}', '',
+           came_from, 'active', 'active', ''
+    from mrr_movements, (values
+        (10, 'contraction', 58800, 49000, 'year', 'pro'),
+        (11, 'churn', 49000, 0, 'year', 'pro'),
+        (12, 'reactivation', 0, 58800, 'month', '')
+    ) as later (n, what, was, now, every, came_from)
+    where subscription = '10000000-0000-4000-8000-000000000001'
+"""
+
+
 async def rows(url: str, query: str) -> list[tuple[object, ...]]:
     engine = create_engine_from_url(url)
     async with engine.connect() as connection:
@@ -136,3 +151,19 @@ async def test_requests_to_cancel_and_the_plans_of_trials_are_taken_up_as_far_as
         (None, "", None),
     ]
     assert await rows(empty_url, "select plan from recoveries") == [("pro",)]
+
+
+async def test_movements_of_before_tell_how_often_was_billed_what_they_came_from(empty_url: str) -> None:
+    await upgrade(empty_url, "0016")
+    await fill(empty_url, LIVES)
+    await upgrade(empty_url, "0037")
+    await fill(empty_url, MOVED)
+
+    await upgrade(empty_url, "0042")
+
+    assert await rows(empty_url, "select sequence, from_interval, interval from mrr_movements order by sequence") == [
+        *[(0, "", interval) for interval in ("month", "year", "month", "month", "month")],
+        (10, "month", "year"),
+        (11, "year", "year"),
+        (12, "", "month"),
+    ]

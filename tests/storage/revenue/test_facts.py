@@ -51,6 +51,7 @@ async def test_a_movement_has_everything_that_figures_are_made_of(ledger: Ledger
         "add_ons": "{'seat': 3}",
         "catalog": "shop_v2",
         "from_plan": "starter",
+        "from_interval": "month",
         "status_before": "active",
         "status_after": "active",
         "end_kind": "None",

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from domain.catalog.plans import Interval
-from domain.revenue.figures import ChurnGroup, Figure, Period, PeriodLength, Segment
+from domain.revenue.figures import ChurnGroup, Figure, Grouping, Period, PeriodLength, Segment
 from domain.revenue.overview import Standing
 from domain.revenue.queries import Range
 from domain.subscription.ends import EndKind
@@ -120,13 +120,24 @@ async def test_in_figures_of_a_plan_a_change_enters_one_and_leaves_the_other(fig
 
 
 async def test_figures_of_each_plan_are_those_of_one_after_the_other(figures: RevenueFigures) -> None:
-    of_each = await all_periods_of(figures, replace(QUARTER, by_plan=True))
+    of_each = await all_periods_of(figures, replace(QUARTER, group=Grouping.PLAN))
 
     assert [line.segment.plan for line in of_each] == ["professional", "starter"]
     for line, periods in of_each.items():
         assert periods == await periods_of(figures, replace(QUARTER, segment=line.segment))
-    alone = await all_periods_of(figures, replace(QUARTER, by_plan=True, segment=Segment("starter")))
+    alone = await all_periods_of(figures, replace(QUARTER, group=Grouping.PLAN, segment=Segment("starter")))
     assert alone == {line: periods for line, periods in of_each.items() if line.segment.plan == "starter"}
+
+
+async def test_figures_of_each_billing_interval_add_up_to_those_of_all(figures: RevenueFigures) -> None:
+    of_all = await periods_of(figures, QUARTER)
+    of_each = await all_periods_of(figures, replace(QUARTER, group=Grouping.BILLING_INTERVAL))
+
+    assert [line.segment for line in of_each] == [Segment("", "month"), Segment("", "year")]
+    for line, periods in of_each.items():
+        assert periods == await periods_of(figures, replace(QUARTER, segment=line.segment))
+    sums = [sum(each.end for each in month) for month in zip(*of_each.values(), strict=True)]
+    assert sums == [month.end for month in of_all]
 
 
 async def test_figures_of_each_currency_are_those_of_one_after_the_other(ledger: Ledger) -> None:
@@ -174,6 +185,27 @@ async def test_a_month_is_one_of_the_chosen_zone(ledger: Ledger) -> None:
     for zone, month in (("UTC", 0), ("Europe/Berlin", 1)):
         periods = await periods_of(RevenueFigures(ledger.engine, zone), QUARTER)
         assert [each.moved["new"].customers for each in periods].index(1) == month
+
+
+@pytest.mark.parametrize("is_summed_up", [False, True], ids=["movements", "sums"])
+async def test_another_billing_interval_enters_and_leaves(ledger: Ledger, is_summed_up: bool) -> None:
+    it = await pays(ledger, "ada", on(1))
+    await goes_on(ledger, it, on(2), interval=Interval.YEAR, amount=49000)
+    # As a process of an earlier release writes it: how often it was billed before is not in it.
+    eve = await pays(ledger, "eve", on(1))
+    await goes_on(ledger, eve, on(2), amount=9900)
+    await ledger.rewrite("update mrr_movements set from_interval = '' where kind = 'expansion'")
+    if is_summed_up:
+        await ledger.rewrite(SINCE_EVER)
+        await RevenueRollUpRecords(ledger.engine, "UTC").roll_up()
+    figures = RevenueFigures(ledger.engine, "UTC")
+
+    _, by_month, _ = await periods_of(figures, replace(QUARTER, segment=Segment(billing_interval="month")))
+    _, by_year, _ = await periods_of(figures, replace(QUARTER, segment=Segment("starter", "year")))
+
+    assert shown(by_month) == {"leaving": Figure(-YEAR, 1), "expansion": Figure(12 * 5000, 1)}
+    assert (by_month.start, by_month.end, by_month.customers) == (2 * YEAR, 12 * 9900, 1)
+    assert (shown(by_year), by_year.end) == ({"entering": Figure(49000, 1)}, 49000)
 
 
 async def test_a_switch_moves_between_plans_and_is_no_figure_of_all(ledger: Ledger) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from domain.provider.payments import Decline
 from domain.revenue.cancellation_figures import CancellationGroup
-from domain.revenue.figures import PeriodLength, Segment
+from domain.revenue.figures import Grouping, PeriodLength, Segment
 from domain.revenue.outcomes import RetainedBy
 from domain.revenue.queries import ReportQuery
 from domain.revenue.recoveries import RecoveryOutcome
@@ -79,7 +79,7 @@ async def test_a_trial_is_of_the_plan_that_was_tried_last(ledger: Ledger, figure
     await goes_on(ledger, it, on(2), plan="starter")
     await begins(ledger, "bob", on(1))
 
-    by_plan = (await figures.trials("default", replace(QUARTER, last=date(2026, 1, 31), by_plan=True))).periods
+    by_plan = (await figures.trials("default", replace(QUARTER, last=date(2026, 1, 31), group=Grouping.PLAN))).periods
 
     assert [(each.group, each.started, each.all) for each in by_plan] == [
         ("professional", 1, Conversion(1, 1)),

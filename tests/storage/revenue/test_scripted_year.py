@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from itertools import count
+from itertools import count, groupby
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,7 +15,7 @@ from domain.imports.adoption import adopted
 from domain.names import DEFAULT_TENANT
 from domain.provider.payments import Charge, ChargeOutcome, Decline, Invoice
 from domain.revenue.customers import CustomerCounts
-from domain.revenue.figures import ChurnGroup, Period
+from domain.revenue.figures import ChurnGroup, Period, Segment
 from domain.revenue.overview import Overview, Standing, overviews
 from domain.revenue.queries import Range
 from domain.revenue.ratios import decimal, gross_churn, growth, logo_churn, minor_units, net_churn, quick_ratio
@@ -32,7 +32,7 @@ from tests.builders import CAUSE, FREE, VISA
 from tests.harness.catalogs import CATALOG
 from tests.storage.ledger import Ledger
 from tests.storage.revenue.reading import periods_of
-from tests.web.expected_figures import CHURN, CUSTOMERS, OVERVIEW
+from tests.web.expected_figures import CHURN, CUSTOMERS, OVERVIEW, SEGMENTS
 from tests.web.expected_numbers import DOWNWARDS, EXPECTED, GROUPS, SCRIPT, UPWARDS
 
 YEAR = Range("usd", date(2025, 1, 1), date(2026, 1, 1))
@@ -202,6 +202,10 @@ async def test_the_figures_of_a_year_are_what_plain_arithmetic_says(ledger: Ledg
     assert shown_overview(overview) == kept(OVERVIEW)
     assert [shown_churn(month) for month in months] == kept(CHURN)
     assert [shown_customers(month) for month in months] == kept(CUSTOMERS)
+    for name, rows in groupby(kept(SEGMENTS), key=lambda row: row["segment"]):
+        segment = Segment(**dict(part.split("=") for part in name.split()))
+        periods = await periods_of(figures, replace(YEAR, segment=segment))
+        assert [{"segment": name, **shown_segment(period)} for period in periods] == list(rows)
     assert await RevenueCheck(ledger.engine).differences() == []
     assert await month_differences(ledger.engine, "UTC") == []
 
@@ -244,3 +248,11 @@ def shown_customers(month: Period) -> dict[str, str]:
     assert counts.entering == counts.leaving == 0
     shown = {name: str(count) for name, count in vars(counts).items() if name not in ("entering", "leaving")}
     return {"month": f"{month.first_day:%Y-%m}", **shown}
+
+
+def shown_segment(month: Period) -> dict[str, str]:
+    """A month of the tables of segments."""
+    shown: dict[str, object] = {"month": f"{month.first_day:%Y-%m}", "start": month.start}
+    shown |= {kind: abs(figure.annual) for kind, figure in month.moved.items()}
+    shown |= {"end": month.end, "paying_customers": month.customers}
+    return {name: str(value) for name, value in shown.items()}
