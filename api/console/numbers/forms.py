@@ -13,6 +13,7 @@ from api.console.numbers.reports import PAGES
 from api.console.numbers.revenue import OVERVIEW
 from api.console.numbers.writing import called
 from api.console.visits import Visit
+from domain.catalog.plans import Interval
 from domain.revenue.figures import PeriodLength
 
 Options = Sequence[tuple[str, str]]
@@ -56,6 +57,7 @@ def form_of(visit: Visit, report: Report, given: Mapping[str, str], currencies: 
     options: dict[str, Options] = {
         "interval": [(length.value, f"{length.value}s") for length in PeriodLength],
         "plan": [("", "all"), *plans.items(), *_unlisted(given.get("plan", ""), plans)],
+        "billing_interval": [("", "all"), *((each.value, f"{each.value}ly") for each in Interval)],
         "status": [("", "all"), *_STATUSES],
         "currency": [*every, *((code, code.upper()) for code in known if report is OVERVIEW or code != usual)],
         "group": [("", "nothing"), *((name, called(name).lower()) for name in report.groups)],

@@ -14,6 +14,7 @@ from api.console.numbers.tiles import Tile, Tiles
 from api.console.visits import Visit
 from api.metrics.churn import ChurnPeriodView
 from api.metrics.overview import AskedOverview, CurrencyOverviewView, StandingView
+from api.metrics.ranges import segment
 from domain.revenue.definitions import CHURN, CUSTOMERS, GROWTH, MOVEMENTS, REVENUE, definitions
 from domain.revenue.figures import Period, PeriodLength, Segment
 from domain.revenue.overview import Overview
@@ -60,7 +61,7 @@ async def overview_page(visit: Visit, given: Mapping[str, str]) -> Response:
     """
     asked: AskedOverview = read_query(OVERVIEW.query, given, "json")
     report = await visit.repositories.revenue.overview(
-        visit.tenant, Segment(asked.plan), asked.currency, months_before=MONTHS - 1
+        visit.tenant, segment(asked.plan, asked.billing_interval), asked.currency, months_before=MONTHS - 1
     )
     formats = visit.reader.formats
     return numbers_page(

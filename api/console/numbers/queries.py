@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from domain.errors import Malformed
 
-FIELDS: Final = ("from", "to", "interval", "plan", "status", "currency", "group")
+FIELDS: Final = ("from", "to", "interval", "plan", "billing_interval", "status", "currency", "group")
 """Of all forms, in their order."""
 _WRONG: Final[Mapping[str, str]] = {
     "plan": "Choose a plan of the list.",

@@ -11,9 +11,10 @@ from api.metrics.customers import customers
 from api.metrics.overview import AskedOverview, overview
 from api.metrics.ranges import Asked
 from api.metrics.routes import movements, mrr
-from domain.revenue.figures import ChurnGroup
+from domain.revenue.figures import ChurnGroup, Grouping
 
-_FIELDS: Final = ("from", "to", "interval", "plan", "currency", "group")
+_GROUPS: Final = tuple(group.value for group in Grouping)
+_FIELDS: Final = ("from", "to", "interval", "plan", "billing_interval", "currency", "group")
 
 OVERVIEW: Final = Report(
     "overview",
@@ -21,7 +22,7 @@ OVERVIEW: Final = Report(
     "What there is now, and how it grows.",
     lambda asked, reading, _: overview(asked, reading),
     TypeAdapter(AskedOverview),
-    ("plan", "currency"),
+    ("plan", "billing_interval", "currency"),
     (),
     {},
 )
@@ -31,7 +32,7 @@ MRR: Final = Report(
     "Monthly recurring revenue at the end of each period.",
     lambda asked, reading, _: mrr(asked, reading),
     TypeAdapter(Asked),
-    ("from", "to", "interval", "plan", "status", "currency", "group"),
+    ("from", "to", "interval", "plan", "billing_interval", "status", "currency", "group"),
     (
         Table(
             "MRR by period",
@@ -39,6 +40,7 @@ MRR: Final = Report(
         ),
     ),
     {"status=active": "active", "status=past_due": "past due", "status=paused": "paused"},
+    groups=_GROUPS,
 )
 MOVEMENTS: Final = Report(
     "movements",
@@ -67,6 +69,7 @@ MOVEMENTS: Final = Report(
         ),
     ),
     {"status=active": "active", "status=paused": "paused", "status=canceled": "canceled"},
+    groups=_GROUPS,
 )
 CUSTOMERS: Final = Report(
     "customers",
@@ -93,6 +96,7 @@ CUSTOMERS: Final = Report(
         ),
     ),
     {"status=active": "active", "status=past_due": "past due", "status=canceled": "canceled"},
+    groups=_GROUPS,
 )
 CHURN: Final = Report(
     "churn",
@@ -129,4 +133,5 @@ CHURN: Final = Report(
         ),
     ),
     {"status=canceled": "canceled", "status=suspended": "suspended"},
+    groups=_GROUPS,
 )
