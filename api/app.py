@@ -49,6 +49,7 @@ from api.metrics import overview as metrics_overview
 from api.metrics import recovery as metrics_recovery
 from api.metrics import routes as metrics_routes
 from api.metrics import trials as metrics_trials
+from api.metrics import usage as metrics_usage
 from api.payment_pages import billing_sessions, checkout, invoices, pay_link, portal, purchase_return
 from api.pricing import routes as pricing_routes
 from api.reconciliation import routes as reconciliation_routes
@@ -99,6 +100,7 @@ ROUTERS = (
     metrics_recovery.router,
     metrics_cancellations.router,
     cancellation_list.router,
+    metrics_usage.router,
     audit_routes.router,
     inbox_routes.router,
     reconciliation_routes.router,

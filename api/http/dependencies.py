@@ -71,6 +71,7 @@ from storage.subscriptions.timeline import Timeline
 from storage.subscriptions.trials import TrialKey, Trials
 from storage.subscriptions.write_model import SubscriptionRecords
 from storage.usage.counting import EntitlementRules, Usage
+from storage.usage.figures import UsageFigures
 from storage.usage.history import UsageHistory
 from storage.usage.notices import UsageNotices
 from storage.usage.overage_reports import UsageReports
@@ -167,6 +168,7 @@ class Repositories:
     catalogs: Catalogs
     usage: Usage
     usage_history: UsageHistory
+    usage_figures: UsageFigures
     revenue: RevenueFigures
     outcomes: OutcomeFigures
     cancellation_list: CancellationList
@@ -232,6 +234,7 @@ class Repositories:
             Catalogs(engine),
             Usage(engine),
             UsageHistory(engine),
+            UsageFigures(engine, dependencies.timezone),
             RevenueFigures(engine, dependencies.timezone),
             OutcomeFigures(engine, dependencies.timezone),
             CancellationList(engine),

@@ -89,6 +89,18 @@ CANCELLATIONS: Mapping[str, str] = {
     "reasons": "the reason that the customer gave, of eight that compare; none: the customer did not say",
 }
 
+USAGE: Mapping[str, str] = {
+    "active": "customers who have used some of it in their current period",
+    "used": "what all customers have used of it in their current periods, together",
+    "median": "half of the customers have used this much or less",
+    "p90": "nine of ten customers have used this much or less",
+    "highest": "what one customer has used at most",
+    "limited": "customers who have a limit: the others are in no share",
+    "share_at_80": "of those with a limit: at 80 % of it, or beyond",
+    "share_at_90": "of those with a limit: at 90 % of it, or beyond",
+    "share_at_100": "of those with a limit: at all of it, or beyond",
+}
+
 SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Revenue": REVENUE,
     "Customers": CUSTOMERS,
@@ -98,6 +110,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Trials": TRIALS,
     "Recovery": RECOVERY,
     "Cancellations": CANCELLATIONS,
+    "Usage": USAGE,
 }
 """All of them, in the order in which documentation shows them."""
 

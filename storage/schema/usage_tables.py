@@ -170,5 +170,10 @@ usage_statistics = Table(
     Column("highest", BigInteger, nullable=False, doc="by one of them"),
     Column("near_limit", BigInteger, nullable=False, doc="customers at 80 % or more"),
     Column("at_limit", BigInteger, nullable=False, doc="customers at 100 % or more"),
+    Column("active", BigInteger, doc="customers who have used some; none, as the next ones: not kept then"),
+    Column("limited", BigInteger, doc="customers who have a limit"),
+    Column("at_90", BigInteger, doc="customers at 90 % or more"),
+    Column("median", BigInteger, doc="half of the customers use this much or less"),
+    Column("p90", BigInteger, doc="nine of ten customers use this much or less"),
     Index("ix_usage_statistics_taken_at", "taken_at"),
 )

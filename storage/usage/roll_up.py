@@ -1,8 +1,9 @@
 """The roll-up of usage: daily samples of gauges, statistics by plan and feature, and deletion of old rows."""
 
+from array import array
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.entitlements.ports import Alive, Sampled
 from domain.entitlements.usage import KEYS_KEPT
+from domain.entitlements.usage_figures import nearest_rank
 from storage.catalog.current import in_force
 from storage.db.engine import sql_text, transaction
 from storage.schema.usage_tables import usage_statistics
@@ -56,19 +58,35 @@ _BEFORE_ALL: _Cursor = ("", "", "")
 class _Sum:
     """How customers of one plan use one feature."""
 
-    customers: int = 0
-    used: int = 0
-    highest: int = 0
+    uses: "array[int]" = field(default_factory=lambda: array("q"))
+    """What each customer has used: eight bytes for each."""
+    limited: int = 0
     near_limit: int = 0
+    at_90: int = 0
     at_limit: int = 0
 
     def add(self, used: int, has: int | None) -> None:
-        self.customers += 1
-        self.used += used
-        self.highest = max(self.highest, used)
+        self.uses.append(used)
         if has:
+            self.limited += 1
             self.near_limit += used * 100 >= has * NEAR_LIMIT
+            self.at_90 += used * 100 >= has * 90
             self.at_limit += used >= has
+
+    def columns(self) -> dict[str, int]:
+        ordered = sorted(self.uses)
+        return {
+            "customers": len(ordered),
+            "active": sum(used > 0 for used in ordered),
+            "used": sum(ordered),
+            "median": nearest_rank(ordered, 50),
+            "p90": nearest_rank(ordered, 90),
+            "highest": ordered[-1],
+            "limited": self.limited,
+            "near_limit": self.near_limit,
+            "at_90": self.at_90,
+            "at_limit": self.at_limit,
+        }
 
 
 class UsageRollUpRecords:
@@ -112,7 +130,7 @@ class UsageRollUpRecords:
     async def _keep(self, sums: dict[_Cursor, _Sum]) -> None:
         """Statistics of these six hours, replacing earlier ones of the same hours."""
         rows = [
-            {"tenant": tenant, "plan": plan, "feature": feature, **asdict(each)}
+            {"tenant": tenant, "plan": plan, "feature": feature, **each.columns()}
             for (tenant, plan, feature), each in sums.items()
         ]
         it = usage_statistics

@@ -115,6 +115,8 @@ from tenure.client.outcomes import (
     TakenInstead,
     Trials,
     TrialsPeriod,
+    UsageFigure,
+    UsageFigures,
 )
 from tenure.client.overview import (
     BillingIntervalStanding,
@@ -338,6 +340,8 @@ __all__ = [
     "Unavailable",
     "Usage",
     "UsageDoesNotFit",
+    "UsageFigure",
+    "UsageFigures",
     "UsageStatistic",
     "UsageStatistics",
     "Used",

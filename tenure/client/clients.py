@@ -147,6 +147,7 @@ class AsyncTenure(BaseClient):
     trials = awaited(outcome_operations.trials)
     recovery = awaited(outcome_operations.recovery)
     cancellations = awaited(outcome_operations.cancellations)
+    usage_figures = awaited(outcome_operations.usage_figures)
     list_cancellations = awaited(outcome_operations.list_cancellations)
     each_cancellation = async_iterator(outcome_operations.each_cancellation)
 
@@ -326,6 +327,7 @@ class Tenure(BaseClient):
     trials = blocking(outcome_operations.trials)
     recovery = blocking(outcome_operations.recovery)
     cancellations = blocking(outcome_operations.cancellations)
+    usage_figures = blocking(outcome_operations.usage_figures)
     list_cancellations = blocking(outcome_operations.list_cancellations)
     each_cancellation = iterator(outcome_operations.each_cancellation)
 

@@ -8,7 +8,7 @@ Each operation is defined once here; `Tenure` and `AsyncTenure` have it as a met
 from typing import Literal, Unpack
 
 from tenure.client.core import Core, Steps
-from tenure.client.outcomes import Cancellation, CancellationPage, Cancellations, Recovery, Trials
+from tenure.client.outcomes import Cancellation, CancellationPage, Cancellations, Recovery, Trials, UsageFigures
 from tenure.client.paging import PAGE_SIZE, Listing, Pages
 from tenure.client.requests import Call, body_of
 from tenure.client.values import PeriodLength
@@ -68,6 +68,20 @@ def list_cancellations(
 def each_cancellation(core: Core, **part: Unpack[Listing]) -> Pages[Cancellation]:
     """Iterate over who asked to leave and what they said, newest first; pages are fetched as needed."""
     return lambda cursor: list_cancellations(core, cursor=cursor, limit=PAGE_SIZE, **part)
+
+
+def usage_figures(
+    core: Core,
+    *,
+    first: str | None = None,
+    last: str | None = None,
+    interval: PeriodLength = "month",
+    plan: str | None = None,
+    feature: str | None = None,
+) -> Steps[UsageFigures]:
+    """Return how plans use features in each period from *first* to *last*, as `2026-01`, and who is near a limit."""
+    query = _query(first, last, interval, plan=plan, feature=feature)
+    return core.ask(Call("GET", "/v1/metrics/usage", UsageFigures, query=query))
 
 
 def _query(first: str | None, last: str | None, interval: PeriodLength, **others: str | None) -> dict[str, str | int]:

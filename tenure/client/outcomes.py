@@ -1,11 +1,11 @@
 """How trials, failed payments and cancellations come out, as Tenure returns it. Rates are from 0 to 1."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from tenure.client.metrics import About, Report
+from tenure.client.metrics import About, Report, ReportLinks
 from tenure.client.values import ReasonCode, Status
 
 
@@ -171,3 +171,45 @@ class CancellationPage:
 
     data: tuple[Cancellation, ...]
     next_cursor: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsageFigure:
+    """How the customers of one plan used one feature; None: statistics from before this was kept."""
+
+    period: str
+    """As `2026-10`."""
+    plan: str | None = None
+    """None: customers without a plan."""
+    feature: str
+    taken_at: datetime
+    """The last statistics of the period."""
+    customers: int
+    active: int | None = None
+    """Who have used some of it."""
+    used: int
+    """By all of them together."""
+    median: int | None = None
+    p90: int | None = None
+    highest: int
+    limited: int | None = None
+    """Who have a limit."""
+    share_at_80: float | None = None
+    """Of those who have a limit: at 80 % of it, or beyond."""
+    share_at_90: float | None = None
+    share_at_100: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsageFigures:
+    """How plans use features in each period, oldest first."""
+
+    timezone: str
+    """Whose days and months these are."""
+    as_of: datetime
+    complete_until: str
+    """The last day of the last period that is over."""
+    definitions: Mapping[str, str] = field(default_factory=dict)
+    """What each figure means."""
+    links: ReportLinks
+    data: tuple[UsageFigure, ...]

@@ -45,7 +45,7 @@ NAMES_NOBODY: Final = frozenset(
         *("listApiKeys", "createApiKey", "listCustomers", "listInvoices", "listPlans", "comparePlans", "getPlan"),
         *("getUsageStatistics", "listSubscriptions", "createSubscription", "listAudit"),
         *("getMovements", "getMrr", "getRevenueOverview", "getCustomerCounts", "getChurn"),
-        *("getTrials", "getRecovery", "getCancellations", "listCancellations"),
+        *("getTrials", "getRecovery", "getCancellations", "listCancellations", "getUsageFigures"),
         *("listBulkRuns", "previewBulk"),
         *("listInbox", "getInboxSummary", "listDiscrepancies", "listMails", "getMailSummary"),
     }

@@ -23,6 +23,7 @@ from api.metrics import overview as metrics_overview
 from api.metrics import recovery as metrics_recovery
 from api.metrics import reports as metrics_reports
 from api.metrics import trials as metrics_trials
+from api.metrics import usage as metrics_usage
 from api.metrics import views as metrics_views
 from api.payment_pages import billing_sessions, checkout, portal
 from api.subscriptions import circumstances, confirmations, downgrade_guard, notes, views
@@ -109,6 +110,8 @@ PAIRS: list[tuple[type[BaseModel], type[Any]]] = [
     (metrics_recovery.OwedView, outcomes.Owed),
     (cancellation_list.CancellationView, outcomes.Cancellation),
     (cancellation_list.CancellationList, outcomes.CancellationPage),
+    (metrics_usage.UsageFiguresView, outcomes.UsageFigures),
+    (metrics_usage.UsageFigureView, outcomes.UsageFigure),
     (metrics_cancellations.CancellationsView, outcomes.Cancellations),
     (metrics_cancellations.CancellationPeriodView, outcomes.CancellationsPeriod),
     (metrics_cancellations.TakenInsteadView, outcomes.TakenInstead),

@@ -95,6 +95,7 @@ CALLS: Mapping[str, tuple[str, Callable[[Core], Steps[Any]]]] = {
     "getTrials": ("trials", lambda core: outcome_operations.trials(core, group="plan")),
     "getRecovery": ("recovery", lambda core: outcome_operations.recovery(core, group="tries", currency="usd")),
     "getCancellations": ("cancellations", lambda core: outcome_operations.cancellations(core, first="2026-01")),
+    "getUsageFigures": ("usage_figures", lambda core: outcome_operations.usage_figures(core, feature="runs")),
     "listCancellations": ("each_cancellation", lambda core: outcome_operations.each_cancellation(core)(None)),
     "listApiKeys": ("api_keys", lambda core: api_key_operations.api_keys(core)(None)),
     "createApiKey": ("create_api_key", lambda core: api_key_operations.create_api_key(core, "service", "the shop")),

@@ -1,15 +1,19 @@
 """The roll-up of usage: daily samples, statistics by plan and feature, and deletion of old rows."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
+from fractions import Fraction
 
 import pytest_asyncio
 
 from domain.catalog.plans import Catalog, Item
 from domain.entitlements.usage import Action
+from domain.revenue.figures import Segment
+from domain.revenue.queries import ReportQuery
 from domain.subscription.lifecycle import Status
 from storage.catalog.catalogs import Catalogs
 from storage.catalog.current import put_in_force
+from storage.usage.figures import UsageFigures
 from storage.usage.history import UsageHistory
 from storage.usage.roll_up import UsageRollUpRecords
 from tests.storage.ledger import Ledger, a_step, later
@@ -96,6 +100,40 @@ async def test_statistics_show_by_plan_and_feature_the_usage_and_who_is_near_the
     assert (free.plan, free.feature, free.customers, free.at_limit) == ("free", "storage_gb", 1, 1)
     assert (starter.plan, starter.customers, starter.used, starter.highest) == ("starter", 4, 395, 200)
     assert (starter.near_limit, starter.at_limit) == (2, 1)
+
+
+async def test_figures_are_of_the_last_statistics_in_each_period(
+    ledger: Ledger, shop: Shop, book: UsageRollUpRecords
+) -> None:
+    for name, used in (("ada", 100), ("grace", 90), ("barbara", 10), ("edsger", 0)):
+        await ledger.sign_up(name, items=ITEMS, catalog=SHOP.name)
+        await shop.use("storage_gb", used, name, action=Action.SET)
+    for month in (3, 2, 1):
+        await take(book)
+        await ledger.run(
+            f"update usage_statistics set taken_at = '2026-0{month}-20'"  # noqa: S608 - a number of ours
+            " where taken_at > '2026-05-01'"
+        )
+    await ledger.run("update usage_statistics set median = null, limited = null where taken_at < '2026-02-01'")
+    figures = UsageFigures(ledger.engine, "UTC")
+    year = ReportQuery("", date(2026, 1, 1), date(2026, 12, 31))
+
+    january, february, _ = (await figures.report("default", year)).figures
+    before_kept = (january.median, january.share_at(80), january.used)
+
+    assert before_kept == (None, None, 200)
+    assert (february.first_day, february.plan, february.feature) == (date(2026, 2, 1), "starter", "storage_gb")
+    assert (february.customers, february.active, february.limited, february.used) == (4, 3, 4, 200)
+    assert (february.median, february.p90, february.highest) == (10, 100, 100)
+    assert [february.share_at(percent) for percent in (80, 90, 100)] == [
+        Fraction(1, 2),
+        Fraction(1, 2),
+        Fraction(1, 4),
+    ]
+    assert len((await figures.report("default", replace(year, last=date(2026, 1, 31)))).figures) == 1
+    assert (await figures.report("default", replace(year, segment=Segment("free")))).figures == []
+    assert (await figures.report("default", year, "calls")).figures == []
+    assert (await figures.report("other", year)).figures == []
 
 
 async def test_statistics_go_by_the_plan_there_is_now_and_by_the_period_that_runs(
