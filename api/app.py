@@ -19,8 +19,12 @@ from api.bulk import routes as bulk_routes
 from api.catalog import routes as catalog_routes
 from api.catalog import suggest
 from api.console import audit as console_audit
+from api.console import customers as console_customers
 from api.console import home as console_home
+from api.console import mails as console_mails
 from api.console import operators as console_operators
+from api.console import overage as console_overage
+from api.console import plan_change as console_plan_change
 from api.console import sessions as console_sessions
 from api.console import subscription as console_subscription
 from api.console import subscriptions as console_subscriptions
@@ -70,8 +74,12 @@ CONSOLE = (
     console_sessions.router,
     console_home.router,
     console_subscriptions.router,
+    console_mails.router,
+    console_plan_change.router,
     console_subscription.router,
     console_numbers.router,
+    console_customers.router,
+    console_overage.router,
     console_audit.router,
     console_operators.router,
 )

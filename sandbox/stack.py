@@ -247,6 +247,7 @@ async def _build_on(
         presentation=load_presentation(options.catalog),
         sign_up_url=f"http://127.0.0.1:{control_port}{SIGN_UP_PATH}",
         temporal_ui_url=ground.temporal.ui_url if options.ui else "",
+        read_mail=composition.mail_reader(api_parts.brand),
         erasure_log=ErasuresFile(options.folder / "erasures.jsonl"),
     )
     await exits.enter_async_context(serve(create_app(api_parts), port=api_port, protocol=PunctualProtocol))

@@ -29,7 +29,9 @@ from configuration.mail_addresses import mail_address
 from domain.api_keys import KeyMode
 from domain.brand import Brand
 from domain.notifications.links_of_mails import links_of_mails
-from domain.notifications.ports import Mailer
+from domain.notifications.mail_types import Recipient as Addressee
+from domain.notifications.mail_types import Rendered
+from domain.notifications.ports import Mailer, MailToSend
 from domain.provider.ports import CustomerContacts, EventReader, Provider
 from domain.signing import SigningSecrets
 from domain.subscription.policy import Policy
@@ -131,6 +133,18 @@ def mailer(
     image = logo_of(logo)
     renderer = MailRenderer(brand, LOGO_ADDRESS if image is not None else "")
     return MailDelivery(renderer, SmtpMailer(smtp_url), sender, links_of_mails(public_url, signing), image)
+
+
+def mail_reader(brand: Brand) -> Callable[[MailToSend], Rendered]:
+    """Return what shows a mail to an operator. Its links lead to the product, and none acts for the customer."""
+    renderer = MailRenderer(brand)
+
+    def read(mail: MailToSend) -> Rendered:
+        contact = mail.contact
+        reader = Addressee(contact.email, contact.name, contact.locale, contact.timezone)
+        return renderer.render(mail.occasion, mail.facts, reader)
+
+    return read
 
 
 # Purchases

@@ -3,12 +3,15 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from api.console.visits import Visit
 from api.http.auth import OPERATOR_ROLES
-from api.subscriptions import lifecycle_commands, plan_commands
+from api.http.dependencies import Repositories
+from api.subscriptions import lifecycle_commands, plan_commands, refunds
 from api.subscriptions.command_context import CommandContext
 from api.subscriptions.requests import (
     CancelRequest,
@@ -16,14 +19,22 @@ from api.subscriptions.requests import (
     ExtendTrialRequest,
     PauseRequest,
     ReasonRequest,
+    RefundRequest,
 )
-from domain.errors import Malformed
+from domain.errors import Malformed, Rejected
+from domain.money import DECIMALS
 from domain.subscription import guards
 from domain.subscription.commands import CancelAt, ConvertAt
 from domain.subscription.state import Subscription
 from domain.subscription.trial import check_extension
 from storage.access.api_keys import Role
+from storage.db.cursors import PageRequest
+from storage.subscriptions.billing_accounts import BillingAccount
+from storage.subscriptions.invoice_list import InvoiceRow
 
+INVOICES: Final = 50
+"""The latest, among which one is chosen to be refunded."""
+LARGEST: Final = 10**12
 DANGER: Final = "danger"
 """The kind of what takes something from the customer."""
 
@@ -55,6 +66,8 @@ class Action:
     """It needs a reason."""
     kind: str = "primary"
     roles: Sequence[Role] = OPERATOR_ROLES
+    prepare: Callable[[Visit, BillingAccount], Awaitable[Mapping[str, Any]]] | None = None
+    """Reads what its template shows beside the subscription; None: nothing."""
 
 
 def requested(model: type[Model], fields: Fields, **typed: Any) -> Model:
@@ -130,6 +143,59 @@ async def _resume(context: CommandContext, id_: str, _fields: Fields) -> object:
     return await plan_commands.resume(id_, context)
 
 
+async def _refund(context: CommandContext, id_: str, fields: Fields) -> object:
+    ref = fields.get("invoice", "")
+    invoice = next((one for one in await _refundable(context, id_) if one.ref == ref), None)
+    if invoice is None:
+        raise Malformed("Choose an invoice of which something can be refunded.", field="invoice")
+    given = fields.get("amount", "").strip()
+    amount = {"amount": minor_units(given, invoice.currency)} if given else {}
+    body = requested(RefundRequest, {name: fields.get(name, "") for name in ("invoice", "reason")}, **amount)
+    return await refunds.refund(id_, context, body)
+
+
+async def _refundable(context: CommandContext, id_: str) -> Sequence[InvoiceRow]:
+    row = await context.row(id_)
+    return await refundable(context.repositories, context.caller.tenant, row.external_id, id_)
+
+
+async def refundable(
+    repositories: Repositories, tenant: str, external_id: str, subscription: str
+) -> Sequence[InvoiceRow]:
+    """Return the latest invoices of a subscription of which something is left to refund."""
+    found = await repositories.invoice_list.find(tenant, PageRequest(INVOICES), external_id=external_id)
+    return [one for one in found.rows if one.subscription == subscription and one.amount_paid > one.amount_refunded]
+
+
+async def _shown_for_refund(visit: Visit, account: BillingAccount) -> Mapping[str, Any]:
+    assert account.subscription is not None  # noqa: S101 - of a subscription's page
+    it = account.subscription
+    left = await refundable(visit.repositories, visit.tenant, account.external_id, it.id)
+    limit = None if visit.may(Role.ADMIN) else visit.dependencies.policy.refund_limit
+    return {"invoices": left, "limit": limit}
+
+
+def minor_units(text: str, currency: str) -> int:
+    """Return an amount that a person wrote, such as "12.50", in minor units.
+
+    Raises:
+        Malformed: it is no amount of the currency.
+    """
+    wrong = Malformed("Enter an amount, as 12.50.", field="amount")
+    try:
+        units = Decimal(text.replace(",", ".")).scaleb(DECIMALS.get(currency.lower(), 2))
+    except InvalidOperation:
+        raise wrong from None
+    if not units.is_finite() or units != units.to_integral_value() or not 0 < units < LARGEST:
+        raise wrong
+    return int(units)
+
+
+def _can_refund(it: Standing) -> None:
+    if not it.subscription.agreement_ref:
+        raise Rejected("nothing was paid yet", code="nothing_paid")
+
+
 async def _withdraw(context: CommandContext, id_: str, _fields: Fields) -> object:
     return await plan_commands.withdraw_change(id_, context)
 
@@ -172,6 +238,7 @@ def _actions() -> Sequence[Action]:
         Action("resume", "resumeSubscription", "Resume", _of(guards.check_resume), _resume),
         Action("uncancel", "uncancelSubscription", "Undo the cancellation", _of(guards.check_uncancel), _uncancel),
         Action("withdraw-change", "withdrawChange", "Withdraw the change", can_withdraw, _withdraw),
+        Action("refund", "refundInvoice", "Refund", _can_refund, _refund, asks_why=True, prepare=_shown_for_refund),
         Action("pause", "pauseSubscription", "Pause", _at_now(guards.check_pause, None), _pause),
         Action("suspend", "suspendSubscription", "Suspend", can_suspend, _suspend, asks_why=True, kind=danger),
         Action("cancel", "cancelSubscription", "Cancel", can_cancel, _cancel, kind=danger),

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Response
 
+from api.console.forms import storable
 from api.console.people import people_of
 from api.console.sessions import ConsoleRoute, WithVisit
 from domain.errors import Malformed
@@ -27,7 +28,7 @@ async def audit(
     actor: _Filter = "",
     cursor: Annotated[str, Query(max_length=500)] = "",
 ) -> Response:
-    given = {"target": target.strip(), "action": action.strip(), "actor": actor.strip()}
+    given = {"target": storable(target), "action": storable(action), "actor": storable(actor)}
     wanted = AuditFilter(given["target"] or None, given["action"] or None, given["actor"] or None)
     page = PageRequest(PAGE_SIZE, cursor or None)
     try:

@@ -23,3 +23,8 @@ def reason_in(fields: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     if not reason.replace("\n", "").replace("\r", "").replace("\t", "").isprintable():
         return "", {REASON: "Leave out characters that cannot be shown."}
     return reason, {}
+
+
+def storable(text: str) -> str:
+    """Return what PostgreSQL can be asked for of a text: one with other characters is nobody's."""
+    return text.replace("\0", "").encode(errors="ignore").decode().strip()

@@ -26,6 +26,7 @@ HOME: Final = "/console"
 SECTIONS: Final = (
     Section(HOME, "Inbox"),
     Section("/console/subscriptions", "Subscriptions"),
+    Section("/console/customers", "Customers"),
     Section("/console/numbers", "Numbers"),
     Section("/console/audit", "Audit"),
     Section("/console/operators", "Operators", (Role.ADMIN,)),

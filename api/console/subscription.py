@@ -17,11 +17,13 @@ from api.console.sessions import ConsoleRoute, WithSent, WithVisit
 from api.console.subscriptions import PATH
 from api.console.visits import Visit
 from api.entitlements.lookup import EntitlementLookup
+from api.http.auth import OPERATOR_ROLES
 from api.web.readers import Reader
 from domain.errors import GatewayUnavailable, Malformed, Rejected, TenureError
 from domain.names import subscription_workflow_id
 from domain.revenue.amounts import MONTHS, annual
 from domain.subscription.ends import ReasonCode
+from domain.subscription.lifecycle import Status
 from storage.db.cursors import PageRequest, Sort
 from storage.subscriptions.billing_accounts import BillingAccount
 
@@ -76,6 +78,7 @@ async def show(subscription_id: str, visit: WithVisit, cursor: Annotated[str, Qu
         it=it,
         mrr=annual(it) / MONTHS,
         actions=offered(visit, account),
+        may_change_plan=visit.may(*OPERATOR_ROLES) and it.status is not Status.CANCELED,
         past=past.rows,
         people=await people_of(visit),
         older=f"{here}?{urlencode({'cursor': past.next_cursor})}" if past.next_cursor else "",
@@ -140,7 +143,7 @@ async def as_seen(subscription_id: str, visit: WithVisit) -> Response:
 @router.get("/{subscription_id}/{name}")
 async def ask(subscription_id: str, name: str, visit: WithVisit) -> Response:
     account = await account_of(visit, subscription_id)
-    return _form(visit, account, _action(name))
+    return await _form(visit, account, _action(name))
 
 
 @router.post("/{subscription_id}/{name}")
@@ -153,18 +156,18 @@ async def press(subscription_id: str, name: str, form: WithSent) -> Response:
     await visit.require(action.operation, *action.roles, target=target)
     reason, errors = reason_in(fields) if action.asks_why or fields.get("reason") else ("", {})
     if errors:
-        return _form(visit, account, action, given=fields, errors=errors, status=422)
+        return await _form(visit, account, action, given=fields, errors=errors, status=422)
     try:
         async with visit.command(action.operation, fields, target=target, reason=reason) as command:
             await action.carry_out(command.context, id_, fields)
     except Malformed as error:
         wrong = {error.field or "body": error.message}
-        return _form(visit, account, action, given=fields, errors=wrong, status=422)
+        return await _form(visit, account, action, given=fields, errors=wrong, status=422)
     except GatewayUnavailable:
         raise
     except TenureError as error:
         again = await account_of(visit, id_)
-        return _form(visit, again, action, given=fields, problem=f"{error.message} ({error.code})", status=409)
+        return await _form(visit, again, action, given=fields, problem=f"{error.message} ({error.code})", status=409)
     return visit.to(f"{PATH}/{id_}")
 
 
@@ -174,7 +177,7 @@ def _action(name: str) -> Action:
     return ACTIONS[name]
 
 
-def _form(
+async def _form(
     visit: Visit,
     account: BillingAccount,
     action: Action,
@@ -186,6 +189,7 @@ def _form(
     it = account.subscription
     assert it is not None  # noqa: S101 - account_of
     here = f"{PATH}/{it.id}"
+    more = await action.prepare(visit, account) if action.prepare is not None else {}
     blank: Mapping[str, str] = {}
     return visit.page(
         f"actions/{action.name}.html",
@@ -203,6 +207,7 @@ def _form(
         key=new_key(),
         given=given or blank,
         reason_codes=[(code.value, code.value.replace("_", " ")) for code in ReasonCode],
+        **more,
         **shown,
     )
 

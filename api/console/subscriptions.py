@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from api.console.forms import storable
 from api.console.sessions import ConsoleRoute, WithSent, WithVisit
 from api.console.visits import Visit
 from configuration.mail_addresses import searched_address
@@ -42,7 +43,7 @@ def query_of(
 ) -> dict[str, str]:
     """Return the parameters of the list that say something."""
     given = zip(PARAMETERS, (q, status, plan, interval, trial_ends_before, renews_before, blocked, sort), strict=True)
-    return {name: value.strip() for name, value in given if value.strip()}
+    return {name: storable(value) for name, value in given if storable(value)}
 
 
 WithQuery = Annotated[dict[str, str], Depends(query_of)]

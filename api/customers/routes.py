@@ -1,6 +1,7 @@
 """Customers, identified by the product's own id."""
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 from uuid import uuid4
@@ -123,16 +124,8 @@ async def update_customer(
     entitlements: WithEntitlements,
 ) -> CustomerView:
     key = idempotency_key(request)
-    cause = Cause(CauseKind.COMMAND, str(uuid4()) if key is None else hashed(key), caller.actor)
-    changed = await repositories.customer_changes.change(
-        tenant=caller.tenant, external_id=external_id, given=body.given, cause=cause
-    )
-    if changed is not None and changed.is_news:
-        try:
-            await start_customer_sync(dependencies.client, changed.customer)
-        except GatewayUnavailable as error:
-            # The change is stored; the next sweep notifies the subscriptions.
-            _log.warning("change of customer %s is left to the next sweep: %s", changed.customer, error)
+    hashed_key = str(uuid4()) if key is None else hashed(key)
+    await change_customer(external_id, body.given, hashed_key, caller, dependencies, repositories)
     return await _view(external_id, caller, dependencies, repositories, entitlements)
 
 
@@ -145,6 +138,27 @@ async def get_customer(
     entitlements: WithEntitlements,
 ) -> CustomerView:
     return await _view(external_id, caller, dependencies, repositories, entitlements)
+
+
+async def change_customer(
+    external_id: str,
+    given: Mapping[str, object],
+    key: str,
+    caller: Caller,
+    dependencies: AppDependencies,
+    repositories: Repositories,
+) -> None:
+    """Change a customer's contact data, once for each *key*, and have it carried to the provider."""
+    cause = Cause(CauseKind.COMMAND, key, caller.actor)
+    changed = await repositories.customer_changes.change(
+        tenant=caller.tenant, external_id=external_id, given=dict(given), cause=cause
+    )
+    if changed is not None and changed.is_news:
+        try:
+            await start_customer_sync(dependencies.client, changed.customer)
+        except GatewayUnavailable as error:
+            # The change is stored; the next sweep notifies the subscriptions.
+            _log.warning("change of customer %s is left to the next sweep: %s", changed.customer, error)
 
 
 async def _view(

@@ -17,6 +17,8 @@ from domain.api_keys import KeyMode
 from domain.brand import Brand
 from domain.catalog.plans import Catalog
 from domain.catalog.presentation import Presentation
+from domain.notifications.mail_types import Rendered
+from domain.notifications.ports import MailToSend
 from domain.privacy.ports import ErasureLog
 from domain.provider.ports import CustomerContacts, EventReader, Wallets
 from domain.request_rates import RequestRates
@@ -65,10 +67,12 @@ from storage.subscriptions.invoice_list import InvoiceList
 from storage.subscriptions.mail_list import MailList
 from storage.subscriptions.pay_pages import PayPages
 from storage.subscriptions.read_model import Subscriptions
+from storage.subscriptions.sent_mails import SentMails
 from storage.subscriptions.sign_ups import SignUps
 from storage.subscriptions.subscription_list import SubscriptionList
 from storage.subscriptions.timeline import Timeline
 from storage.subscriptions.trials import TrialKey, Trials
+from storage.subscriptions.worklist import Worklists
 from storage.subscriptions.write_model import SubscriptionRecords
 from storage.usage.counting import EntitlementRules, Usage
 from storage.usage.figures import UsageFigures
@@ -114,6 +118,8 @@ class AppDependencies:
     """How pages show the catalog; None: as it is, without groups and questions."""
     temporal_ui_url: str = ""
     """Temporal's own pages, to which the console links; empty: it does not."""
+    read_mail: Callable[[MailToSend], Rendered] | None = None
+    """Renders a mail as its recipient got it, without the links that act for them; None: mails are not shown."""
     provider_ui_url: str = ""
     """The payment provider's own pages, to which the console links; empty: it does not."""
     sign_up_url: str = ""
@@ -183,6 +189,8 @@ class Repositories:
     operator_mails: OperatorMails
     console_limits: ConsoleLimits
     saved_views: SavedViews
+    worklists: Worklists
+    sent_mails: SentMails
     usage_notices: UsageNotices
     billing_details: BillingDetailsReader
     exports: Exports
@@ -249,6 +257,8 @@ class Repositories:
             OperatorMails(engine),
             ConsoleLimits(),
             SavedViews(engine),
+            Worklists(engine),
+            SentMails(engine),
             UsageNotices(engine),
             BillingDetailsReader(dependencies.contacts),
             Exports(engine),

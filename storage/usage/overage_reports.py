@@ -74,7 +74,7 @@ class UsageReports:
             .order_by(it.recorded_at, it.key)
             .limit(limit)
         )
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant) as connection:
             return [_troubled(row) for row in await connection.execute(wanted)]
 
     async def try_refused_again(self, *, tenant: str = DEFAULT_TENANT) -> int:
@@ -93,7 +93,7 @@ class UsageReports:
         it = usage_events.c
         values: dict[str, Any] = {"reported_at": func.now()} if is_billed else _NOTHING_BEGUN
         waits = (it.tenant == tenant, it.key == key, it.reported_at.is_(None), it.report_trouble.is_not(None))
-        async with statement(self._at_once) as connection:
+        async with transaction(self._engine, tenant) as connection:
             return (await connection.execute(update(usage_events).where(*waits).values(values))).rowcount > 0
 
 

@@ -127,6 +127,7 @@ async def api_dependencies(
             `trial_key_differs`; the installation has another trial key.
     """
     (catalog, policy), trial_key = load_offer(settings.catalog, settings.policy), trial_key_of(settings)
+    brand = Brand(settings.brand_name, settings.website, settings.support_email or "", settings.brand_colour)
     publish = Offer(system_engine, catalog, policy).publish
     # What differs from the database is reported at once. A database that is not there yet, or not migrated, is no
     # error: the API publishes when it is.
@@ -154,7 +155,7 @@ async def api_dependencies(
             public_url=settings.public_url,
             signing=signing_of(settings),
             trial_key=trial_key,
-            brand=Brand(settings.brand_name, settings.website, settings.support_email or "", settings.brand_colour),
+            brand=brand,
             logo=settings.brand_logo,
             presentation=load_presentation(settings.catalog),
             timezone=settings.timezone,
@@ -162,6 +163,10 @@ async def api_dependencies(
             erases_at_provider=settings.erase_at_stripe,
             erasure_log=ErasuresFile(settings.erasures_file) if settings.erasures_file is not None else None,
             temporal_ui_url=settings.temporal_ui_url or "",
+            read_mail=composition.mail_reader(brand) if brand.support_email else None,
+            provider_ui_url=composition.provider_pages(settings.stripe_api_key.get_secret_value())
+            if settings.stripe_api_base is None
+            else "",
             provider_ui_url=composition.provider_pages(settings.stripe_api_key.get_secret_value())
             if settings.stripe_api_base is None
             else "",
