@@ -193,7 +193,7 @@ def minor_units(text: str, currency: str) -> int:
 
 def _can_refund(it: Standing) -> None:
     if not it.subscription.agreement_ref:
-        raise Rejected("nothing was paid yet", code="nothing_paid")
+        raise Rejected("nothing was paid yet", code="over_refund")
 
 
 async def _withdraw(context: CommandContext, id_: str, _fields: Fields) -> object:

@@ -167,9 +167,6 @@ async def api_dependencies(
             provider_ui_url=composition.provider_pages(settings.stripe_api_key.get_secret_value())
             if settings.stripe_api_base is None
             else "",
-            provider_ui_url=composition.provider_pages(settings.stripe_api_key.get_secret_value())
-            if settings.stripe_api_base is None
-            else "",
             sign_up_url=settings.sign_up_url or "",
             embed_origins=settings.embed_origins,
             key_mode=composition.key_mode(settings.stripe_api_key.get_secret_value()),
