@@ -55,6 +55,7 @@ class Assets:
             "app.css": _style("app.css", before=_colours(brand)),
             "pricing.css": _style("pricing.css"),
             "console.css": _style("console.css"),
+            "charts.css": _style("charts.css"),
             "icon.svg": Asset(_icon(brand).encode(), LOGO_TYPES[".svg"]),
         }
         if logo is not None:

@@ -1,0 +1,1 @@
+"""Charts as markup, from figures alone: SVG, and a table for cohorts."""
