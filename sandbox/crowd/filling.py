@@ -135,6 +135,8 @@ class _Filling:
         await Player(life, plot, self._offer, support, dice).play(self._began)
         if plot.role == Role.DIFFERS:
             await findings.end_unheard(life, self._stack.provider)
+        if plot.role == Role.TRIAL_EXPIRED:
+            await findings.refuse_last_mail(life)
         await self._go_on(life, plot, dice)
         return Member(name, life.subscription, plot.role)
 

@@ -1,8 +1,10 @@
-"""What operators have to look at: a subscription that was ended at the provider unheard, and webhooks set aside."""
+"""What operators have to look at: an end at the provider that was not heard, webhooks set aside, a refused mail."""
 
 import json
 from datetime import UTC, datetime, timedelta
 from random import Random
+
+from sqlalchemy import text
 
 from domain.names import DEFAULT_TENANT
 from domain.provider.events import KeptEvent, PastEvent, ProviderEvent
@@ -13,11 +15,17 @@ from domain.reconciliation.ports import Found
 from sandbox.crowd.past_life import PastLife, Surroundings
 from sandbox.stack import Stack
 from services.reconciliation.inspection import Inspection
+from storage.db.engine import transaction
 from storage.reconciliation import Reconciliations
 
 RUN = "reconcile/crowd"
 OTHERS = 3
 """How many webhooks are about customers of somebody else in the same Stripe account."""
+_REFUSED = text(
+    "update mails set status = 'refused', message_id = null, sent_at = null,"
+    " why_not = 'mail.example refused the mail: 550 5.1.1 mailbox unavailable'"
+    " where id = (select id from mails where subscription = cast(:subscription as uuid) order by at desc limit 1)"
+)
 LATELY = timedelta(days=4)
 """When they came: longer ago than customers who sign up are waited for."""
 
@@ -27,6 +35,12 @@ async def end_unheard(life: PastLife, provider: Provider) -> None:
     state = await life.state()
     await provider.billing.end(state.agreement_ref, "", key=f"{state.id}/end/{state.agreement_ref}")
     life.around.simulator.take_webhooks(life.external_id)
+
+
+async def refuse_last_mail(life: PastLife) -> None:
+    """Have the mail server refuse the last mail of a subscription."""
+    async with transaction(life.around.engine) as connection:
+        await connection.execute(_REFUSED, {"subscription": life.subscription})
 
 
 async def receive_for_others(around: Surroundings, dice: Random) -> None:

@@ -166,10 +166,8 @@ class Player:
 
 
 async def _refused(_request: Any) -> NoReturn:
-    """The provider refuses a first payment, as to a restricted key."""
-    raise as_failure(
-        GatewayForbidden("The provided key does not have the permission to create subscriptions", code="forbidden")
-    )
+    """The provider refuses a first payment, as to a key that was rolled."""
+    raise as_failure(GatewayForbidden("Stripe does not accept our key: Expired API Key provided", code="stripe_key"))
 
 
 # Commands

@@ -144,6 +144,13 @@ async def test_what_operators_did_is_in_the_audit_at_its_time(product: Product, 
     assert "under review" in line["summary"] + str(line["details"])
 
 
+async def test_one_mail_was_refused(stack: Stack, crowd: Crowd) -> None:
+    [refused] = await rows(stack, _REFUSED, crowd)
+
+    assert str(refused.subscription) == crowd.in_role(Role.TRIAL_EXPIRED).subscription
+    assert "mailbox unavailable" in refused.why_not
+
+
 async def test_webhooks_of_others_are_set_aside(stack: Stack, crowd: Crowd) -> None:
     found = await rows(stack, "select 1 from webhook_inbox where event_id like 'evt_other%'", crowd)
 
@@ -215,6 +222,10 @@ async def selling(stack: Stack, folder: Path, product: str) -> AsyncIterator[Sta
 _MOVEMENTS = "select distinct kind from mrr_movements where subscription = any(cast(:subscriptions as uuid[]))"
 _INVOICES = "select ref, status, amount from invoices where subscription = any(cast(:subscriptions as uuid[]))"
 _RECOVERIES = 'select distinct outcome, "by" from recoveries where subscription = any(cast(:subscriptions as uuid[]))'
+_REFUSED = (
+    "select subscription, why_not from mails"
+    " where subscription = any(cast(:subscriptions as uuid[])) and status = 'refused'"
+)
 _WHEN = """
 select
     (select min(at) from journal where subscription = any(cast(:subscriptions as uuid[]))) as first_entry,
