@@ -25,9 +25,14 @@ from api.console import mails as console_mails
 from api.console import operators as console_operators
 from api.console import overage as console_overage
 from api.console import plan_change as console_plan_change
+from api.console import reconciliation as console_reconciliation
+from api.console import schedules as console_schedules
 from api.console import sessions as console_sessions
 from api.console import subscription as console_subscription
 from api.console import subscriptions as console_subscriptions
+from api.console import system as console_system
+from api.console import undelivered_mails as console_undelivered_mails
+from api.console import webhooks as console_webhooks
 from api.console.numbers import pages as console_numbers
 from api.customers import banner as customer_banner
 from api.customers import privacy as customer_privacy
@@ -80,6 +85,11 @@ CONSOLE = (
     console_numbers.router,
     console_customers.router,
     console_overage.router,
+    console_webhooks.router,
+    console_reconciliation.router,
+    console_schedules.router,
+    console_undelivered_mails.router,
+    console_system.router,
     console_audit.router,
     console_operators.router,
 )

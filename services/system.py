@@ -31,7 +31,7 @@ class Poller:
     identity: str
     """Its process and machine."""
     build: str
-    """What it runs, by a digest of its code; empty: Temporal does not say."""
+    """The build that it runs, such as a release or a digest of its code; empty: Temporal does not say."""
     last_seen: datetime
 
 

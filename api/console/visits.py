@@ -10,7 +10,7 @@ from fastapi import Response
 from fastapi.responses import RedirectResponse
 
 from api.console.navigation import sections_for
-from api.http.auth import Caller, CallerKind, require_role
+from api.http.auth import Caller, CallerKind, require_installation, require_role
 from api.http.dependencies import AppDependencies, Repositories
 from api.http.request_context import current_request
 from api.subscriptions.command_context import CommandContext
@@ -57,14 +57,20 @@ class Visit:
         """True if the visitor has one of these roles: pages show what it opens."""
         return self.session.role in roles
 
-    async def require(self, action: str, *roles: Role, target: AuditTarget | None = None) -> None:
+    async def require(
+        self, action: str, *roles: Role, target: AuditTarget | None = None, is_of_installation: bool = False
+    ) -> None:
         """Require one of *roles* for an action, by its id in OpenAPI. A refusal is noted in the audit.
+
+        With *is_of_installation* it concerns every tenant, and is for operators of tenant `default`.
 
         Raises:
             Rejected: code `forbidden`.
         """
         try:
             require_role(self.caller, *roles)
+            if is_of_installation:
+                require_installation(self.caller)
         except Rejected as error:
             command = self._command(action, target or AuditTarget(), "", "")
             await self.repositories.audit.note(command, AuditOutcome.REFUSED, error.code)
@@ -107,7 +113,7 @@ class Visit:
         """
         shown: dict[str, Any] = {
             "visit": self,
-            "sections": sections_for(self.session.role),
+            "sections": sections_for(self.session.role, self.tenant),
             "here": self.path,
             "hidden": {CSRF: self.session.csrf},
             "at": self.at,

@@ -134,15 +134,24 @@ class RoleRequirement:
         return caller
 
 
+def require_installation(caller: Caller) -> None:
+    """Require a caller of tenant `default`, for what concerns every tenant.
+
+    Raises:
+        Rejected: code `forbidden`.
+    """
+    if caller.tenant != DEFAULT_TENANT:
+        raise Rejected(
+            f"this concerns every tenant: it is for operators of tenant {DEFAULT_TENANT!r}", code="forbidden"
+        )
+
+
 class InstallationRole(RoleRequirement):
     """A role requirement for what concerns every tenant: it is for callers of tenant `default` alone."""
 
     async def __call__(self, request: Request) -> Caller:
         caller = await super().__call__(request)
-        if caller.tenant != DEFAULT_TENANT:
-            raise Rejected(
-                f"this concerns every tenant: it is for operators of tenant {DEFAULT_TENANT!r}", code="forbidden"
-            )
+        require_installation(caller)
         return caller
 
 

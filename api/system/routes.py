@@ -19,7 +19,7 @@ class WorkerView(BaseModel):
     """A worker that has asked for work within the last minutes."""
 
     identity: str = Field(description="its process and machine", examples=["4711@worker-1"])
-    build: str | None = Field(description="what it runs, by a digest of its code")
+    build: str | None = Field(description="the build that it runs, such as a release or a digest of its code")
     last_seen: datetime
 
 

@@ -198,7 +198,7 @@ class Worker:
     """Its process and machine."""
     last_seen: datetime
     build: str | None = None
-    """What it runs, by a digest of its code."""
+    """The build that it runs, such as a release or a digest of its code."""
 
 
 @dataclass(frozen=True)
