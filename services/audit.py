@@ -1,9 +1,9 @@
 """Notes who asks for what before it is done, and what comes of it."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final, Protocol
 from uuid import UUID
@@ -31,8 +31,18 @@ class AuditRecords(Protocol):
         """
         ...
 
-    async def settle(self, asked: UUID, command: AuditedCommand, outcome: AuditOutcome, code: str = "") -> None:
-        """Note what came of a command; *command* may name a target that was not known when it was asked for."""
+    async def settle(
+        self,
+        asked: UUID,
+        command: AuditedCommand,
+        outcome: AuditOutcome,
+        code: str = "",
+        noted: Mapping[str, object] | None = None,
+    ) -> None:
+        """Note what came of a command; *command* may name a target that was not known when it was asked for.
+
+        *noted* is what it has done, beside the target's own state after it.
+        """
         ...
 
     async def settle_left(self, older_than: timedelta) -> int:
@@ -51,6 +61,8 @@ class Asked:
     """What it was about, if that was not known before."""
     refused: str = ""
     """Why nothing was done, where the error does not say."""
+    noted: dict[str, object] = field(default_factory=dict)
+    """What it has done, beside the target's own state after it."""
 
 
 @asynccontextmanager
@@ -69,7 +81,7 @@ async def audited(audit: AuditRecords, command: AuditedCommand) -> AsyncIterator
     except Exception as error:
         await _settle(audit, id_, asked, *_outcome_of(error, asked.refused))
         raise
-    await _settle(audit, id_, asked, AuditOutcome.DONE, "")
+    await _settle(audit, id_, asked, AuditOutcome.REFUSED if asked.refused else AuditOutcome.DONE, asked.refused)
 
 
 async def _settle(audit: AuditRecords, id_: UUID, asked: Asked, outcome: AuditOutcome, code: str) -> None:
@@ -77,7 +89,7 @@ async def _settle(audit: AuditRecords, id_: UUID, asked: Asked, outcome: AuditOu
     if asked.target and not command.target.id:
         command = replace(command, target=replace(command.target, id=asked.target))
     try:
-        await audit.settle(id_, command, outcome, code)
+        await audit.settle(id_, command, outcome, code, asked.noted)
     except GatewayUnavailable as error:
         _log.warning("the outcome of %s is left to the sweep: %s", command.action, error.message)
 

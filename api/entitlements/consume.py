@@ -170,6 +170,15 @@ def not_a_gauge(feature: Feature, why: str) -> Malformed:
     return Malformed(f"{feature.code} is not a gauge: {why}", field="feature", code="not_a_gauge")
 
 
+def is_a_gauge(feature: Feature) -> Malformed:
+    """Return the error for an operation that only counters support."""
+    return Malformed(
+        f"{feature.code} is a gauge, which says how many there are now: set it instead",
+        field="feature",
+        code="is_a_gauge",
+    )
+
+
 def key_in_header(request: Request) -> str:
     """Return the key from the header, for a body that has none.
 
@@ -200,6 +209,13 @@ async def find_feature(name: str, customer: str, tenant: str, entitlements: Enti
 
 async def record_usage(use: UsageChange, name: str, tenant: str, entitlements: EntitlementLookup) -> Response:
     """Record usage and return the outcome."""
+    return (await counted_usage(use, name, tenant, entitlements))[1]
+
+
+async def counted_usage(
+    use: UsageChange, name: str, tenant: str, entitlements: EntitlementLookup
+) -> tuple[Counted, Response]:
+    """Record usage and return the outcome, and how to answer it."""
     first = await entitlements.repositories.usage.use(use, entitlements.dependencies.entitlement_rules, tenant=tenant)
     counted, snapshot = await entitlements.settle(use, name, first, tenant)
     counted = snapshot.seen(counted)
@@ -209,7 +225,7 @@ async def record_usage(use: UsageChange, name: str, tenant: str, entitlements: E
     else:
         response = _refused(_refusal(use, name, counted, snapshot))
     response.headers.update(_limit_headers(counted.counters, snapshot))
-    return response
+    return counted, response
 
 
 def _feature_in_response(name: str, counted: Counted, snapshot: EntitlementSnapshot) -> Feature:
@@ -224,6 +240,10 @@ def _feature_in_response(name: str, counted: Counted, snapshot: EntitlementSnaps
 def _refusal(use: UsageChange, name: str, counted: Counted, snapshot: EntitlementSnapshot) -> TenureError:
     """Return the error for usage that was not counted."""
     outcome, feature = counted.outcome, _feature_in_response(name, counted, snapshot)
+    if outcome is Outcome.IS_A_GAUGE:
+        return is_a_gauge(feature)
+    if use.action is Action.RESET and outcome in (Outcome.TOO_MUCH, Outcome.OVERAGE_BILLED):
+        return _not_reset(use, counted, feature)
     if outcome is Outcome.NOT_A_GAUGE:
         return not_a_gauge(feature, "in the customer's own catalog it is counted over a period")
     if outcome is Outcome.KEY_REUSED:
@@ -245,6 +265,17 @@ def _refusal(use: UsageChange, name: str, counted: Counted, snapshot: Entitlemen
     counter = refusing(counted.counters, use.quantity, denial) or counter
     feature = snapshot.features[counter.feature] if counter is not None else feature
     return EntitlementCheck(use.customer, snapshot, feature, use.quantity).refusal(denial, counter)
+
+
+def _not_reset(use: UsageChange, counted: Counted, feature: Feature) -> Rejected:
+    if counted.outcome is Outcome.OVERAGE_BILLED:
+        return Rejected(
+            f"{feature.name}: usage beyond the limit is billed in this period; give single uses back by their keys, and"
+            " credit at the payment provider what is on an invoice",
+            code="overage_billed",
+        )
+    before = min(one.before for one in counted.counters)
+    return Malformed(f"{before:,} are counted, and a reset only lowers: not to {use.quantity:,}", field="used")
 
 
 def _refusal_members(use: UsageChange, feature: Feature, snapshot: EntitlementSnapshot) -> dict[str, object]:

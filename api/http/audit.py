@@ -72,12 +72,14 @@ class AuditedRoute(APIRoute):
                 return await handle(request)
             command = await _command(request, caller, action, reason)
             async with audited(repositories_of(request).audit, command) as asked:
-                request.state.reference = asked.reference
+                request.state.reference, request.state.noted = asked.reference, asked.noted
                 try:
                     response = await handle(request)
                 except (RequestValidationError, HTTPException):
                     asked.refused = "malformed"
                     raise
+                # Not every refusal is raised: some are returned, with headers of their own.
+                asked.refused = _code(response) if response.status_code >= 400 else ""
                 asked.target = asked.target or _made(response)
                 return response
 
@@ -164,9 +166,19 @@ def _can_be_stored(text: str) -> bool:
 
 def _made(response: Response) -> str:
     """The id of what was made, if the response has it."""
+    body = _content(response)
+    found = body.get("id") or body.get("subscription")
+    return _uuid(found) if isinstance(found, str) else ""
+
+
+def _code(response: Response) -> str:
+    """Why nothing was done."""
+    return str(_content(response).get("code") or "refused")
+
+
+def _content(response: Response) -> Mapping[str, object]:
     try:
         body = json.loads(bytes(response.body))
     except (ValueError, AttributeError):
-        return ""
-    found = body.get("id") or body.get("subscription") if isinstance(body, dict) else ""
-    return _uuid(found) if isinstance(found, str) else ""
+        return {}
+    return body if isinstance(body, dict) else {}

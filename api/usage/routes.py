@@ -6,7 +6,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from api.entitlements.consume import find_feature, key_in_header, not_a_gauge, record_usage
+from api.entitlements.consume import counted_usage, find_feature, is_a_gauge, key_in_header, not_a_gauge, record_usage
 from api.entitlements.lookup import WithEntitlements
 from api.entitlements.routes import CustomerId, FeatureCode
 from api.entitlements.views import ConsumeResult, as_json
@@ -21,7 +21,7 @@ from api.http.idempotency import idempotency_key
 from api.http.openapi import USING
 from api.usage.ingest import MAX_EVENTS, IngestResult, ingest
 from domain.entitlements.grants import is_gauge
-from domain.entitlements.usage import MAX_QUANTITY, Action, UsageChange
+from domain.entitlements.usage import MAX_QUANTITY, Action, Outcome, UsageChange
 from domain.errors import Malformed
 
 router = APIRouter(tags=["Usage"], route_class=AuditedRoute, responses=USING)
@@ -39,8 +39,9 @@ class SetUsageRequest(RequestModel):
 
 
 class ResetUsageRequest(RequestModel):
-    """Why a counter is reset."""
+    """Why a counter is reset, and to what."""
 
+    used: Level = Field(default=0, description="what it counts from; a reset only lowers", examples=[0])
     reason: Annotated[Reason, Field(min_length=1)]
     key: UsageKey | None = Field(
         default=None, description="prevents a repeat from resetting again; defaults to the `Idempotency-Key` header"
@@ -100,9 +101,21 @@ async def reset_usage(
     caller: Operator,
     entitlements: WithEntitlements,
 ) -> Response:
+    """The counter of the running period goes to `used`: a day's limit, as of API calls, is cleared until the day ends.
+
+    It is refused for a gauge, which is set, and with 409 `overage_billed` while usage beyond the limit is billed. The
+    audit has what was counted before.
+    """
     key = body.key or idempotency_key(request) or str(uuid4())
     found = await find_feature(feature, external_id, caller.tenant, entitlements)
     if found.window is None:
         raise Malformed(f"usage of {found.code} is not counted", field="feature", code="not_counted")
-    use = UsageChange(external_id, feature, 0, key, Action.RESET, reason=body.reason, actor=caller.actor)
-    return await record_usage(use, feature, caller.tenant, entitlements)
+    if is_gauge(found):
+        raise is_a_gauge(found)
+    use = UsageChange(external_id, feature, body.used, key, Action.RESET, reason=body.reason, actor=caller.actor)
+    counted, response = await counted_usage(use, feature, caller.tenant, entitlements)
+    if counted.outcome is Outcome.COUNTED:
+        request.state.noted["usage"] = {
+            one.feature: {"before": one.before, "after": one.used} for one in counted.counters
+        }
+    return response

@@ -27,7 +27,7 @@ class Action(StrEnum):
     SET = "set"
     """Sets a gauge."""
     RESET = "reset"
-    """An operator resets the counter to 0."""
+    """An operator lowers the counter to a value, 0 as a rule."""
 
 
 class Outcome(StrEnum):
@@ -46,9 +46,13 @@ class Outcome(StrEnum):
     NO_PLAN = "no_plan"
     """Nothing entitles the customer: suspended, canceled or never signed up, without a free plan."""
     TOO_MUCH = "too_much"
-    """The quantity to release exceeds what is in use."""
+    """The quantity to release exceeds what is in use; or a reset would raise the counter."""
     NOT_A_GAUGE = "not_a_gauge"
     """Only gauges can be released or set."""
+    IS_A_GAUGE = "is_a_gauge"
+    """A gauge is set, not reset."""
+    OVERAGE_BILLED = "overage_billed"
+    """Usage beyond the limit is billed in this period: after a reset it would be billed and had for nothing."""
     IN_THE_FUTURE = "in_the_future"
     TOO_LATE = "too_late"
 

@@ -87,10 +87,16 @@ class AuditLog:
         command: AuditedCommand,
         outcome: AuditOutcome,
         code: str = "",
+        noted: Mapping[str, object] | None = None,
     ) -> None:
-        """Notes what came of a command; *command* may name a target that was not known when it was asked for."""
+        """Notes what came of a command; *command* may name a target that was not known when it was asked for.
+
+        *noted* is what it has done, beside the target's own state after it.
+        """
         async with transaction(self._engine, command.tenant) as connection:
             now = await _standing(connection, command.target) if outcome is AuditOutcome.DONE else None
+            if noted:
+                now = {**(now or {}), **noted}
             plain = replace(command, reason="", address="")
             await _add(connection, plain, outcome, code, settles=asked, after=now)
 

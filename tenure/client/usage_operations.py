@@ -106,9 +106,17 @@ def set_usage(core: Core, customer: str, feature: str, quantity: int, *, key: st
     return core.ask(Call("POST", of_customer(customer, "usage", feature, "set"), Used, body=body))
 
 
-def reset_usage(core: Core, customer: str, feature: str, reason: str, *, key: str | None = None) -> Steps[Used]:
-    """Reset the usage of the current period to 0; requires an API key of an operator's role."""
-    body = body_of(reason=reason, key=key or new_key())
+def reset_usage(
+    core: Core, customer: str, feature: str, reason: str, *, used: int | None = None, key: str | None = None
+) -> Steps[Used]:
+    """Reset the usage of the current period to 0, or lower it to *used*; requires an API key of an operator's role.
+
+    Raises:
+        Conflict: code `overage_billed`: usage beyond the limit is billed in this period.
+        Malformed: it is a gauge, or *used* is more than is counted.
+
+    """
+    body = body_of(reason=reason, used=used, key=key or new_key())
     return core.ask(Call("POST", of_customer(customer, "usage", feature, "reset"), Used, body=body))
 
 

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import text
 
@@ -180,6 +181,43 @@ async def test_an_operator_resets_one_feature_or_a_whole_meter_with_a_reason(
 
     await shop.post(f"/v1/customers/{name}/usage/posts/reset", {"reason": "counted twice by us"})
     assert (await used(shop, name, "posts_a_day"), await used(shop, name, "posts_a_week")) == (0, 0)
+
+
+async def test_a_days_limit_of_calls_is_cleared_and_the_audit_has_what_was_counted(shop: Caller, name: str) -> None:
+    await shop.signed_up(name, plan="pro")
+    known = (await shop.get(f"/v1/customers/{name}")).json()
+    for number in range(2):
+        assert (await consume(shop, name, number)).status_code == 200
+    problem_of(await consume(shop, name, 3), 429, "limit_reached")
+    path = f"/v1/customers/{name}/usage/calls/reset"
+
+    assert (await shop.post(path, {"reason": "their integration went wild", "used": 25})).json()["used"] == 25
+
+    assert (await consume(shop, name, 4)).status_code == 200
+    raised = await shop.post(path, {"reason": "a slip", "used": 51})
+    assert fields_of(problem_of(raised, 422, "malformed")) == {"used"}
+    entries = (await shop.get("/v1/audit", target=known["id"], action="resetUsage")).json()["data"]
+    assert [(one["reason"], one["outcome"]) for one in entries] == [
+        ("a slip", "refused"),
+        ("their integration went wild", "done"),
+    ]
+    assert entries[1]["after"]["usage"] == {"calls": {"before": 50, "after": 25}}
+    assert entries[1]["after"]["email"] == known["email"]
+
+
+async def consume(shop: Caller, name: str, number: int) -> httpx.Response:
+    return await shop.post(
+        f"/v1/customers/{name}/consume", {"feature": "calls", "quantity": 25, "key": f"{name}/{number}"}
+    )
+
+
+async def test_a_gauge_is_set_and_not_reset(shop: Caller, name: str) -> None:
+    await shop.post(f"/v1/customers/{name}/usage/seats/set", {"quantity": 1}, key=name)
+
+    refused = await shop.post(f"/v1/customers/{name}/usage/seats/reset", {"reason": "because"})
+
+    assert fields_of(problem_of(refused, 422, "is_a_gauge")) == {"feature"}
+    assert await used(shop, name, "seats") == 1
 
 
 async def test_a_reset_requires_an_operator_and_a_reason(stack: Stack, shop: Caller, name: str) -> None:

@@ -190,7 +190,7 @@ async def test_after_an_upgrade_only_the_counters_it_went_to_are_given_back(shop
 async def test_an_operators_reset_has_given_it_back_already(shop: Counting) -> None:
     await shop.customer("ada")
     await shop.use("images", 4, key="job")
-    await shop.use("images", action=Action.RESET)
+    await shop.use("images", 0, action=Action.RESET)
     await shop.use("images", 3, key="after")
 
     assert await back(shop, "job", "images") == GivenBack(UsageVerdict.GIVEN_BACK, 4, 0, {"images": 3})

@@ -82,16 +82,20 @@ class Model:
         match use.action:
             case Action.RELEASE:
                 return before - use.quantity
-            case Action.SET:
+            case Action.SET | Action.RESET:
                 return use.quantity
-            case Action.RESET:
-                return 0
         return before + use.quantity
 
     def refusal(self, use: Used, feature: Feature) -> str | None:
         after, ceiling = self.after(use, feature), self.ceiling(feature)
         if use.action in (Action.RELEASE, Action.SET) and feature.window is not UsageWindow.GAUGE:
             return "not_a_gauge"
+        if use.action is Action.RESET and feature.window is UsageWindow.GAUGE:
+            return "is_a_gauge"
+        if use.action is Action.RESET and after > self.used.get(feature.code, 0):
+            return "too_much"
+        if use.action is Action.RESET and feature.code == "runs" and any(self.overage.values()):
+            return "overage_billed"
         if use.action is Action.CONSUME and ceiling is not None and after > ceiling:
             return "limit_reached"
         return "too_much" if after < 0 else None
