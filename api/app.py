@@ -53,6 +53,7 @@ from api.mails import routes as mails_routes
 from api.metrics import cancellation_list
 from api.metrics import cancellations as metrics_cancellations
 from api.metrics import churn as metrics_churn
+from api.metrics import cohorts as metrics_cohorts
 from api.metrics import customers as metrics_customers
 from api.metrics import overview as metrics_overview
 from api.metrics import recovery as metrics_recovery
@@ -114,6 +115,7 @@ ROUTERS = (
     metrics_routes.router,
     metrics_customers.router,
     metrics_churn.router,
+    metrics_cohorts.router,
     metrics_trials.router,
     metrics_recovery.router,
     metrics_cancellations.router,

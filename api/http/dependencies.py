@@ -56,6 +56,7 @@ from storage.discrepancies import DiscrepancyList
 from storage.privacy.erasure import Erasures
 from storage.privacy.export import Exports
 from storage.revenue.cancellation_list import CancellationList
+from storage.revenue.cohorts import CohortFigures
 from storage.revenue.figures import RevenueFigures
 from storage.revenue.outcome_figures import OutcomeFigures
 from storage.subscriptions.billing_accounts import BillingAccounts
@@ -176,6 +177,7 @@ class Repositories:
     usage_history: UsageHistory
     usage_figures: UsageFigures
     revenue: RevenueFigures
+    cohorts: CohortFigures
     outcomes: OutcomeFigures
     cancellation_list: CancellationList
     usage_reports: UsageReports
@@ -244,6 +246,7 @@ class Repositories:
             UsageHistory(engine),
             UsageFigures(engine, dependencies.timezone),
             RevenueFigures(engine, dependencies.timezone),
+            CohortFigures(engine, dependencies.timezone),
             OutcomeFigures(engine, dependencies.timezone),
             CancellationList(engine),
             UsageReports(engine),

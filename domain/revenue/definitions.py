@@ -101,12 +101,21 @@ USAGE: Mapping[str, str] = {
     "share_at_100": "of those with a limit: at all of it, or beyond",
 }
 
+COHORTS: Mapping[str, str] = {
+    "cohort": "customers who first paid in this month, in any of their subscriptions in this currency, with what they"
+    " paid at first; an import counts as the month in which it was taken over",
+    "customer_retention": "customers of the cohort who pay at the end of the month, by all of them",
+    "revenue_retention": "their mrr at the end of the month by what they began with, whatever plan they are on: more"
+    " than 1 if they have grown",
+}
+
 SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Revenue": REVENUE,
     "Customers": CUSTOMERS,
     "Growth": GROWTH,
     "Movements": MOVEMENTS,
     "Churn": CHURN,
+    "Cohorts": COHORTS,
     "Trials": TRIALS,
     "Recovery": RECOVERY,
     "Cancellations": CANCELLATIONS,

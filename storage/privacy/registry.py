@@ -38,6 +38,7 @@ from storage.schema.privacy_tables import erasures
 from storage.schema.purchase_tables import purchases
 from storage.schema.revenue_tables import (
     cancellations,
+    mrr_cohorts,
     mrr_daily,
     mrr_movements,
     mrr_movers,
@@ -357,5 +358,6 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(provider_sightings, kept=frozenset({"tenant"}), whose=by_subscription(provider_sightings)),
     Rule(mrr_movers, kept=frozenset({"tenant", "currency", "plan", "interval", "kind", "end_kind", "length"})),
+    Rule(mrr_cohorts, kept=frozenset({"tenant", "currency", "plan", "interval"})),
     Rule(mrr_roll_up, kept=frozenset({"timezone"})),
 )

@@ -1,19 +1,27 @@
-"""Sums up movements by day and counts customers by day, month and year, so that figures over years read few rows."""
+"""Sums up movements by day and cohort, and counts customers of periods, so that figures of years read few rows."""
 
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from storage.db.engine import sql_text, transaction
-from storage.schema.revenue_tables import mrr_daily, mrr_movers, mrr_roll_up
+from storage.revenue.cohorts import EVER, sum_up_cohorts
+from storage.schema.revenue_tables import mrr_cohorts, mrr_daily, mrr_movers, mrr_roll_up
 
 ADVISORY_LOCK = 7_314_420_192
 """The advisory lock for writing sums."""
-EVER = datetime(1970, 1, 1, tzinfo=UTC)
-"""Before anything was recorded."""
 _FILES = Path(__file__).parent / "sql"
+
+
+@dataclass(frozen=True)
+class _Until:
+    """Up to which moment what was recorded is in the sums."""
+
+    days: datetime
+    cohorts: datetime
 
 
 class RevenueRollUpRecords:
@@ -31,20 +39,29 @@ class RevenueRollUpRecords:
         """Brings the sums up to date; starts over if the zone of days has changed. Safe to repeat."""
         async with transaction(self._engine) as connection:
             await connection.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
-            since = await self._summed_until(connection)
+            known = await self._known(connection)
             until = (await connection.execute(sql_text(_FILES / "recorded_until.sql"))).scalar_one()
-            if until <= since:
+            if until <= min(known.days, known.cohorts):
                 return
-            given = {"timezone": self._timezone, "since": since, "until": until}
+            given = {"timezone": self._timezone, "since": known.days, "until": until}
             for name in ("forget_days", "sum_days", "forget_customers", "count_customers"):
                 await connection.execute(sql_text(_FILES / f"{name}.sql"), given)
+            await sum_up_cohorts(connection, self._timezone, known.cohorts, until)
             await connection.execute(delete(mrr_roll_up))
-            await connection.execute(mrr_roll_up.insert().values(timezone=self._timezone, recorded_until=until))
+            row = {"timezone": self._timezone, "recorded_until": until, "cohorts_until": until}
+            await connection.execute(mrr_roll_up.insert().values(row))
 
-    async def _summed_until(self, connection: AsyncConnection) -> datetime:
-        of_this_zone = select(mrr_roll_up.c.recorded_until).where(mrr_roll_up.c.timezone == self._timezone)
-        until: datetime | None = (await connection.execute(of_this_zone)).scalar()
-        if until is None:
+    async def _known(self, connection: AsyncConnection) -> _Until:
+        """How far the sums go; those that are of another zone, or not noted, are removed."""
+        of_this_zone = select(mrr_roll_up.c.recorded_until, mrr_roll_up.c.cohorts_until).where(
+            mrr_roll_up.c.timezone == self._timezone
+        )
+        row = (await connection.execute(of_this_zone)).one_or_none()
+        days, of_cohorts = row if row is not None else (None, None)
+        if days is None:
             await connection.execute(delete(mrr_daily))
             await connection.execute(delete(mrr_movers))
-        return until or EVER
+        if of_cohorts is None:
+            # A process of an earlier release does not note them.
+            await connection.execute(delete(mrr_cohorts))
+        return _Until(days or EVER, of_cohorts or EVER)

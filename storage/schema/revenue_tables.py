@@ -180,6 +180,7 @@ mrr_roll_up = Table(
     METADATA,
     Column("timezone", Text, primary_key=True, doc="whose days the sums are of; there is one row"),
     Column("recorded_until", _MOMENT, nullable=False, doc="every movement recorded before is in `mrr_daily`"),
+    Column("cohorts_until", _MOMENT, doc="every movement recorded before is in `mrr_cohorts`; none: they are not made"),
 )
 
 mrr_movers = Table(
@@ -194,4 +195,19 @@ mrr_movers = Table(
     Column("kind", Text, primary_key=True, doc="of one plan or interval also entering and leaving"),
     Column("end_kind", Text, primary_key=True, doc="empty: none; *: whatever it is"),
     Column("customers", Integer, nullable=False, doc="each counted once"),
+)
+
+mrr_cohorts = Table(
+    "mrr_cohorts",
+    METADATA,
+    tenant(primary_key=True),
+    Column("currency", Text, primary_key=True),
+    Column("cohort", Date, primary_key=True, doc="the month in which customers first paid in this currency"),
+    Column("plan", Text, primary_key=True, doc="that they began with"),
+    Column("interval", Text, primary_key=True, doc="how often that was billed"),
+    Column("month", Date, primary_key=True, doc="in the zone of `mrr_roll_up`"),
+    Column("delta", BigInteger, nullable=False, doc="by how much their revenue changed in this month"),
+    Column("payers", Integer, nullable=False, doc="by how many more of them pay"),
+    Column("began_with", BigInteger, nullable=False, doc="what those paid at first who began in this month"),
+    Column("customers", Integer, nullable=False, doc="how many they are"),
 )

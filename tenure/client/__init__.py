@@ -32,6 +32,7 @@ from tenure.client.churn import (
     CustomersPeriod,
 )
 from tenure.client.clients import AsyncTenure, Tenure
+from tenure.client.cohorts import Cohort, CohortMonth, Cohorts
 from tenure.client.core import Options
 from tenure.client.entitlements import (
     Batch,
@@ -227,6 +228,9 @@ __all__ = [
     "ChurnRates",
     "ChurnShare",
     "ChurnShares",
+    "Cohort",
+    "CohortMonth",
+    "Cohorts",
     "Comparison",
     "Conflict",
     "Conversion",

@@ -6,6 +6,7 @@ Each operation is defined once here; `Tenure` and `AsyncTenure` have it as a met
 from typing import Literal
 
 from tenure.client.churn import ChurnRates, CustomerCounts
+from tenure.client.cohorts import Cohorts
 from tenure.client.core import Core, Steps
 from tenure.client.metrics import Movements, Mrr
 from tenure.client.overview import RevenueOverview
@@ -87,6 +88,24 @@ def churn(
     """Return what was lost in each period from *first* to *last*, as `2026-01`, of what there was at its start."""
     asked = _periods(first, last, interval) | _segment(plan, billing_interval, currency) | {"group": group}
     return core.ask(Call("GET", "/v1/metrics/churn", ChurnRates, query=_given(asked)))
+
+
+def cohorts(
+    core: Core,
+    *,
+    first: str | None = None,
+    last: str | None = None,
+    plan: str | None = None,
+    billing_interval: Interval | None = None,
+    currency: str | None = None,
+    group: Literal["plan", "billing_interval"] | None = None,
+) -> Steps[Cohorts]:
+    """Return who began to pay in each month from *first* to *last*, as `2026-01`, and who of them still does.
+
+    With a *plan* or *billing_interval*, of those alone who began with it.
+    """
+    asked = {"from": first, "to": last} | _segment(plan, billing_interval, currency) | {"group": group}
+    return core.ask(Call("GET", "/v1/metrics/cohorts", Cohorts, query=_given(asked)))
 
 
 def _periods(first: str | None, last: str | None, interval: PeriodLength) -> dict[str, str | None]:

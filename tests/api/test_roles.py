@@ -44,7 +44,7 @@ NAMES_NOBODY: Final = frozenset(
     {
         *("listApiKeys", "createApiKey", "listCustomers", "listInvoices", "listPlans", "comparePlans", "getPlan"),
         *("getUsageStatistics", "listSubscriptions", "createSubscription", "listAudit"),
-        *("getMovements", "getMrr", "getRevenueOverview", "getCustomerCounts", "getChurn"),
+        *("getMovements", "getMrr", "getRevenueOverview", "getCustomerCounts", "getChurn", "getCohorts"),
         *("getTrials", "getRecovery", "getCancellations", "listCancellations", "getUsageFigures"),
         *("listBulkRuns", "previewBulk"),
         *("listInbox", "getInboxSummary", "listDiscrepancies", "listMails", "getMailSummary"),

@@ -18,6 +18,7 @@ from api.entitlements import views as entitlements_views
 from api.metrics import cancellation_list
 from api.metrics import cancellations as metrics_cancellations
 from api.metrics import churn as metrics_churn
+from api.metrics import cohorts as metrics_cohorts
 from api.metrics import customers as metrics_customers
 from api.metrics import overview as metrics_overview
 from api.metrics import recovery as metrics_recovery
@@ -36,6 +37,7 @@ from tenure.client import (
     audit,
     catalog,
     churn,
+    cohorts,
     entitlements,
     metrics,
     outcomes,
@@ -88,6 +90,9 @@ PAIRS: list[tuple[type[BaseModel], type[Any]]] = [
     (metrics_views.MrrNowView, metrics.MrrNow),
     (metrics_views.MrrView, metrics.Mrr),
     (metrics_reports.ReportLinksView, metrics.ReportLinks),
+    (metrics_cohorts.CohortsView, cohorts.Cohorts),
+    (metrics_cohorts.CohortView, cohorts.Cohort),
+    (metrics_cohorts.CohortMonthView, cohorts.CohortMonth),
     (metrics_customers.CustomersReportView, churn.CustomerCounts),
     (metrics_customers.CustomersPeriodView, churn.CustomersPeriod),
     (metrics_churn.ChurnReportView, churn.ChurnRates),

@@ -90,6 +90,7 @@ CALLS: Mapping[str, tuple[str, Callable[[Core], Steps[Any]]]] = {
     ),
     "getMrr": ("mrr", lambda core: metrics_operations.mrr(core, plan="pro", first="2026-01")),
     "getCustomerCounts": ("customer_counts", lambda core: metrics_operations.customer_counts(core, group="plan")),
+    "getCohorts": ("cohorts", lambda core: metrics_operations.cohorts(core, first="2026-01", group="plan")),
     "getChurn": ("churn", lambda core: metrics_operations.churn(core, interval="year")),
     "getMovements": ("movements", lambda core: metrics_operations.movements(core, last="2026-12")),
     "getTrials": ("trials", lambda core: outcome_operations.trials(core, group="plan")),

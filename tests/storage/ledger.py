@@ -61,6 +61,7 @@ TABLES = (
     "mrr_daily",
     "mrr_movers",
     "mrr_roll_up",
+    "mrr_cohorts",
     "purchases",
     "installation",
     "tenants",

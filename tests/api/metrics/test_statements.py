@@ -8,7 +8,16 @@ from tests.api.metrics.conftest import on
 from tests.storage.ledger import Ledger, a_step, later
 
 OUTCOMES = ("trials?group=plan", "recovery?group=tries", "cancellations?group=reason_code")
-REPORTS = ("overview", "mrr", "mrr?group=plan", "movements?group=plan", "customers?group=plan", "churn", *OUTCOMES)
+REPORTS = (
+    "overview",
+    "mrr",
+    "mrr?group=plan",
+    "movements?group=plan",
+    "customers?group=plan",
+    "churn",
+    "cohorts?group=plan",
+    *OUTCOMES,
+)
 MOST = 8
 
 

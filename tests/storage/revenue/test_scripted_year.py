@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count, groupby
@@ -14,10 +14,11 @@ from domain.catalog.plans import Catalog, Interval, Selection
 from domain.imports.adoption import adopted
 from domain.names import DEFAULT_TENANT
 from domain.provider.payments import Charge, ChargeOutcome, Decline, Invoice
+from domain.revenue.cohorts import Cohort
 from domain.revenue.customers import CustomerCounts
-from domain.revenue.figures import ChurnGroup, Period, Segment
+from domain.revenue.figures import ChurnGroup, Grouping, Period, Segment
 from domain.revenue.overview import Overview, Standing, overviews
-from domain.revenue.queries import Range
+from domain.revenue.queries import Range, ReportQuery
 from domain.revenue.ratios import decimal, gross_churn, growth, logo_churn, minor_units, net_churn, quick_ratio
 from domain.subscription import commands, first_payment, pause, payments_received, plan_changes, recovery, suspension
 from domain.subscription import trial as trials
@@ -27,12 +28,13 @@ from domain.subscription.lifecycle import Status
 from domain.subscription.policy import DEFAULT_POLICY
 from domain.subscription.state import Subscription
 from storage.revenue.check import RevenueCheck, month_differences
-from storage.revenue.figures import RevenueFigures
+from storage.revenue.cohorts import CohortFigures
+from storage.revenue.figures import Line, RevenueFigures
 from tests.builders import CAUSE, FREE, VISA
 from tests.harness.catalogs import CATALOG
 from tests.storage.ledger import Ledger
 from tests.storage.revenue.reading import periods_of
-from tests.web.expected_figures import CHURN, CUSTOMERS, OVERVIEW, SEGMENTS
+from tests.web.expected_figures import CHURN, COHORTS, CUSTOMERS, OVERVIEW, SEGMENTS
 from tests.web.expected_numbers import DOWNWARDS, EXPECTED, GROUPS, SCRIPT, UPWARDS
 
 YEAR = Range("usd", date(2025, 1, 1), date(2026, 1, 1))
@@ -206,6 +208,10 @@ async def test_the_figures_of_a_year_are_what_plain_arithmetic_says(ledger: Ledg
         segment = Segment(**dict(part.split("=") for part in name.split()))
         periods = await periods_of(figures, replace(YEAR, segment=segment))
         assert [{"segment": name, **shown_segment(period)} for period in periods] == list(rows)
+    for by_plan, rows in groupby(kept(COHORTS), key=lambda row: row["plan"] != ""):
+        query = ReportQuery("usd", date(2025, 1, 1), date(2025, 12, 1), group=Grouping.PLAN if by_plan else None)
+        report = await CohortFigures(ledger.engine, "UTC").cohorts(DEFAULT_TENANT, query)
+        assert [row for line, found in report.lines.items() for row in shown_cohorts(line, found)] == list(rows)
     assert await RevenueCheck(ledger.engine).differences() == []
     assert await month_differences(ledger.engine, "UTC") == []
 
@@ -256,3 +262,19 @@ def shown_segment(month: Period) -> dict[str, str]:
     shown |= {kind: abs(figure.annual) for kind, figure in month.moved.items()}
     shown |= {"end": month.end, "paying_customers": month.customers}
     return {name: str(value) for name, value in shown.items()}
+
+
+def shown_cohorts(line: Line, found: Sequence[Cohort]) -> Iterator[dict[str, str]]:
+    """The months of the table of cohorts."""
+    for cohort in found:
+        for month in cohort.months:
+            if month.first_day.year == 2025:
+                yield {
+                    "plan": line.segment.plan,
+                    "cohort": f"{cohort.first_day:%Y-%m}",
+                    "customers": str(cohort.customers),
+                    "began_with": str(cohort.began_with),
+                    "month": f"{month.first_day:%Y-%m}",
+                    "retained_customers": str(month.customers),
+                    "retained": str(month.annual),
+                }

@@ -1,0 +1,122 @@
+"""Sums up cohorts, and reads them: closed months are summed up, what was recorded since is worked out."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import BigInteger, Date, Integer, Select, TextualSelect, cast, column, func, literal, select, union_all
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.types import Text
+
+from domain.revenue.cohorts import Cohort, CohortChange, cohorts
+from domain.revenue.figures import Grouping, Segment
+from domain.revenue.queries import Range, ReportQuery
+from storage.db.engine import LISTS_WITHIN, sql_text, transaction
+from storage.revenue.figures import Extent, Line, RevenueReader
+from storage.schema.revenue_tables import mrr_cohorts, mrr_movements, mrr_roll_up
+
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before anything was recorded."""
+_ALL_TIME = datetime(9999, 1, 1, tzinfo=UTC)
+_CHANGES = Path(__file__).parent / "sql" / "cohort_changes.sql"
+_KEY = ("currency", "cohort", "plan", "interval", "month")
+_SUMS = ("delta", "payers", "began_with", "customers")
+
+
+@dataclass(frozen=True)
+class CohortsReport:
+    """The cohorts of one currency, oldest first; of one segment after the other.
+
+    A segment is of those who began with such a plan or billing interval, whatever they pay for since.
+    """
+
+    extent: Extent
+    range: Range
+    lines: Mapping[Line, Sequence[Cohort]]
+
+
+class CohortFigures:
+    """Reports of tenants' cohorts, by months of *timezone*."""
+
+    def __init__(self, engine: AsyncEngine, timezone: str) -> None:
+        self._engine = engine
+        self._timezone = timezone
+
+    async def cohorts(self, tenant: str, query: ReportQuery) -> CohortsReport:
+        """Who began to pay in each month of the range, and what they come to since.
+
+        Raises:
+            Malformed: the months are in the wrong order, or too many.
+        """
+        async with transaction(self._engine, tenant, statements_within=LISTS_WITHIN) as connection:
+            extent = await RevenueReader(connection, tenant, self._timezone).extent()
+            wanted = query.range(extent.latest)
+            known_until = select(mrr_roll_up.c.cohorts_until).where(mrr_roll_up.c.timezone == self._timezone)
+            since: datetime | None = (await connection.execute(known_until)).scalar()
+            given = {"tenant": tenant, "timezone": self._timezone, "since": since or EVER, "until": _ALL_TIME}
+            rows = (await connection.execute(_reading(tenant, wanted, is_summed_up=since is not None), given)).all()
+        changes: dict[Line, list[CohortChange]] = defaultdict(list)
+        if wanted.group is None:
+            changes[Line(wanted.currency, wanted.segment)] = []
+        for plan, billing_interval, *change in rows:
+            changes[Line(wanted.currency, Segment(plan, billing_interval))].append(CohortChange(*change))
+        lines = {line: cohorts(found, wanted.first, wanted.beyond, extent.latest) for line, found in changes.items()}
+        return CohortsReport(extent, wanted, lines)
+
+
+async def sum_up_cohorts(connection: AsyncConnection, timezone: str, since: datetime, until: datetime) -> None:
+    """Adds to the sums what was recorded from *since* until *until*, of all tenants."""
+    recorded = mrr_movements.c.recorded_at
+    tenants = select(mrr_movements.c.tenant).distinct().where(recorded >= since, recorded < until)
+    for tenant in (await connection.execute(tenants)).scalars().all():
+        changes = _changes().subquery("changes")
+        adding = insert(mrr_cohorts).from_select(
+            ("tenant", *_KEY, *_SUMS), select(literal(tenant), *(changes.c[name] for name in (*_KEY, *_SUMS)))
+        )
+        added = {name: mrr_cohorts.c[name] + adding.excluded[name] for name in _SUMS}
+        statement = adding.on_conflict_do_update(index_elements=["tenant", *_KEY], set_=added)
+        given = {"tenant": tenant, "timezone": timezone, "since": since, "until": until}
+        await connection.execute(statement, given)
+
+
+def _changes() -> TextualSelect:
+    return sql_text(_CHANGES).columns(
+        column("currency", Text),
+        column("cohort", Date),
+        column("plan", Text),
+        column("interval", Text),
+        column("month", Date),
+        column("delta", BigInteger),
+        column("payers", Integer),
+        column("began_with", BigInteger),
+        column("customers", Integer),
+    )
+
+
+def _reading(tenant: str, wanted: Range, *, is_summed_up: bool) -> Select[Any]:
+    """What is summed up, if anything is, with what was recorded since."""
+    names = (*_KEY, *_SUMS)
+    changes, kept = _changes().subquery("changes"), mrr_cohorts.c
+    parts = [select(*(changes.c[name] for name in names))]
+    if is_summed_up:
+        parts.append(select(*(kept[name] for name in names)).where(kept.tenant == tenant))
+    both = union_all(*parts).subquery("both").c
+    by_plan, by_interval = (wanted.group is group for group in (Grouping.PLAN, Grouping.BILLING_INTERVAL))
+    plan = both.plan if by_plan else literal(wanted.segment.plan)
+    billing_interval = both.interval if by_interval else literal(wanted.segment.billing_interval)
+    segment = [
+        each == name
+        for each, name in ((both.plan, wanted.segment.plan), (both.interval, wanted.segment.billing_interval))
+        if name
+    ]
+    key = (plan.label("plan"), billing_interval.label("billing_interval"), both.cohort, both.month)
+    return (
+        select(*key, *(cast(func.sum(both[name]), BigInteger) for name in _SUMS))
+        .where(both.currency == wanted.currency, both.cohort >= wanted.first, both.cohort < wanted.beyond, *segment)
+        .group_by("plan", "billing_interval", both.cohort, both.month)
+        .order_by("plan", "billing_interval", both.cohort, both.month)
+    )
