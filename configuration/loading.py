@@ -63,6 +63,7 @@ class Process(StrEnum):
     USAGE_ROLLUP = "tenure usage rollup"
     USAGE_STATS = "tenure usage stats"
     METRICS_CHECK = "tenure metrics check"
+    METRICS = "tenure metrics"
     IMPORT = "tenure import"
     WEBHOOKS = "tenure webhooks"
     WEBHOOK_LIST = "tenure webhooks list"
@@ -88,6 +89,7 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.USAGE_ROLLUP: TemporalSettings,
     Process.USAGE_STATS: DatabaseSettings,
     Process.METRICS_CHECK: MetricsSettings,
+    Process.METRICS: MetricsSettings,
     Process.IMPORT: ImportSettings,
     Process.WEBHOOKS: WebhookSettings,
     Process.WEBHOOK_LIST: DatabaseSettings,
@@ -137,7 +139,9 @@ def load_settings(process: Literal[Process.KEYS], env_file: Path = ...) -> KeySe
 @overload
 def load_settings(process: Literal[Process.OPERATORS_LINK], env_file: Path = ...) -> SignInSettings: ...
 @overload
-def load_settings(process: Literal[Process.METRICS_CHECK], env_file: Path = ...) -> MetricsSettings: ...
+def load_settings(
+    process: Literal[Process.METRICS_CHECK, Process.METRICS], env_file: Path = ...
+) -> MetricsSettings: ...
 @overload
 def load_settings(process: Literal[Process.USAGE_ROLLUP], env_file: Path = ...) -> TemporalSettings: ...
 @overload

@@ -23,7 +23,7 @@ GROUPS: Final[dict[str, str]] = {
     "tenants": "Add and list tenants.",
     "webhooks": "List webhooks from the payment provider, and deliver them again.",
     "usage": "Roll up and show usage, and report overage.",
-    "metrics": "Check the figures of revenue.",
+    "metrics": "Show the figures of the business, and check that revenue adds up.",
     "erasures": "List erased customers, and erase them from a restored backup.",
 }
 COMMANDS: Final[dict[str, Command]] = {
@@ -114,6 +114,20 @@ COMMANDS: Final[dict[str, Command]] = {
         "metrics",
         "check",
         "Check that revenue adds up: by subscription, and month by month; status 1 if it does not.",
+    ),
+    "metrics trials": Command(
+        "outcome_figures", "trials", "Show what came of trials, by the period in which they ended."
+    ),
+    "metrics recovery": Command(
+        "outcome_figures", "recovery", "Show what came of failed payments, by the period in which they failed first."
+    ),
+    "metrics cancellations": Command(
+        "outcome_figures",
+        "cancellations",
+        "Show who asked to leave, why, and who stayed after all, by the period in which they asked.",
+    ),
+    "metrics usage": Command(
+        "outcome_figures", "usage", "Show how plans use features, by the last statistics of each period."
     ),
     "erasures export": Command(
         "erasures",
