@@ -19,6 +19,7 @@ from api.bulk import routes as bulk_routes
 from api.catalog import routes as catalog_routes
 from api.catalog import suggest
 from api.console import audit as console_audit
+from api.console import bulk as console_bulk
 from api.console import customers as console_customers
 from api.console import home as console_home
 from api.console import mails as console_mails
@@ -91,6 +92,7 @@ CONSOLE = (
     console_schedules.router,
     console_undelivered_mails.router,
     console_system.router,
+    console_bulk.router,
     console_audit.router,
     console_operators.router,
 )

@@ -1,6 +1,7 @@
 """Request bodies of bulk runs."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -14,6 +15,8 @@ from domain.subscription.trial import MAX_EXTENSION_DAYS
 from storage.bulk.choosing import Range
 from storage.subscriptions.search import Search as Searched
 from storage.subscriptions.subscription_list import Filters
+
+NOT_KEPT: Final = "(not kept)"
 
 
 class BulkFilter(RequestModel):
@@ -37,9 +40,13 @@ class BulkFilter(RequestModel):
         return Range(self.created_from, self.created_to)
 
     def shown(self) -> dict[str, object]:
-        """What is kept of it: whom it names may be erased."""
-        given = self.model_dump(mode="json", exclude_none=True)
-        return {name: "(not kept)" if name in ("q", "customer") else value for name, value in given.items()}
+        """Return the parameters that were given."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+def kept_of(shown: Mapping[str, object]) -> dict[str, object]:
+    """Return what is kept of a filter: whom it names may be erased."""
+    return {name: NOT_KEPT if name in ("q", "customer") else value for name, value in shown.items()}
 
 
 class ExtendTrials(RequestModel):

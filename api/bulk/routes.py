@@ -1,32 +1,28 @@
 """Bulk runs: preview, start, look at, pause, resume, stop."""
 
-import base64
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response, status
 
 from api.bulk.choosing import chosen
 from api.bulk.requests import BulkPreviewRequest, StartBulkRequest
+from api.bulk.rows import as_csv, cursor_after, position_of
 from api.bulk.views import BulkPreviewView, BulkRowList, BulkRowView, BulkRunList, BulkRunView
 from api.http.audit import actor_of
 from api.http.auth import Admin, Analyst
-from api.http.csv import CONTENT_TYPE, csv_answer, wants_csv
+from api.http.csv import CONTENT_TYPE, wants_csv
 from api.http.dependencies import WithRepositories
 from api.http.idempotency import IdempotentRoute
 from api.http.lists import MAX_LIMIT, Cursor, WithPage
 from api.http.openapi import COMMANDING, READING, USING
 from api.subscriptions.requests import EmptyRequest
-from domain.bulk.runs import BulkRow, Order, RowOutcome
-from domain.formatting import moment
-from storage.db.cursors import not_a_cursor
+from domain.bulk.runs import Order, RowOutcome
 
 router = APIRouter(prefix="/v1/bulk", tags=["Bulk"], route_class=IdempotentRoute)
 
 _AS_CSV: dict[int | str, dict[str, Any]] = {
     200: {"content": {CONTENT_TYPE: {"schema": {"type": "string"}}}, "description": "the rows, as JSON or as CSV"}
 }
-_HEADS = ("subscription", "status", "outcome", "code", "at")
-MOST_OF_A_CSV = 10_000
 
 
 @router.post("/preview", operation_id="previewBulk", summary="Preview a bulk run", responses=USING)
@@ -89,10 +85,9 @@ async def list_bulk_rows(
     """Return them in the order in which they are worked off; as CSV all at once."""
     run = await repositories.bulk_runs.get(caller.tenant, run_id)
     if wants_csv(request, format):
-        rows = await repositories.bulk_runs.rows(run, after=0, limit=MOST_OF_A_CSV, outcome=outcome)
-        return csv_answer(f"bulk-{run.id}", _HEADS, (_cells(row) for row in rows))
-    rows = await repositories.bulk_runs.rows(run, after=_position(cursor), limit=limit, outcome=outcome)
-    following = _cursor(rows[limit - 1]) if len(rows) > limit else None
+        return await as_csv(repositories, run, outcome)
+    rows = await repositories.bulk_runs.rows(run, after=position_of(cursor), limit=limit, outcome=outcome)
+    following = cursor_after(rows[limit - 1]) if len(rows) > limit else None
     return BulkRowList(data=[BulkRowView.of(row) for row in rows[:limit]], next_cursor=following)
 
 
@@ -118,24 +113,3 @@ async def stop_bulk(
 ) -> BulkRunView:
     """Subscriptions that wait are skipped; what was done stays done."""
     return BulkRunView.of_run(await repositories.bulk.stop(caller.tenant, run_id))
-
-
-def _cells(row: BulkRow) -> list[str | None]:
-    at = moment(row.at) if row.at is not None else None
-    return [row.subscription, row.status, row.outcome.value if row.outcome else None, row.code or None, at]
-
-
-def _cursor(last: BulkRow) -> str:
-    return base64.urlsafe_b64encode(str(last.position).encode()).decode()
-
-
-def _position(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    try:
-        position = int(base64.urlsafe_b64decode(cursor))
-    except ValueError:
-        raise not_a_cursor() from None
-    if not 0 <= position < 2**31:
-        raise not_a_cursor()
-    return position

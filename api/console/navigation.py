@@ -31,6 +31,7 @@ SECTIONS: Final = (
     Section("/console/subscriptions", "Subscriptions"),
     Section("/console/customers", "Customers"),
     Section("/console/numbers", "Numbers"),
+    Section("/console/bulk", "Bulk"),
     Section("/console/webhooks", "Webhooks"),
     Section("/console/reconciliation", "Reconciliation"),
     Section("/console/schedules", "Schedules", is_of_installation=True),

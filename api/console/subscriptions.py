@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from api.console.forms import storable
 from api.console.sessions import ConsoleRoute, WithSent, WithVisit
 from api.console.visits import Visit
+from api.http.auth import ADMIN_ROLES
 from configuration.mail_addresses import searched_address
 from domain.catalog.plans import Interval
 from domain.errors import Malformed, Rejected
@@ -133,5 +134,6 @@ async def _shown(visit: Visit, query: dict[str, str], *, status: int = 200, **sh
         query={name: query.get(name, "") for name in PARAMETERS},
         plans=[(plan.code, plan.name) for plan in catalog.plans.values()],
         statuses=[(each.value, each.value.replace("_", " ")) for each in Status],
+        bulk=f"{visit.at('/console/bulk/new')}?{urlencode(query)}" if visit.may(*ADMIN_ROLES) else "",
         **blank | shown,
     )

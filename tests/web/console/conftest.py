@@ -12,3 +12,9 @@ __all__ = ["admin"]
 def email(request: pytest.FixtureRequest) -> str:
     """An operator's address, derived from the test."""
     return f"{named_after(request)}-operator@example.com"
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """The name of a tenant of the test's own."""
+    return named_after(request)
