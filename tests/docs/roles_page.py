@@ -16,7 +16,8 @@ ROLES: Final = (Role.READ_ONLY, Role.SERVICE, Role.OPERATOR, Role.ADMIN, Role.WE
 WHAT: Final = {
     Role.READ_ONLY: "looks at everything, figures and previews included, and changes nothing",
     Role.SERVICE: "a product's back end: signs customers up, controls their subscriptions, counts usage, opens pages",
-    Role.OPERATOR: "also overrides: extends trials, suspends, reactivates, resets usage, renews links",
+    Role.OPERATOR: "also overrides: extends trials, suspends, reactivates, refunds up to `refund_limit`, resets usage, "
+    "renews links, keeps notes",
     Role.ADMIN: "also decides who gets in (API keys), erases customers, and runs bulk commands",
     Role.WEBHOOKS: "webhook endpoints and deliveries alone; there are no such endpoints yet, so it may do nothing",
 }
