@@ -45,6 +45,7 @@ ATTEMPT = {
 SUSPENSION = {"keep_data_until": "2027-01-18T09:00:00Z", "cancel_at": "2027-01-18T09:00:00Z"}
 
 FULL_FACTS = {
+    "tenant_name": "europe",
     **PLAN,
     **CARD,
     **BILL,

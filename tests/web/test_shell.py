@@ -50,7 +50,11 @@ def pages() -> Pages:
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_a_page_of_every_part_is_sound_and_has_no_code_of_its_own(pages: Pages, language: str) -> None:
     reader = Reader.of(language)
-    html = pages._environments[language].from_string(EVERY_PART).render(formats=reader.formats, embedded=False)
+    html = (
+        pages._environments[language]
+        .from_string(EVERY_PART)
+        .render(formats=reader.formats, embedded=False, read_only=False)
+    )
 
     assert faults(html) == []
     assert f'<html lang="{language}" dir="ltr">' in html
@@ -59,14 +63,16 @@ def test_a_page_of_every_part_is_sound_and_has_no_code_of_its_own(pages: Pages, 
 
 
 def test_how_pressing_a_banner_is_is_said_in_words(pages: Pages) -> None:
-    html = pages._environments["de"].from_string(EVERY_PART).render(formats=None, embedded=False)
+    html = pages._environments["de"].from_string(EVERY_PART).render(formats=None, embedded=False, read_only=False)
 
     for word in ("Information", "Wichtig", "Dringend", "Erledigt"):
         assert f'aria-label="{word}"' in html
 
 
 def test_a_wrong_entry_is_named_at_the_top_and_at_its_field(pages: Pages) -> None:
-    page = Markup(pages._environments["en"].from_string(EVERY_PART).render(formats=None, embedded=False))
+    page = Markup(
+        pages._environments["en"].from_string(EVERY_PART).render(formats=None, embedded=False, read_only=False)
+    )
 
     field = next(given for given in page.all("input") if given.get("id") == "email")
     assert field["aria-invalid"] == "true"
