@@ -60,6 +60,7 @@ def form_of(visit: Visit, report: Report, given: Mapping[str, str], currencies: 
         "billing_interval": [("", "all"), *((each.value, f"{each.value}ly") for each in Interval)],
         "status": [("", "all"), *_STATUSES],
         "currency": [*every, *((code, code.upper()) for code in known if report is OVERVIEW or code != usual)],
+        "feature": [("", "all"), *((code, feature.name) for code, feature in catalog.features.items())],
         "group": [("", "nothing"), *((name, called(name).lower()) for name in report.groups)],
     }
     return Form(given, options)

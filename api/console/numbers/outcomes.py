@@ -4,22 +4,25 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
+from api.console.numbers.charts import Drawing
 from api.console.numbers.report import Report
 from api.console.numbers.tables import Column, Table, count, money, share
 from api.console.numbers.writing import Unit, called
 from api.metrics.cancellations import AskedCancellations, cancellations
 from api.metrics.recovery import AskedRecovery, recovery
 from api.metrics.trials import AskedTrials, trials
+from api.web.charts.bars import stacked_bars
 from domain.revenue.cancellation_figures import NO_REASON, REASONS, CancellationGroup
 from domain.revenue.outcomes import RetainedBy
 from domain.revenue.recoveries import RecoveryOutcome
 from domain.revenue.recovery_figures import RecoveryGroup
 
+_OUTCOMES: Final = (RecoveryOutcome.RECOVERED, RecoveryOutcome.LOST, RecoveryOutcome.OPEN, RecoveryOutcome.WAIVED)
 TRIALS: Final = Report(
     "trials",
     "Trials",
     "Trials that began and ended in each period, and how many of these converted.",
-    trials,
+    lambda asked, reading, visit: trials(asked, reading, visit.repositories),
     TypeAdapter(AskedTrials),
     ("from", "to", "interval", "plan", "group"),
     (
@@ -49,6 +52,17 @@ TRIALS: Final = Report(
             ),
         ),
     ),
+    Drawing(
+        "What became of trials that ended",
+        stacked_bars,
+        (
+            count("Converted", "converted"),
+            count("Expired", "expired"),
+            count("Canceled", "canceled"),
+            count("Free plan", "free"),
+            count("Declined", "declined"),
+        ),
+    ),
     {"status=trialing": "trialing"},
     nothing="No trial began, ran or ended in these periods.",
 )
@@ -56,27 +70,32 @@ RECOVERY: Final = Report(
     "recovery",
     "Recovery",
     "What came of payments that failed, by the period in which they failed first.",
-    recovery,
+    lambda asked, reading, visit: recovery(asked, reading, visit.repositories),
     TypeAdapter(AskedRecovery),
     ("from", "to", "interval", "plan", "currency", "group"),
     (
         Table(
             "Failed renewals",
             (
-                *(count(called(outcome.value), f"{outcome.value}.count") for outcome in RecoveryOutcome),
+                *(count(called(outcome.value), f"{outcome.value}.count") for outcome in _OUTCOMES),
                 share("Recovery rate", "recovery_rate"),
-                *(money(f"{called(outcome.value)}, amount", f"{outcome.value}.amount") for outcome in RecoveryOutcome),
+                *(money(f"{called(outcome.value)}, amount", f"{outcome.value}.amount") for outcome in _OUTCOMES),
                 share("Rate by amount", "recovery_amount_rate"),
             ),
         ),
         Table(
             "Failed first payments",
             (
-                *(count(called(outcome.value), f"first_payments.{outcome.value}.count") for outcome in RecoveryOutcome),
+                *(count(called(outcome.value), f"first_payments.{outcome.value}.count") for outcome in _OUTCOMES),
                 share("Recovery rate", "first_payments.recovery_rate"),
                 share("Rate by amount", "first_payments.recovery_amount_rate"),
             ),
         ),
+    ),
+    Drawing(
+        "What came of renewals that failed",
+        stacked_bars,
+        tuple(count(called(outcome.value), f"{outcome.value}.count") for outcome in _OUTCOMES),
     ),
     {"status=past_due": "past due", "status=suspended": "suspended"},
     nothing="No payment failed in these periods.",
@@ -86,7 +105,7 @@ CANCELLATIONS: Final = Report(
     "cancellations",
     "Cancellations",
     "Who asked to leave in each period, why, and who stayed after all.",
-    cancellations,
+    lambda asked, reading, visit: cancellations(asked, reading, visit.repositories),
     TypeAdapter(AskedCancellations),
     ("from", "to", "interval", "plan", "group"),
     (
@@ -110,6 +129,11 @@ CANCELLATIONS: Final = Report(
                 for reason in REASONS
             ),
         ),
+    ),
+    Drawing(
+        "What became of cancellations",
+        stacked_bars,
+        (count("In effect", "in_effect"), count("Pending", "pending"), count("Undone", "undone")),
     ),
     {"status=canceled": "canceled"},
     nothing="Nobody asked to leave in these periods.",

@@ -6,17 +6,20 @@ from typing import Final
 
 from fastapi import Response
 
+from api.console.numbers.content import ShownChart
 from api.console.numbers.forms import form_of, numbers_page
 from api.console.numbers.queries import read_query
-from api.console.numbers.revenue import OVERVIEW
+from api.console.numbers.revenue import DRAWN_MOVEMENTS, DRAWN_MRR, MOVEMENTS, MRR, OVERVIEW
 from api.console.numbers.tables import count, money
 from api.console.numbers.tiles import Tile, Tiles
 from api.console.visits import Visit
 from api.metrics.churn import ChurnPeriodView
 from api.metrics.overview import AskedOverview, CurrencyOverviewView, StandingView
 from api.metrics.ranges import segment
-from domain.revenue.definitions import CHURN, CUSTOMERS, GROWTH, MOVEMENTS, REVENUE, definitions
-from domain.revenue.figures import Period, PeriodLength, Segment
+from api.metrics.views import MovementsPeriodView, MrrPeriodView
+from domain.revenue.definitions import CHURN, CUSTOMERS, GROWTH, REVENUE, definitions
+from domain.revenue.definitions import MOVEMENTS as MOVED
+from domain.revenue.figures import ALL, Period, PeriodLength
 from domain.revenue.overview import Overview
 from localization.formats import Formats
 
@@ -50,7 +53,15 @@ class Sums:
     tiles: Sequence[Tile]
     parts: Mapping[str, Sequence[Part]]
     """By what they are told apart."""
-    months: Sequence[Period]
+    charts: Sequence["SumChart"]
+
+
+@dataclass(frozen=True)
+class SumChart(ShownChart):
+    """The same, and the page whose table has its figures."""
+
+    path: str
+    words: str
 
 
 async def overview_page(visit: Visit, given: Mapping[str, str]) -> Response:
@@ -72,15 +83,13 @@ async def overview_page(visit: Visit, given: Mapping[str, str]) -> Response:
         report.extent,
         sums=[_sums(each, report.months[each.currency], formats) for each in report.overviews],
         heads=[column.label for column in _COLUMNS],
-        meanings=definitions(*REVENUE, *CUSTOMERS, *GROWTH, *MOVEMENTS, *CHURN),
+        meanings=definitions(*REVENUE, *CUSTOMERS, *GROWTH, *MOVED, *CHURN),
     )
 
 
 def _sums(overview: Overview, months: Sequence[Period], formats: Formats) -> Sums:
     now = CurrencyOverviewView.of_all(overview)
-    lost = [
-        ChurnPeriodView.of(month, PeriodLength.MONTH, Segment()) for month in (overview.last_month, overview.this_month)
-    ]
+    lost = [ChurnPeriodView.of(month, PeriodLength.MONTH, ALL) for month in (overview.last_month, overview.this_month)]
     parts = {
         "Plan": [_part(each, each.plan, f"plan={each.plan}", overview, formats) for each in now.by_plan],
         "Billing interval": [
@@ -89,7 +98,19 @@ def _sums(overview: Overview, months: Sequence[Period], formats: Formats) -> Sum
         ],
         "Status": [_part(each, each.status, f"status={each.status}", overview, formats) for each in now.by_status],
     }
-    return Sums(overview.currency, Tiles(formats, overview.currency).of_overview(now, *lost), parts, months)
+    tiles = Tiles(formats, overview.currency).of_overview(now, *lost)
+    return Sums(overview.currency, tiles, parts, _charts(overview.currency, months, formats))
+
+
+def _charts(currency: str, months: Sequence[Period], formats: Formats) -> list[SumChart]:
+    mrr = [MrrPeriodView.of(month, PeriodLength.MONTH, ALL) for month in months]
+    moved = [MovementsPeriodView.of(month, PeriodLength.MONTH, ALL) for month in months]
+    drawn_mrr = DRAWN_MRR.of(mrr, formats, currency, id_=f"mrr-{currency}")
+    drawn_moved = DRAWN_MOVEMENTS.of(moved, formats, currency, id_=f"movements-{currency}")
+    return [
+        SumChart(f"MRR in {currency.upper()}", drawn_mrr, MRR.path, "MRR by period"),
+        SumChart(f"Movements in {currency.upper()}", drawn_moved, MOVEMENTS.path, "Movements by period"),
+    ]
 
 
 def _part(found: StandingView, name: str, rows: str, overview: Overview, formats: Formats) -> Part:

@@ -7,11 +7,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from domain.errors import Malformed
 
-FIELDS: Final = ("from", "to", "interval", "plan", "billing_interval", "status", "currency", "group")
+FIELDS: Final = ("from", "to", "interval", "plan", "billing_interval", "status", "currency", "feature", "group")
 """Of all forms, in their order."""
 _WRONG: Final[Mapping[str, str]] = {
     "plan": "Choose a plan of the list.",
     "currency": "Choose a currency of the list.",
+    "feature": "Choose a feature of the list.",
 }
 _NOT_LISTED: Final = "Choose one of the list."
 

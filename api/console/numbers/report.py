@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from api.console.numbers.charts import Drawing
 from api.console.numbers.tables import Table
-from api.http.dependencies import Repositories
+from api.console.visits import Visit
 from api.metrics.reports import Reading
 
 PATH: Final = "/console/numbers"
@@ -22,11 +23,12 @@ class Report:
     title: str
     about: str
     """What it tells, in a sentence."""
-    read: Callable[[Any, Reading, Repositories], Awaitable[Any]]
+    read: Callable[[Any, Reading, Visit], Awaitable[Any]]
     query: TypeAdapter[Any]
     fields: Sequence[str]
     """Of its form."""
     tables: Sequence[Table]
+    drawing: Drawing | None
     rows_behind: Mapping[str, str]
     """The subscriptions that its figures are made of: what they are called, by the filter of their list."""
     nothing: str = "Nothing has been paid for in these periods."

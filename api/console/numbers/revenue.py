@@ -4,6 +4,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
+from api.console.numbers.charts import Drawing
 from api.console.numbers.report import Report
 from api.console.numbers.tables import Table, count, money, share
 from api.metrics.churn import churn
@@ -11,11 +12,30 @@ from api.metrics.customers import customers
 from api.metrics.overview import AskedOverview, overview
 from api.metrics.ranges import Asked
 from api.metrics.routes import movements, mrr
+from api.web.charts.bars import stacked_bars
+from api.web.charts.lines import line_chart
 from domain.revenue.figures import ChurnGroup, Grouping
 
 _GROUPS: Final = tuple(group.value for group in Grouping)
 _FIELDS: Final = ("from", "to", "interval", "plan", "billing_interval", "currency", "group")
 
+DRAWN_MRR: Final = Drawing("MRR at the end of each period", line_chart, (money("MRR", "mrr"),))
+DRAWN_MOVEMENTS: Final = Drawing(
+    "Movements of MRR in each period",
+    stacked_bars,
+    (
+        money("New", "new.mrr"),
+        money("Expansion", "expansion.mrr"),
+        money("Reactivation", "reactivation.mrr"),
+        money("Resumed", "resume.mrr", is_rare=True),
+        money("Contraction", "contraction.mrr"),
+        money("Churn", "churn.mrr"),
+        money("Paused", "pause.mrr", is_rare=True),
+        money("Opening", "opening.mrr", is_rare=True),
+        money("Entering", "entering.mrr", is_rare=True),
+        money("Leaving", "leaving.mrr", is_rare=True),
+    ),
+)
 OVERVIEW: Final = Report(
     "overview",
     "Overview",
@@ -24,6 +44,7 @@ OVERVIEW: Final = Report(
     TypeAdapter(AskedOverview),
     ("plan", "billing_interval", "currency"),
     (),
+    None,
     {},
 )
 MRR: Final = Report(
@@ -39,6 +60,7 @@ MRR: Final = Report(
             (money("MRR", "mrr"), money("ARR", "arr"), money("Paused", "paused"), count("Customers", "customers")),
         ),
     ),
+    DRAWN_MRR,
     {"status=active": "active", "status=past_due": "past due", "status=paused": "paused"},
     groups=_GROUPS,
 )
@@ -68,6 +90,7 @@ MOVEMENTS: Final = Report(
             ),
         ),
     ),
+    DRAWN_MOVEMENTS,
     {"status=active": "active", "status=paused": "paused", "status=canceled": "canceled"},
     groups=_GROUPS,
 )
@@ -95,6 +118,7 @@ CUSTOMERS: Final = Report(
             ),
         ),
     ),
+    Drawing("Paying customers at the end of each period", line_chart, (count("Customers", "end"),)),
     {"status=active": "active", "status=past_due": "past due", "status=canceled": "canceled"},
     groups=_GROUPS,
 )
@@ -130,6 +154,15 @@ CHURN: Final = Report(
                     money(f"{group.value.capitalize()} MRR", f"by.{group.value}.mrr"),
                 )
             ),
+        ),
+    ),
+    Drawing(
+        "Churn rates",
+        line_chart,
+        (
+            share("Logo churn", "logo_churn"),
+            share("Gross churn", "gross_revenue_churn"),
+            share("Net churn", "net_revenue_churn"),
         ),
     ),
     {"status=canceled": "canceled", "status=suspended": "suspended"},

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from localization.formats import Formats
 
@@ -41,6 +41,12 @@ class Unit(StrEnum):
 def called(name: str) -> str:
     """Return what a figure is called, by its name in reports."""
     return _NAMES.get(name) or name.replace("_", " ").capitalize()
+
+
+def group_called(row: Any, group: str) -> str:
+    """Return what the group of a row of a report is called, by what the rows are told apart."""
+    found = getattr(row, group)
+    return "none" if found is None else str(found).replace("_", " ")
 
 
 def written(value: Value, unit: Unit, formats: Formats, currency: str) -> str:

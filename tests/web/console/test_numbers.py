@@ -144,14 +144,31 @@ async def test_how_trials_recoveries_and_cancellations_come_out(
     assert page[5] == ["2026-01", "1", "100.0%", "2", "50.0%", "14.0", "14.0"]
 
     page = rows(await read(founder, f"/recovery?{QUARTER}&group=by"))
-    assert page[0][:3] == ["Period", "By", "Open"]
+    assert page[0][:3] == ["Period", "By", "Recovered"]
     assert next(row for row in page if row[0] == "2026-02") == [
-        *("2026-02", "retry", "0", "1", "0", "0", "100.0%", "$0.00", "$49.00", "$0.00", "$0.00", "100.0%"),
+        *("2026-02", "retry", "1", "0", "0", "0", "100.0%", "$49.00", "$0.00", "$0.00", "$0.00", "100.0%"),
     ]
 
     page = rows(await read(founder, f"/cancellations?{QUARTER}"))
     assert page[2] == ["2026-02", "1", "0", "0", "0", "1", "1", "100.0%", "0"]
     assert (page[4], page[6]) == (["Period", "Unused"], ["2026-02", "1"])
+
+
+async def test_how_plans_use_features(founder: ConsoleVisitor, api: httpx.AsyncClient, ledger: Ledger) -> None:
+    await ledger.run(
+        "insert into usage_statistics (tenant, taken_at, plan, feature, customers, used, highest, near_limit, at_limit,"
+        " active, limited, at_90, median, p90) values"
+        " ('default', '2026-02-20T12:00Z', 'starter', 'runs', 9, 99, 30, 3, 1, 8, 6, 2, 5, 30)"
+    )
+    asked = "from=2026-01&to=2026-02&feature=runs"
+    page = await read(founder, f"/usage?{asked}")
+
+    shown = ["starter", "runs", "9", "8", "99", "5", "30", "30", "6", "50.0%", "33.3%", "16.7%"]
+    assert rows(page)[-1] == ["2026-02", *shown]
+    assert "starter, runs" in said(page)
+    assert (await read(founder, f"/usage.csv?{asked}")).text == (
+        await api.get(f"/v1/metrics/usage?{asked}&format=csv")
+    ).text
 
 
 @pytest.mark.usefixtures("lives")
@@ -168,6 +185,16 @@ async def test_mrr_of_a_status_is_of_now(founder: ConsoleVisitor) -> None:
 
     assert (figures(page)["Paused MRR"], figures(page)["MRR"]) == ("$49.00", "$0.00")
     assert rows(page) == []
+
+
+@pytest.mark.usefixtures("lives")
+async def test_what_the_tables_have_is_drawn_too(founder: ConsoleVisitor) -> None:
+    drawn = (await read(founder, f"/movements?{QUARTER}")).text
+    assert "<title>2026-02, Expansion: $150.00</title>" in drawn
+    assert "<title>2026-03, Churn: -$49.00</title>" in drawn
+    assert "<title>2026-03, MRR: $199.00</title>" in (await read(founder, f"/mrr?{QUARTER}")).text
+    assert "<title>2026-03, starter: $0.00</title>" in (await read(founder, f"/mrr?{QUARTER}&group=plan")).text
+    assert 'id="mrr-usd-title"' in (await read(founder, "")).text
 
 
 @pytest.mark.usefixtures("lives")
@@ -209,6 +236,7 @@ async def test_without_any_subscription_the_pages_say_so(founder: ConsoleVisitor
         assert "Nothing has been paid for in these periods." in said(await read(founder, f"/{report}"))
     assert "No trial began, ran or ended" in said(await read(founder, "/trials"))
     assert "No payment failed" in said(await read(founder, "/recovery"))
+    assert "There are no statistics of usage" in said(await read(founder, "/usage"))
     assert "Nobody asked to leave" in said(await read(founder, "/cancellations"))
 
 
@@ -233,7 +261,7 @@ async def test_more_subscriptions_take_no_more_statements(
     event.listen(engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
     for name, changes in (("lena", {}), ("kai", {"plan": "twin"}), ("tom", {"currency": "eur"})):
         await ledger.save(a_step(later(await ledger.sign_up(name, **changes), status=Status.ACTIVE), at=on(2)))
-        for report in ("", *(f"/{report}" for report in OF_REVENUE + OF_OUTCOMES)):
+        for report in ("", *(f"/{report}" for report in (*OF_REVENUE, *OF_OUTCOMES, "usage"))):
             sent.clear()
             await read(founder, report)
             counts.setdefault(report, set()).add(len(sent))
