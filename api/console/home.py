@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 
 from api.console.navigation import HOME
 from api.console.sessions import ConsoleRoute, WithVisit
+from storage.db.cursors import PageRequest
 
 SHOWN: Final = 5
 A_WEEK: Final = timedelta(days=7)
@@ -24,7 +25,13 @@ async def home(visit: WithVisit) -> Response:
     )
     overage = await repositories.usage_reports.unreported(limit=SHOWN + 1, tenant=tenant)
     return visit.page(
-        "home.html", list=list_, shown=SHOWN, inbox=await repositories.inbox.summary(tenant), overage=overage
+        "home.html",
+        list=list_,
+        shown=SHOWN,
+        inbox=await repositories.inbox.summary(tenant),
+        overage=overage,
+        differences=await repositories.discrepancies.open(tenant, PageRequest(SHOWN)),
+        mails=await repositories.mail_list.summary(tenant),
     )
 
 

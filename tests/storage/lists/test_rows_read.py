@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.notifications.undelivered import MailState
 from domain.webhooks.inbox import EventState
 from storage.db.cursors import PageRequest, Sort
 from storage.db.engine import create_engine_from_url
@@ -17,6 +18,7 @@ from storage.db.walks import WALK
 from storage.reconciliation import Reconciliations
 from storage.subscriptions.customer_list import CustomerList
 from storage.subscriptions.invoice_list import InvoiceList
+from storage.subscriptions.mail_list import MailFilter, MailList
 from storage.subscriptions.search import Search
 from storage.subscriptions.subscription_list import Filters, SubscriptionList
 from storage.subscriptions.timeline import Timeline
@@ -134,6 +136,17 @@ async def test_webhooks_by_every_filter_are_read_within_the_bound(filled: Filled
     assert (summary.waiting, summary.set_aside) == (5000, 4999)
     assert reads.whole == set()
     assert reads.rows <= 3 * MOST
+
+
+async def test_mails_that_did_not_go_out_are_read_within_the_bound(filled: Filled) -> None:
+    mails = MailList(filled.engine)
+    for tenant, state, page in product(TENANTS, (None, MailState.QUEUED, MailState.REFUSED), pages()):
+        with filled.watch.reading() as reads:
+            await mails.find(tenant, MailFilter(state), page)
+        check(reads, tenant, state, page)
+    with filled.watch.reading() as reads:
+        assert (await mails.summary("acme")).waiting == 5
+    check(reads, "summary")
 
 
 async def test_pages_far_down_a_list_are_read_within_the_bound(filled: Filled) -> None:

@@ -53,6 +53,7 @@ async def test_a_webhook_that_was_set_aside_is_found_and_delivered_again_once(
 ) -> None:
     made = await admin.signed_up(email.partition("@")[0], payment_method="pm_card_visa")
     event = await set_aside(stack, made["id"])
+    assert "/console/webhooks?state=set_aside" in (await grace.get("/console")).text
     listed = f"/console/webhooks?state=set_aside&subscription={made['id']}"
     assert event in said(await grace.get(listed))
     form = f"/console/webhooks/{event}/replay"
@@ -82,6 +83,9 @@ async def test_a_difference_is_shown_with_what_healing_does_and_healed(
     await Reconciliations(stack.engine).keep(str(uuid4()), [Found(differs), Found(by_hand)])
     found = (await admin.get("/v1/discrepancies", subscription=made["id"])).json()["data"]
     ids = {one["kind"]: one["id"] for one in found}
+    home = await grace.get("/console")
+    assert "its movements do not add up" in said(home)
+    assert "/console/reconciliation" in home.text
     shown = said(await grace.get("/console/reconciliation"))
     assert "Healing: the missing movement is recorded" in shown
     assert "You: decide which is right" in shown
