@@ -62,7 +62,6 @@ class Process(StrEnum):
     RECONCILE = "tenure reconcile"
     USAGE_ROLLUP = "tenure usage rollup"
     USAGE_STATS = "tenure usage stats"
-    METRICS_CHECK = "tenure metrics check"
     METRICS = "tenure metrics"
     IMPORT = "tenure import"
     WEBHOOKS = "tenure webhooks"
@@ -88,7 +87,6 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.RECONCILE: OperatorSettings,
     Process.USAGE_ROLLUP: TemporalSettings,
     Process.USAGE_STATS: DatabaseSettings,
-    Process.METRICS_CHECK: MetricsSettings,
     Process.METRICS: MetricsSettings,
     Process.IMPORT: ImportSettings,
     Process.WEBHOOKS: WebhookSettings,
@@ -139,9 +137,7 @@ def load_settings(process: Literal[Process.KEYS], env_file: Path = ...) -> KeySe
 @overload
 def load_settings(process: Literal[Process.OPERATORS_LINK], env_file: Path = ...) -> SignInSettings: ...
 @overload
-def load_settings(
-    process: Literal[Process.METRICS_CHECK, Process.METRICS], env_file: Path = ...
-) -> MetricsSettings: ...
+def load_settings(process: Literal[Process.METRICS], env_file: Path = ...) -> MetricsSettings: ...
 @overload
 def load_settings(process: Literal[Process.USAGE_ROLLUP], env_file: Path = ...) -> TemporalSettings: ...
 @overload

@@ -221,7 +221,7 @@ class ZoneSettings(Settings):
 
 
 class MetricsSettings(ZoneSettings, DatabaseSettings):
-    """Settings of `tenure metrics check`."""
+    """Settings of `tenure metrics`."""
 
 
 class RateSettings(Settings):

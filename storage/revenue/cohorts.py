@@ -29,7 +29,7 @@ _SUMS = ("delta", "payers", "began_with", "customers")
 
 @dataclass(frozen=True)
 class CohortsReport:
-    """The cohorts of one currency, oldest first; of one segment after the other.
+    """The cohorts of one currency after the other, oldest first; of one segment after the other.
 
     A segment is of those who began with such a plan or billing interval, whatever they pay for since.
     """
@@ -60,10 +60,10 @@ class CohortFigures:
             given = {"tenant": tenant, "timezone": self._timezone, "since": since or EVER, "until": _ALL_TIME}
             rows = (await connection.execute(_reading(tenant, wanted, is_summed_up=since is not None), given)).all()
         changes: dict[Line, list[CohortChange]] = defaultdict(list)
-        if wanted.group is None:
+        if wanted.currency and wanted.group is None:
             changes[Line(wanted.currency, wanted.segment)] = []
-        for plan, billing_interval, *change in rows:
-            changes[Line(wanted.currency, Segment(plan, billing_interval))].append(CohortChange(*change))
+        for currency, plan, billing_interval, *change in rows:
+            changes[Line(currency, Segment(plan, billing_interval))].append(CohortChange(*change))
         lines = {line: cohorts(found, wanted.first, wanted.beyond, extent.latest) for line, found in changes.items()}
         return CohortsReport(extent, wanted, lines)
 
@@ -113,10 +113,11 @@ def _reading(tenant: str, wanted: Range, *, is_summed_up: bool) -> Select[Any]:
         for each, name in ((both.plan, wanted.segment.plan), (both.interval, wanted.segment.billing_interval))
         if name
     ]
-    key = (plan.label("plan"), billing_interval.label("billing_interval"), both.cohort, both.month)
+    key = (both.currency, plan.label("plan"), billing_interval.label("billing_interval"), both.cohort, both.month)
+    currency = [both.currency == wanted.currency] if wanted.currency else []
     return (
         select(*key, *(cast(func.sum(both[name]), BigInteger) for name in _SUMS))
-        .where(both.currency == wanted.currency, both.cohort >= wanted.first, both.cohort < wanted.beyond, *segment)
-        .group_by("plan", "billing_interval", both.cohort, both.month)
-        .order_by("plan", "billing_interval", both.cohort, both.month)
+        .where(*currency, both.cohort >= wanted.first, both.cohort < wanted.beyond, *segment)
+        .group_by(both.currency, "plan", "billing_interval", both.cohort, both.month)
+        .order_by(both.currency, "plan", "billing_interval", both.cohort, both.month)
     )

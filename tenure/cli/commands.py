@@ -110,6 +110,26 @@ COMMANDS: Final[dict[str, Command]] = {
         "report",
         "Report overage to the payment provider, and list what could not be reported.",
     ),
+    "metrics overview": Command(
+        "metrics_reports",
+        "overview",
+        "Show what there is now: revenue, customers, growth, ARPU and LTV, by plan, billing interval and status.",
+    ),
+    "metrics mrr": Command("metrics_reports", "mrr", "Show monthly recurring revenue at the end of each period."),
+    "metrics movements": Command(
+        "metrics_reports", "movements", "Show what moved monthly recurring revenue in each period."
+    ),
+    "metrics customers": Command(
+        "metrics_reports", "customers", "Show how many customers pay in each period, who came and who went."
+    ),
+    "metrics churn": Command(
+        "metrics_reports", "churn", "Show what was lost in each period, as shares of what it starts with."
+    ),
+    "metrics cohorts": Command(
+        "metrics_reports",
+        "cohorts",
+        "Show who began to pay in each month, and which share of them and of their revenue is left.",
+    ),
     "metrics check": Command(
         "metrics",
         "check",

@@ -25,7 +25,7 @@ def check() -> None:
 
 
 async def _check() -> tuple[Sequence[RevenueDifference], Sequence[MonthDifference]]:
-    settings = load_settings(Process.METRICS_CHECK)
+    settings = load_settings(Process.METRICS)
     async with database(settings) as engine:
         return await RevenueCheck(engine).differences(), await month_differences(engine, settings.timezone)
 

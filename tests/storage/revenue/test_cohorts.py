@@ -89,6 +89,17 @@ async def test_another_tenant_and_another_currency_have_cohorts_of_their_own(qua
     assert [each.customers for each in (await read(quarter, replace(ASKED, currency="eur")))[Line("eur")]] == [0, 0, 0]
 
 
+async def test_cohorts_of_each_currency_are_those_of_one_after_the_other(ledger: Ledger) -> None:
+    await pays(ledger, "ada", on(1))
+    await pays(ledger, "lena", on(2), currency="eur")
+
+    of_each = await read(ledger, replace(ASKED, currency=""))
+
+    assert [line.currency for line in of_each] == ["eur", "usd"]
+    for line, found in of_each.items():
+        assert found == (await read(ledger, replace(ASKED, currency=line.currency)))[line]
+
+
 async def test_a_cohort_is_of_the_month_in_the_chosen_zone(ledger: Ledger) -> None:
     await pays(ledger, "ada", on(1, 31, 23))
     await ledger.rewrite(SINCE_EVER)
