@@ -1,41 +1,53 @@
 -- The trials that began and ended in each period, of all plans or one, together or by plan. What had begun and ended
 -- before the first period is in no figure.
-WITH lives AS (
+WITH lives AS NOT MATERIALIZED (
     SELECT
-        trial_plan, trial_with_card, trial_outcome,
-        (trial_started_at AT TIME ZONE CAST(:timezone AS text))::date AS started_on,
-        (trial_ended_at AT TIME ZONE CAST(:timezone AS text))::date AS ended_on,
-        CASE WHEN trial_outcome = 'converted'
-            THEN extract(epoch FROM first_paid_at - trial_started_at)::double precision / 86400 END AS days
+        CASE WHEN :by_plan THEN trial_plan ELSE '' END AS "group",
+        trial_started_at AT TIME ZONE CAST(:timezone AS text) AS started,
+        trial_ended_at AT TIME ZONE CAST(:timezone AS text) AS ended,
+        trial_outcome AS outcome, trial_with_card AS with_card, first_paid_at - trial_started_at AS until_paid
     FROM subscription_outcomes
     WHERE tenant = :tenant AND :plan IN ('', trial_plan)
       AND trial_started_at < CAST(:beyond AS date)::timestamp AT TIME ZONE CAST(:timezone AS text)
       AND (trial_ended_at IS NULL
            OR trial_ended_at >= CAST(:first AS date)::timestamp AT TIME ZONE CAST(:timezone AS text))
-), events AS (
-    SELECT trial_plan, started_on AS day, TRUE AS is_start, NULL AS outcome, NULL::boolean AS with_card, NULL AS days
+), begun AS (
+    SELECT CASE WHEN started >= CAST(:first AS date) THEN date_trunc(:interval, started) END AS period, "group",
+           count(*) AS started
     FROM lives
-    UNION ALL
-    SELECT trial_plan, ended_on, FALSE, trial_outcome, trial_with_card, days
+    GROUP BY 1, 2
+), over AS (
+    SELECT date_trunc(:interval, ended) AS period, "group", outcome, with_card, count(*) AS ended
     FROM lives
-    WHERE ended_on IS NOT NULL
+    WHERE ended < CAST(:beyond AS date)
+    GROUP BY 1, 2, 3, 4
+), paid AS (
+    SELECT date_trunc(:interval, ended) AS period, "group",
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY until_paid) AS median, avg(until_paid) AS mean
+    FROM lives
+    WHERE ended < CAST(:beyond AS date) AND outcome = 'converted' AND until_paid IS NOT NULL
+    GROUP BY 1, 2
+), sums AS (
+    SELECT period, "group", started, 0 AS ended, NULL AS outcome, NULL::boolean AS with_card, NULL::interval AS median,
+           NULL::interval AS mean
+    FROM begun
+    UNION ALL SELECT period, "group", 0, ended, outcome, with_card, NULL, NULL FROM over
+    UNION ALL SELECT period, "group", 0, 0, NULL, NULL, median, mean FROM paid
 )
 SELECT
-    CASE WHEN day < :first THEN NULL ELSE date_trunc(:interval, day)::date END AS period,
-    CASE WHEN :by_plan THEN trial_plan ELSE '' END AS "group",
-    count(*) FILTER (WHERE is_start) AS started,
-    count(*) FILTER (WHERE NOT is_start) AS ended,
-    count(*) FILTER (WHERE outcome = 'converted') AS converted,
-    count(*) FILTER (WHERE outcome = 'expired') AS expired,
-    count(*) FILTER (WHERE outcome = 'canceled') AS canceled,
-    count(*) FILTER (WHERE outcome = 'free') AS free,
-    count(*) FILTER (WHERE outcome = 'declined') AS declined,
-    count(*) FILTER (WHERE with_card) AS ended_with_card,
-    count(*) FILTER (WHERE with_card AND outcome = 'converted') AS converted_with_card,
-    count(*) FILTER (WHERE NOT with_card) AS ended_without_card,
-    count(*) FILTER (WHERE NOT with_card AND outcome = 'converted') AS converted_without_card,
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY days) AS median_days,
-    avg(days) AS mean_days
-FROM events
-WHERE day < :beyond
+    period::date AS period, "group",
+    sum(started)::integer AS started,
+    sum(ended)::integer AS ended,
+    coalesce(sum(ended) FILTER (WHERE outcome = 'converted'), 0)::integer AS converted,
+    coalesce(sum(ended) FILTER (WHERE outcome = 'expired'), 0)::integer AS expired,
+    coalesce(sum(ended) FILTER (WHERE outcome = 'canceled'), 0)::integer AS canceled,
+    coalesce(sum(ended) FILTER (WHERE outcome = 'free'), 0)::integer AS free,
+    coalesce(sum(ended) FILTER (WHERE outcome = 'declined'), 0)::integer AS declined,
+    coalesce(sum(ended) FILTER (WHERE with_card), 0)::integer AS ended_with_card,
+    coalesce(sum(ended) FILTER (WHERE with_card AND outcome = 'converted'), 0)::integer AS converted_with_card,
+    coalesce(sum(ended) FILTER (WHERE NOT with_card), 0)::integer AS ended_without_card,
+    coalesce(sum(ended) FILTER (WHERE NOT with_card AND outcome = 'converted'), 0)::integer AS converted_without_card,
+    (extract(epoch FROM max(median)) / 86400)::double precision AS median_days,
+    (extract(epoch FROM max(mean)) / 86400)::double precision AS mean_days
+FROM sums
 GROUP BY 1, 2
