@@ -27,7 +27,7 @@ async def a_whole_life(product: Product, admin: Caller) -> Life:
     await life.live(A_MINUTE)
     await life.live_until_converted()
     await life.live(A_MINUTE)
-    await _uses(admin, name, words)
+    await _uses(admin, name)
     await _looks_at_pages(product, admin, name)
     await product.change_customer(name, name=f"Renamed {name}", email=f"{name}.new@example.com")
     await product.edited_at_stripe(name, name=f"{name} of Stripe")
@@ -35,21 +35,24 @@ async def a_whole_life(product: Product, admin: Caller) -> Life:
     await life.command("suspend", reason=words)
     await life.command("reactivate", reason=words)
     await life.live(timedelta(days=1))
+    [(invoice, *_)] = await _invoices(product, life)
+    await life.command("refund", invoice=invoice, amount=500, reason=words)
     await life.command("cancel", at="period_end", reason_code="other", comment=f"later, {words}")
     await life.command("uncancel")
     await life.command("cancel", at="now", reason_code="too_expensive", comment=words)
+    await life.command("refund", invoice=invoice, amount=700, reason=f"after the end, {words}")
+    noted = await admin.command(life.id, "note", text=f"called, {words}")
+    assert noted.status_code == 201, noted.text
     await product.refund(name, 1000)
     await until(lambda: _refunded(life))
     return life
 
 
-async def _uses(admin: Caller, name: str, words: str) -> None:
+async def _uses(admin: Caller, name: str) -> None:
     used = await admin.post(
         f"/v1/customers/{name}/consume", {"feature": "storage_gb", "quantity": 1, "key": f"run of {name}"}
     )
     assert used.status_code == 200, used.text
-    reset = await admin.post(f"/v1/customers/{name}/usage/storage_gb/reset", {"reason": words})
-    assert reset.status_code == 200, reset.text
 
 
 async def _looks_at_pages(product: Product, admin: Caller, name: str) -> None:
@@ -63,7 +66,7 @@ async def _looks_at_pages(product: Product, admin: Caller, name: str) -> None:
 
 
 async def _refunded(life: Life) -> bool:
-    return bool((await life.kinds())["refunded"])
+    return (await life.kinds())["refunded"] == 3
 
 
 async def _invoices(product: Product, life: Life) -> list[tuple[Any, ...]]:
