@@ -48,6 +48,7 @@ from services.bulk.row_commands import RowCommandSender
 from services.customer_dispatcher import CustomerDispatcher
 from services.erasure import ErasureService
 from services.mail_dispatcher import TemporalMailDispatcher
+from services.mail_retry import MailRetry
 from services.purchases import PurchaseService
 from services.reconciliation.healing import Healer
 from services.reconciliation.inspection import SECOND_LOOK_DELAY, Inspection
@@ -73,6 +74,7 @@ from storage.reconciliation import Reconciliations
 from storage.revenue.roll_up import RevenueRollUpRecords
 from storage.subscriptions.customer_changes import CustomerChanges
 from storage.subscriptions.customers import Customers
+from storage.subscriptions.mail_list import MailList
 from storage.subscriptions.mails import MailRecords
 from storage.subscriptions.read_model import Subscriptions
 from storage.subscriptions.sign_ups import SignUps
@@ -305,7 +307,14 @@ def worker_activities(
         ),
         bulk=BulkActivities(
             BulkRuns(engine),
-            RowCommandSender(client, Policies(engine), Subscriptions(engine), UsageReports(engine)),
+            RowCommandSender(
+                client,
+                Policies(engine),
+                Subscriptions(engine),
+                UsageReports(engine),
+                MailList(engine),
+                MailRetry(MailList(engine), mails),
+            ),
         ),
     )
 

@@ -73,7 +73,7 @@ class MigratePolicy(RequestModel):
 class PlainAction(RequestModel):
     """A command without parameters."""
 
-    kind: Literal[ActionKind.SUSPEND, ActionKind.REACTIVATE, ActionKind.UNCANCEL]
+    kind: Literal[ActionKind.SUSPEND, ActionKind.REACTIVATE, ActionKind.UNCANCEL, ActionKind.RETRY_MAILS]
 
 
 def _kind_of(given: object) -> str:

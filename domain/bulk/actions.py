@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from domain.errors import Rejected
 from domain.subscription import guards, trial
 from domain.subscription.commands import CancelAt
 from domain.subscription.state import Subscription
@@ -21,6 +22,8 @@ class ActionKind(StrEnum):
     CANCEL = "cancel"
     UNCANCEL = "uncancel"
     MIGRATE_POLICY = "migrate_policy"
+    RETRY_MAILS = "retry_mails"
+    """Send the mails again that were given up, to the address that the customer has now."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,10 @@ class BulkAction:
     """The version of the published policy that subscriptions are moved to."""
 
 
-def check(action: BulkAction, subscription: Subscription) -> None:
+def check(action: BulkAction, subscription: Subscription, *, has_mail_given_up: bool = False) -> None:
     """Ask of a subscription's state what its workflow asks before it carries the command out.
+
+    Of mails no state tells: whether one was given up is passed.
 
     Raises:
         Rejected: it would refuse; the code says why.
@@ -55,13 +60,16 @@ def check(action: BulkAction, subscription: Subscription) -> None:
             guards.check_uncancel(subscription)
         case ActionKind.MIGRATE_POLICY:
             guards.check_alive(subscription)
+        case ActionKind.RETRY_MAILS:
+            if not has_mail_given_up:
+                raise Rejected("no mail of the subscription was given up", code="no_mail_given_up")
 
 
 def inverse(action: BulkAction) -> BulkAction | None:
     """Return what undoes an action; None if nothing does.
 
-    A trial cannot be shortened, an end that has come is final, and subscriptions that were moved to a policy came from
-    different ones.
+    A trial cannot be shortened, an end that has come is final, a mail cannot be called back, and subscriptions that
+    were moved to a policy came from different ones.
     """
     match action:
         case BulkAction(kind=ActionKind.SUSPEND):

@@ -63,11 +63,11 @@ class Choice:
         return preview(self.verdicts)
 
 
-def verdict(action: BulkAction, subscription: Subscription) -> Verdict:
+def verdict(action: BulkAction, subscription: Subscription, *, has_mail_given_up: bool = False) -> Verdict:
     """Return whether a subscription allows an action."""
     status = subscription.status.value
     try:
-        check(action, subscription)
+        check(action, subscription, has_mail_given_up=has_mail_given_up)
     except Rejected as refusal:
         return Verdict(subscription.id, status, refusal.code)
     return Verdict(subscription.id, status)

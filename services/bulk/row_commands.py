@@ -1,7 +1,7 @@
 """Sends each row of a bulk run its command: the same update that the API sends, under a key of the run's own."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Protocol
 
 from temporalio.client import Client
@@ -14,11 +14,13 @@ from domain.subscription.commands import CancelAt
 from domain.subscription.ends import EndKind
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import Policy
+from services.mail_retry import MailRetry
 from services.overage_report import UnreportedOverage, report_overage
 from services.subscription_client import NotRunning, SubscriptionBusy, Update, send_command
 from workflows.subscription.messages import AdoptPolicy, Cancel, Command, ExtendTrial, Reactivate, Suspend
 from workflows.subscription.workflow import SubscriptionWorkflow
 
+MAIL_NOT_RETRIABLE: Final = "mail_not_retriable"
 ATTEMPTS: Final = 2
 """How often a subscription is asked that gives no result; it carries the command out once all the same."""
 NOTHING_SENT: Final = "temporal_unavailable"
@@ -58,18 +60,36 @@ class KnownSubscriptions(Protocol):
     async def get(self, tenant: str, subscription: str) -> KnownSubscription | None: ...
 
 
+class SubscriptionMails(Protocol):
+    """Knows the mails of a subscription."""
+
+    async def undelivered_of(self, tenant: str, subscription: str) -> Sequence[str]:
+        """Return those that wait or were given up."""
+        ...
+
+
 class RowCommandSender:
     """Implements `domain.bulk.ports.RowCommands`."""
 
     def __init__(
-        self, client: Client, policies: PublishedPolicies, subscriptions: KnownSubscriptions, overage: UnreportedOverage
+        self,
+        client: Client,
+        policies: PublishedPolicies,
+        subscriptions: KnownSubscriptions,
+        overage: UnreportedOverage,
+        mails: SubscriptionMails,
+        retry: MailRetry,
     ) -> None:
         self._client = client
         self._policies = policies
         self._subscriptions = subscriptions
         self._overage = overage
+        self._mails = mails
+        self._retry = retry
 
     async def carry_out(self, run: BulkRun, row: BulkRow) -> RowResult:
+        if run.action.kind is ActionKind.RETRY_MAILS:
+            return await self._retry_mails(run, row)
         if run.action.kind is ActionKind.CANCEL and run.action.at is CancelAt.NOW:
             await self._report_overage(run, row)
         update, command = await self._command(run, row)
@@ -79,6 +99,16 @@ class RowCommandSender:
             if known is not None and known.status == Status.CANCELED:
                 return RowResult(RowOutcome.REFUSED, "subscription_canceled")
         return result
+
+    async def _retry_mails(self, run: BulkRun, row: BulkRow) -> RowResult:
+        """Send what was given up; when nothing is left, an earlier attempt has sent it."""
+        for mail in await self._mails.undelivered_of(run.tenant, row.subscription):
+            try:
+                await self._retry.retry(run.tenant, mail)
+            except Rejected as error:
+                if error.code != MAIL_NOT_RETRIABLE:  # it was sent meanwhile
+                    return RowResult(RowOutcome.REFUSED, error.code)
+        return RowResult(RowOutcome.DONE)
 
     async def _report_overage(self, run: BulkRun, row: BulkRow) -> None:
         known = await self._subscriptions.get(run.tenant, row.subscription)
@@ -112,6 +142,7 @@ def command_of(
         case ActionKind.MIGRATE_POLICY:
             assert policy is not None  # noqa: S101 - looked up by the caller
             return SubscriptionWorkflow.adopt_policy, AdoptPolicy(key, actor, policy)
+    raise ValueError(f"{action.kind} is not a command of a subscription's workflow")
 
 
 async def settled(send: Callable[[], Awaitable[object]]) -> RowResult:

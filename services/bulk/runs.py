@@ -39,6 +39,8 @@ def in_words(action: BulkAction) -> str:
             return f"cancel at {action.at.replace('_', ' ')}" if action.at == "period_end" else "cancel now"
         case ActionKind.MIGRATE_POLICY:
             return f"move to policy {action.policy}"
+        case ActionKind.RETRY_MAILS:
+            return "send mails again that were given up"
     return action.kind.replace("_", " ")
 
 

@@ -1,6 +1,6 @@
 """The subscriptions that a bulk run chooses: those of a list's filters, or those that another run was done for."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Uuid, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.bulk.actions import BulkAction
+from domain.bulk.actions import ActionKind, BulkAction
 from domain.bulk.previews import Verdict, verdict
 from domain.bulk.runs import MOST_ROWS
 from domain.errors import Malformed
@@ -18,6 +18,7 @@ from storage.db.codec import state_from_json
 from storage.db.cursors import PageRequest, Sort
 from storage.db.engine import transaction
 from storage.schema.tables import subscriptions
+from storage.subscriptions.mail_list import MailList
 from storage.subscriptions.subscription_list import Filters, SubscriptionList
 
 _PAGE = 500
@@ -49,8 +50,9 @@ class BulkChoices:
             Malformed: field `filter`, code `too_many_rows`; or a bad range.
         """
         found: dict[str, Verdict] = {}
+        given_up = await self._given_up(tenant, action)
         async for subscription in self._listed(tenant, filters, created):
-            found[subscription.id] = verdict(action, subscription)
+            found[subscription.id] = verdict(action, subscription, has_mail_given_up=subscription.id in given_up)
             if len(found) > MOST_ROWS:
                 raise Malformed(_MANY, field="filter", code="too_many_rows")
         return list(found.values())
@@ -63,6 +65,12 @@ class BulkChoices:
         async with transaction(self._engine, tenant) as connection:
             states = {row.id: state_from_json(row.state) for row in await connection.execute(wanted)}
         return [verdict(action, states[id_]) for id_ in ids if id_ in states]
+
+    async def _given_up(self, tenant: str, action: BulkAction) -> Set[str]:
+        """Return the subscriptions with a mail that was given up, where that matters."""
+        return (
+            await MailList(self._engine).given_up_of(tenant) if action.kind is ActionKind.RETRY_MAILS else frozenset()
+        )
 
     async def _listed(self, tenant: str, filters: Filters, created: Range) -> AsyncIterator[Subscription]:
         cursor: str | None = None

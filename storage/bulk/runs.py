@@ -31,6 +31,7 @@ OPERATIONS: Mapping[ActionKind, str] = {
     ActionKind.CANCEL: "cancelSubscription",
     ActionKind.UNCANCEL: "uncancelSubscription",
     ActionKind.MIGRATE_POLICY: "migratePolicy",
+    ActionKind.RETRY_MAILS: "retryMail",
 }
 """What the audit calls a row's command: the operation that would have been called for it alone."""
 _AUDITED: Mapping[RowOutcome, AuditOutcome] = {

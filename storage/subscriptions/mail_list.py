@@ -1,5 +1,6 @@
 """Mails to customers that did not go out: those that wait, and those that were given up."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -79,6 +80,19 @@ class MailList:
         async with transaction(self._engine, tenant) as connection:
             row = (await connection.execute(_select().where(_IT.tenant == tenant, _IT.id == id_))).one_or_none()
         return None if row is None else _mail(row)
+
+    async def given_up_of(self, tenant: str) -> frozenset[str]:
+        """The subscriptions with a mail that was given up."""
+        wanted = select(_IT.subscription).where(*_of(tenant, MailState.REFUSED)).distinct()
+        async with transaction(self._engine, tenant) as connection:
+            return frozenset(str(id_) for id_ in (await connection.execute(wanted)).scalars())
+
+    async def undelivered_of(self, tenant: str, subscription: str) -> Sequence[str]:
+        """The ids of a subscription's mails that wait or were given up, oldest first."""
+        is_undelivered = _IT.status.in_([state.value for state in UNDELIVERED])
+        wanted = select(_IT.id).where(_IT.tenant == tenant, _IT.subscription == UUID(subscription), is_undelivered)
+        async with transaction(self._engine, tenant) as connection:
+            return [str(id_) for id_ in (await connection.execute(wanted.order_by(_IT.created_at, _IT.id))).scalars()]
 
     async def queue_again(self, tenant: str, mail_id: str) -> None:
         """Has a mail that was given up wait to be sent again; no other changes."""

@@ -52,7 +52,7 @@ ScheduledRunStatus = Literal["running", "completed", "failed", "timed_out", "sto
 """What has come of a run of a Schedule."""
 EventAction = Literal["record", "release", "set"]
 EventOutcome = Literal["counted", "repeated", "refused"]
-BulkKind = Literal["extend_trial", "suspend", "reactivate", "cancel", "uncancel", "migrate_policy"]
+BulkKind = Literal["extend_trial", "suspend", "reactivate", "cancel", "uncancel", "migrate_policy", "retry_mails"]
 """What a bulk run does to each subscription."""
 BulkState = Literal["starting", "running", "paused", "stopped", "finished"]
 BulkOutcome = Literal["done", "refused", "unknown", "skipped"]

@@ -47,12 +47,20 @@ def test_a_subscription_refuses_a_run_as_it_refuses_the_command(
     assert verdict(action, subscription) == Verdict(subscription.id, subscription.status.value, code)
 
 
-@pytest.mark.parametrize("kind", ActionKind)
+@pytest.mark.parametrize("kind", [kind for kind in ActionKind if kind is not ActionKind.RETRY_MAILS])
 def test_nothing_is_done_to_what_has_ended(kind: ActionKind) -> None:
     with pytest.raises(Rejected) as refused:
         check(BulkAction(kind, days=1, policy="v2"), a_paid_subscription(status=Status.CANCELED))
 
     assert refused.value.code == "subscription_canceled"
+
+
+def test_mails_are_sent_again_where_one_was_given_up_also_after_the_end() -> None:
+    action, ended = BulkAction(ActionKind.RETRY_MAILS), a_paid_subscription(status=Status.CANCELED)
+
+    assert verdict(action, ended).code == "no_mail_given_up"
+    assert verdict(action, ended, has_mail_given_up=True).would_be_done
+    assert inverse(action) is None
 
 
 def test_the_inverse_is_offered_where_there_is_one() -> None:

@@ -19,9 +19,10 @@ from storage.bulk import choosing
 from storage.bulk.choosing import BulkChoices, Range
 from storage.bulk.runs import BulkRuns
 from storage.db.cursors import PageRequest
+from storage.subscriptions.mail_list import MailList
 from storage.subscriptions.subscription_list import Filters
 from tests.builders import NOW
-from tests.storage.ledger import Ledger, a_step, later
+from tests.storage.ledger import Ledger, a_mail, a_step, later
 
 ADMIN = Actor(ActorKind.KEY, "5c1f2f0e-7a43-5d0b-9a52-3f0f6f1f8c11", "admin")
 EXTEND = BulkAction(ActionKind.EXTEND_TRIAL, days=7)
@@ -184,3 +185,19 @@ async def test_the_rows_of_a_run_are_chosen_as_they_are_now(ledger: Ledger) -> N
     )
 
     assert found == [Verdict(two.id, "suspended"), Verdict(one.id, "trialing", "not_suspended")]
+
+
+async def test_mails_that_were_given_up_are_chosen_by_their_subscriptions(ledger: Ledger) -> None:
+    given_up, sent = await ledger.sign_up_many(2)
+    for one in (given_up, sent):
+        await ledger.save(a_step(later(one), a_mail()))
+    await ledger.run(f"update mails set status = 'refused' where subscription = '{given_up.id}'")  # noqa: S608 - an id
+    mails = MailList(ledger.engine)
+
+    found = await BulkChoices(ledger.engine).of_filter(
+        DEFAULT_TENANT, Filters(), Range(), BulkAction(ActionKind.RETRY_MAILS)
+    )
+
+    assert {one.subscription: one.code for one in found} == {given_up.id: "", sent.id: "no_mail_given_up"}
+    assert len(await mails.undelivered_of(DEFAULT_TENANT, given_up.id)) == 1
+    assert await mails.given_up_of("acme") == frozenset()
