@@ -1,26 +1,32 @@
 """What operators can do with a subscription: a form each, which says first what will happen."""
 
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from api.console.visits import Visit
+from api.entitlements.lookup import EntitlementLookup
 from api.http.auth import OPERATOR_ROLES
 from api.http.dependencies import Repositories
-from api.subscriptions import lifecycle_commands, plan_commands, refunds
+from api.subscriptions import lifecycle_commands, notes, plan_commands, refunds
 from api.subscriptions.command_context import CommandContext
 from api.subscriptions.requests import (
     CancelRequest,
     ConvertRequest,
     ExtendTrialRequest,
+    NoteRequest,
     PauseRequest,
     ReasonRequest,
     RefundRequest,
 )
+from api.usage.routes import ResetUsageRequest, reset_counter
+from domain.entitlements.grants import is_gauge
 from domain.errors import Malformed, Rejected
 from domain.money import DECIMALS
 from domain.subscription import guards
@@ -62,6 +68,7 @@ class Action:
     check: Callable[[Standing], None]
     """Raises why it cannot be done now: the rule that the workflow goes by."""
     carry_out: Callable[[CommandContext, str, Fields], Awaitable[object]]
+    """A dictionary that it returns is kept in the audit."""
     asks_why: bool = False
     """It needs a reason."""
     kind: str = "primary"
@@ -141,6 +148,33 @@ async def _pause(context: CommandContext, id_: str, fields: Fields) -> object:
 
 async def _resume(context: CommandContext, id_: str, _fields: Fields) -> object:
     return await plan_commands.resume(id_, context)
+
+
+async def _note(context: CommandContext, id_: str, fields: Fields) -> object:
+    return await notes.note(id_, context, requested(NoteRequest, {"text": fields.get("reason", "")}))
+
+
+async def _reset_usage(context: CommandContext, id_: str, fields: Fields) -> object:
+    lookup = EntitlementLookup(context.dependencies, context.repositories)
+    customer = (await context.row(id_)).external_id
+    body = requested(ResetUsageRequest, {"reason": fields.get("reason", "")})
+    given = fields.get("feature", "")
+    counted, response = await reset_counter(customer, given, body, context.key, context.caller, lookup)
+    if response.status_code != HTTPStatus.OK:
+        problem = json.loads(bytes(response.body))
+        raise Rejected(f"{problem['detail']} ({problem['code']})")
+    return {"usage": {one.feature: {"before": one.before, "after": one.used} for one in counted.counters}}
+
+
+async def _shown_for_reset(visit: Visit, account: BillingAccount) -> Mapping[str, Any]:
+    lookup = EntitlementLookup(visit.dependencies, visit.repositories)
+    snapshot = await lookup.of(visit.tenant, account.external_id)
+    counted = [one for one in snapshot.features.values() if one.window is not None and not is_gauge(one)]
+    return {"counters": [(one.code, f"{one.name}: {snapshot.counter(one).used}") for one in counted]}
+
+
+def _can_note(_it: Standing) -> None:
+    """Of every subscription, also once it is over."""
 
 
 async def _refund(context: CommandContext, id_: str, fields: Fields) -> object:
@@ -228,7 +262,7 @@ _A_REASON: Final = "given"
 
 def _actions() -> Sequence[Action]:
     can_extend, can_suspend = _of(check_extension, 1, _A_REASON), _of(guards.check_suspend, _A_REASON)
-    can_withdraw, danger = _of(guards.check_withdraw_change), DANGER
+    can_withdraw, danger, alive = _of(guards.check_withdraw_change), DANGER, _of(guards.check_alive)
     can_reactivate, can_cancel = _of(guards.check_reactivate, _A_REASON), _of(guards.check_cancel, CancelAt.NOW)
     return (
         Action("extend", "extendTrial", "Extend the trial", can_extend, _extend, asks_why=True),
@@ -239,12 +273,14 @@ def _actions() -> Sequence[Action]:
         Action("uncancel", "uncancelSubscription", "Undo the cancellation", _of(guards.check_uncancel), _uncancel),
         Action("withdraw-change", "withdrawChange", "Withdraw the change", can_withdraw, _withdraw),
         Action("refund", "refundInvoice", "Refund", _can_refund, _refund, asks_why=True, prepare=_shown_for_refund),
+        Action("note", "addNote", "Note", _can_note, _note, asks_why=True),
+        Action(
+            "reset-usage", "resetUsage", "Reset a counter", alive, _reset_usage, asks_why=True, prepare=_shown_for_reset
+        ),
         Action("pause", "pauseSubscription", "Pause", _at_now(guards.check_pause, None), _pause),
         Action("suspend", "suspendSubscription", "Suspend", can_suspend, _suspend, asks_why=True, kind=danger),
         Action("cancel", "cancelSubscription", "Cancel", can_cancel, _cancel, kind=danger),
-        Action(
-            "renew-links", "renewLinks", "Revoke links in mails", _of(guards.check_alive), _renew_links, kind=DANGER
-        ),
+        Action("renew-links", "renewLinks", "Revoke links in mails", alive, _renew_links, kind=DANGER),
     )
 
 

@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Response
 
 from api.console.forms import storable
-from api.console.people import people_of
 from api.console.sessions import ConsoleRoute, WithVisit
 from domain.errors import Malformed
 from storage.access.audit import AuditFilter
@@ -38,5 +37,5 @@ async def audit(
     query = {name: value for name, value in given.items() if value}
     older = f"{visit.at(PATH)}?{urlencode(query | {'cursor': found.next_cursor})}" if found.next_cursor else ""
     first = f"{visit.at(PATH)}?{urlencode(query)}" if cursor else ""
-    people = await people_of(visit)
+    people = await visit.repositories.people.of(visit.tenant, [entry.actor.id for entry in found.rows])
     return visit.page("audit.html", entries=found.rows, given=given, people=people, older=older, first=first)

@@ -14,7 +14,6 @@ from api.bulk.rows import as_csv
 from api.console import subscriptions
 from api.console.actions import whole_number
 from api.console.forms import new_key, reason_in
-from api.console.people import people_of
 from api.console.sessions import ConsoleRoute, WithSent, WithVisit
 from api.console.subscriptions import WithQuery, filters_of
 from api.console.visits import Visit
@@ -82,7 +81,7 @@ async def list_runs(visit: WithVisit, cursor: Annotated[str, Query(max_length=50
     return visit.page(
         "bulk/runs.html",
         runs=[(run, in_words(run.action)) for run in found.rows],
-        people=await people_of(visit),
+        people=await visit.repositories.people.of(visit.tenant, [run.actor.id for run in found.rows]),
         may_start=visit.may(*ADMIN_ROLES),
         older=f"{visit.at(PATH)}?{urlencode({'cursor': found.next_cursor})}" if found.next_cursor else "",
         first=visit.at(PATH) if cursor else "",
@@ -263,7 +262,7 @@ async def _run(
         headers={"Refresh": str(REFRESH_SECONDS)} if refreshes else None,
         run=run,
         what=in_words(run.action),
-        people=await people_of(visit),
+        people=await visit.repositories.people.of(visit.tenant, [run.actor.id]),
         rows=rows[:PAGE_SIZE],
         outcome=outcome if wanted else "",
         outcomes=[(each.value, each.value) for each in RowOutcome],

@@ -1,6 +1,6 @@
 """The page of one subscription: how it stands, what is ahead and why, what has happened and because of what."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from urllib.parse import quote, urlencode
@@ -12,7 +12,6 @@ from api.billing_pages.usage_bars import usage_bars
 from api.billing_pages.visits import Visit as BillingVisit
 from api.console.actions import ACTIONS, Action, Fields, Standing
 from api.console.forms import new_key, reason_in
-from api.console.people import people_of
 from api.console.sessions import ConsoleRoute, WithSent, WithVisit
 from api.console.subscriptions import PATH
 from api.console.visits import Visit
@@ -26,6 +25,7 @@ from domain.subscription.ends import ReasonCode
 from domain.subscription.lifecycle import Status
 from storage.db.cursors import PageRequest, Sort
 from storage.subscriptions.billing_accounts import BillingAccount
+from storage.subscriptions.timeline import PastEntry
 
 ENTRIES: Final = 20
 INVOICES: Final = 5
@@ -80,7 +80,7 @@ async def show(subscription_id: str, visit: WithVisit, cursor: Annotated[str, Qu
         actions=offered(visit, account),
         may_change_plan=visit.may(*OPERATOR_ROLES) and it.status is not Status.CANCELED,
         past=past.rows,
-        people=await people_of(visit),
+        people=await repositories.people.of(visit.tenant, _named(account, past.rows)),
         older=f"{here}?{urlencode({'cursor': past.next_cursor})}" if past.next_cursor else "",
         first=here if cursor else "",
         invoices=invoices,
@@ -88,6 +88,14 @@ async def show(subscription_id: str, visit: WithVisit, cursor: Annotated[str, Qu
         usage=await usage_bars(account, EntitlementLookup(visit.dependencies, repositories)),
         links=_links(visit, account),
     )
+
+
+def _named(account: BillingAccount, past: Sequence[PastEntry]) -> Iterator[str]:
+    """Yield the texts of the page that may name who acted."""
+    yield account.subscription.status_reason if account.subscription is not None else ""
+    for entry in past:
+        yield entry.cause_actor
+        yield entry.summary
 
 
 def offered(visit: Visit, account: BillingAccount) -> list[Action]:
@@ -159,7 +167,9 @@ async def press(subscription_id: str, name: str, form: WithSent) -> Response:
         return await _form(visit, account, action, given=fields, errors=errors, status=422)
     try:
         async with visit.command(action.operation, fields, target=target, reason=reason) as command:
-            await action.carry_out(command.context, id_, fields)
+            done = await action.carry_out(command.context, id_, fields)
+            if isinstance(done, dict):
+                command.note(done)
     except Malformed as error:
         wrong = {error.field or "body": error.message}
         return await _form(visit, account, action, given=fields, errors=wrong, status=422)

@@ -155,6 +155,10 @@ class Command:
         """Identifies the command, the same if its form is sent again."""
         return self.context.key
 
+    def note(self, what: Mapping[str, object]) -> None:
+        """Keep in the audit what the command has done, beside the target's own state after it."""
+        self._asked.noted.update(what)
+
     def made(self, target: str) -> None:
         """Tell the audit what the command was about, if only it shows that."""
         self._asked.target = target

@@ -43,6 +43,7 @@ from storage.access.audit import AuditLog
 from storage.access.idempotency import IdempotencyKeys
 from storage.access.operator_mails import OperatorMails
 from storage.access.operators import Operators
+from storage.access.people import PeopleCache
 from storage.access.saved_views import SavedViews
 from storage.access.tenants import Tenants
 from storage.access.web_sessions import WebSessions
@@ -191,6 +192,7 @@ class Repositories:
     operator_mails: OperatorMails
     console_limits: ConsoleLimits
     saved_views: SavedViews
+    people: PeopleCache
     worklists: Worklists
     sent_mails: SentMails
     usage_notices: UsageNotices
@@ -260,6 +262,7 @@ class Repositories:
             OperatorMails(engine),
             ConsoleLimits(),
             SavedViews(engine),
+            PeopleCache(Operators(engine)),
             Worklists(engine),
             SentMails(engine),
             UsageNotices(engine),

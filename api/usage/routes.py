@@ -7,11 +7,11 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from api.entitlements.consume import counted_usage, find_feature, is_a_gauge, key_in_header, not_a_gauge, record_usage
-from api.entitlements.lookup import WithEntitlements
+from api.entitlements.lookup import EntitlementLookup, WithEntitlements
 from api.entitlements.routes import CustomerId, FeatureCode
 from api.entitlements.views import ConsumeResult, as_json
 from api.http.audit import AuditedRoute
-from api.http.auth import Operator, Service
+from api.http.auth import Caller, Operator, Service
 from api.http.fields import (
     Reason,
     RequestModel,
@@ -21,7 +21,7 @@ from api.http.idempotency import idempotency_key
 from api.http.openapi import USING
 from api.usage.ingest import MAX_EVENTS, IngestResult, ingest
 from domain.entitlements.grants import is_gauge
-from domain.entitlements.usage import MAX_QUANTITY, Action, Outcome, UsageChange
+from domain.entitlements.usage import MAX_QUANTITY, Action, Counted, Outcome, UsageChange
 from domain.errors import Malformed
 
 router = APIRouter(tags=["Usage"], route_class=AuditedRoute, responses=USING)
@@ -107,15 +107,27 @@ async def reset_usage(
     audit has what was counted before.
     """
     key = body.key or idempotency_key(request) or str(uuid4())
+    counted, response = await reset_counter(external_id, feature, body, key, caller, entitlements)
+    if counted.outcome is Outcome.COUNTED:
+        request.state.noted["usage"] = {
+            one.feature: {"before": one.before, "after": one.used} for one in counted.counters
+        }
+    return response
+
+
+async def reset_counter(
+    external_id: str, feature: str, body: ResetUsageRequest, key: str, caller: Caller, entitlements: EntitlementLookup
+) -> tuple[Counted, Response]:
+    """Have a feature's counter go to `used`, once for each *key*; return what was counted, and the answer.
+
+    Raises:
+        Malformed: its usage is not counted, or set.
+        Rejected: code `overage_billed`.
+    """
     found = await find_feature(feature, external_id, caller.tenant, entitlements)
     if found.window is None:
         raise Malformed(f"usage of {found.code} is not counted", field="feature", code="not_counted")
     if is_gauge(found):
         raise is_a_gauge(found)
     use = UsageChange(external_id, feature, body.used, key, Action.RESET, reason=body.reason, actor=caller.actor)
-    counted, response = await counted_usage(use, feature, caller.tenant, entitlements)
-    if counted.outcome is Outcome.COUNTED:
-        request.state.noted["usage"] = {
-            one.feature: {"before": one.before, "after": one.used} for one in counted.counters
-        }
-    return response
+    return await counted_usage(use, feature, caller.tenant, entitlements)

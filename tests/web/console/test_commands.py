@@ -68,6 +68,30 @@ async def test_a_plan_is_changed_at_the_price_that_was_shown(stack: Stack, begin
     assert (await life.stands())["plan"] == "professional"
 
 
+async def test_a_note_is_kept_for_other_operators(stack: Stack, begin: Begin, email: str) -> None:
+    life = await begin()
+
+    async with ConsoleVisitor.signed_in(stack, email, OperatorRole.OPERATOR) as ada:
+        empty = await pressed(ada, page_of(life, "note"))
+        assert empty.status_code == 422
+        assert (await pressed(ada, page_of(life, "note"), reason="called about an invoice")).status_code == 303
+        notes = await ada.get(f"/console/audit?target={life.id}&action=addNote")
+
+    assert "called about an invoice" in said(notes)
+    assert f"operator {email}" in said(notes)
+
+
+async def test_what_is_no_counter_is_not_reset_and_the_form_says_why(stack: Stack, begin: Begin, email: str) -> None:
+    life = await begin()
+
+    async with ConsoleVisitor.signed_in(stack, email, OperatorRole.OPERATOR) as ada:
+        assert "This plan counts nothing over a period" in said(await ada.get(page_of(life, "reset-usage")))
+        refused = await pressed(ada, page_of(life, "reset-usage"), feature="users", reason="counted twice")
+
+    assert refused.status_code == 422
+    assert ("resetUsage", "refused") in [(action, outcome) for action, outcome, _ in await entries(stack, life)]
+
+
 async def test_a_contact_is_changed_with_a_reason(admin: Caller, stack: Stack, begin: Begin, email: str) -> None:
     life = await begin()
     page = f"/console/customers/{life.external_id}"
