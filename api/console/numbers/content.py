@@ -42,12 +42,14 @@ class Content:
 
     charts: Sequence[ShownChart] = ()
     tables: Sequence[ShownTable] = ()
+    grids: Sequence[Markup] = ()
+    """Tables that are drawn."""
     left_out: int = 0
     """How many rows there are besides."""
 
     @property
     def is_empty(self) -> bool:
-        return not self.tables and not self.charts
+        return not (self.charts or self.tables or self.grids)
 
 
 def content_of(report: Report, view: Any, group: str, formats: Formats) -> Content:

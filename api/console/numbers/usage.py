@@ -58,7 +58,7 @@ def usage_content(view: UsageFiguresView, formats: Formats) -> Content:
     said = f"Customers at 80% of their limit or beyond, in {last}, by plan and feature: see the table."
     title = f"Customers near their limit, {last}"
     charts = [ShownChart(title, share_bars("near", title, said, shares[:MOST_BARS]))] if shares else []
-    return Content(charts, found.tables, found.left_out)
+    return Content(charts, found.tables, left_out=found.left_out)
 
 
 def _named(row: Any) -> str:

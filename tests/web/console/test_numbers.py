@@ -154,6 +154,20 @@ async def test_how_trials_recoveries_and_cancellations_come_out(
     assert (page[4], page[6]) == (["Period", "Unused"], ["2026-02", "1"])
 
 
+@pytest.mark.usefixtures("lives")
+async def test_who_began_to_pay_when_and_still_does(founder: ConsoleVisitor, api: httpx.AsyncClient) -> None:
+    [january] = [each for each in (await told(api, "cohorts?from=2026-01"))["data"] if each["customers"]]
+    page = await read(founder, "/cohorts?from=2026-01")
+
+    customers, revenue = (row for row in rows(page) if row[0] == "2026-01")
+    assert customers[:3] == ["2026-01", str(january["customers"]), "100%"]
+    assert revenue[:3] == ["2026-01", money(january["mrr"]), "100%"]
+    shown = [f"{month['customer_retention']:.0%}" for month in january["months"]]
+    assert [cell.removesuffix(" so far") for cell in customers[2:]] == shown
+    assert customers[-1].endswith(" so far")
+    assert (await read(founder, "/cohorts.csv")).text == (await api.get("/v1/metrics/cohorts?format=csv")).text
+
+
 async def test_how_plans_use_features(founder: ConsoleVisitor, api: httpx.AsyncClient, ledger: Ledger) -> None:
     await ledger.run(
         "insert into usage_statistics (tenant, taken_at, plan, feature, customers, used, highest, near_limit, at_limit,"
@@ -236,6 +250,7 @@ async def test_without_any_subscription_the_pages_say_so(founder: ConsoleVisitor
         assert "Nothing has been paid for in these periods." in said(await read(founder, f"/{report}"))
     assert "No trial began, ran or ended" in said(await read(founder, "/trials"))
     assert "No payment failed" in said(await read(founder, "/recovery"))
+    assert "Nobody began to pay" in said(await read(founder, "/cohorts"))
     assert "There are no statistics of usage" in said(await read(founder, "/usage"))
     assert "Nobody asked to leave" in said(await read(founder, "/cancellations"))
 
@@ -261,7 +276,7 @@ async def test_more_subscriptions_take_no_more_statements(
     event.listen(engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
     for name, changes in (("lena", {}), ("kai", {"plan": "twin"}), ("tom", {"currency": "eur"})):
         await ledger.save(a_step(later(await ledger.sign_up(name, **changes), status=Status.ACTIVE), at=on(2)))
-        for report in ("", *(f"/{report}" for report in (*OF_REVENUE, *OF_OUTCOMES, "usage"))):
+        for report in ("", *(f"/{report}" for report in (*OF_REVENUE, *OF_OUTCOMES, "cohorts", "usage"))):
             sent.clear()
             await read(founder, report)
             counts.setdefault(report, set()).add(len(sent))
