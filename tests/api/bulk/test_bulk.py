@@ -4,12 +4,18 @@ import csv
 from collections.abc import Mapping
 from io import StringIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
+from domain.audit import Actor, ActorKind, reference_to
+from domain.bulk.actions import ActionKind, BulkAction
+from domain.bulk.previews import Verdict
+from domain.bulk.runs import NewRun
 from domain.names import bulk_workflow_id
 from sandbox.stack import Stack
+from storage.bulk.runs import BulkRuns
 from tests.harness.callers import Caller, fields_of, problem_of
 from tests.harness.patience import until
 from workflows.bulk import STATUS
@@ -168,6 +174,20 @@ async def test_extending_a_trial_has_no_inverse(alone: Caller, name: str) -> Non
     problem_of(await alone.post("/v1/bulk/preview", {"of": run["id"]}), 409, "no_inverse")
     problem_of(await alone.post(f"/v1/bulk/{run['id']}/pause"), 409, "bulk_run_over")
     assert (await alone.subscription(made["id"]))["trial_ends_at"] > before["trial_ends_at"]
+
+
+async def test_a_run_whose_start_was_lost_begins_when_it_is_resumed(alone: Caller, stack: Stack, name: str) -> None:
+    made = await alone.signed_up(name)
+    action, actor = BulkAction(ActionKind.SUSPEND), Actor(ActorKind.KEY, "k1", "admin")
+    run = NewRun(str(uuid4()), name, action, {}, None, actor, reference_to(uuid4()), rate=5)
+    await BulkRuns(stack.engine).create(run, [Verdict(made["id"], "trialing")])
+
+    assert (await alone.get(f"/v1/bulk/{run.id}")).json()["state"] == "starting"
+    problem_of(await alone.post(f"/v1/bulk/{run.id}/pause"), 409, "bulk_not_begun")
+    assert (await alone.post(f"/v1/bulk/{run.id}/resume")).status_code == 200
+
+    assert (await ended(alone, run.id))["counts"]["done"] == 1
+    assert (await alone.subscription(made["id"]))["status"] == "suspended"
 
 
 async def test_subscriptions_are_moved_to_a_published_policy(alone: Caller, stack: Stack, name: str) -> None:
