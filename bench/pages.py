@@ -32,7 +32,12 @@ PAGES = {
     "change": "/billing/change",
     "mrr": "/v1/metrics/mrr",
     "movements": "/v1/metrics/movements",
+    "trials": "/v1/metrics/trials",
+    "recovery": "/v1/metrics/recovery?group=decline_code",
+    "cancellations": "/v1/metrics/cancellations?group=reason_code",
+    "who cancels": "/v1/cancellations",
 }
+_FILLED = "customers, subscriptions, invoices, mrr_movements, subscription_outcomes, recoveries, cancellations"
 PUBLIC = frozenset({"/pay/closed", "/pricing"})
 """Opened by somebody who is in no visit."""
 # What a page reads is what workflows have written; none of these customers has one.
@@ -66,6 +71,29 @@ _MOVEMENTS = text(
     " case n when 0 then 1200 else case n % 2 when 1 then 1800 else 1200 end end,"
     " s.currency, s.plan, s.interval, 1, '{}', '', s.plan, 'active', 'active', ''"
     " from subscriptions s, generate_series(0, 2) n"
+)
+_TRIALS = text(
+    "insert into subscription_outcomes (subscription, tenant, customer, trial_started_at, trial_ended_at,"
+    " trial_outcome, trial_plan, trial_with_card, first_paid_at)"
+    " select id, tenant, customer, began, began + interval '14 days',"
+    " case n % 3 when 0 then 'converted' when 1 then 'expired' else 'canceled' end, plan, n % 2 = 0,"
+    " case n % 3 when 0 then began + interval '14 days' end"
+    " from (select *, now() - (n % 400) * interval '1 day' as began"
+    " from (select *, row_number() over () as n from subscriptions) as numbered) as lives on conflict do nothing"
+)
+_RECOVERIES = text(
+    "insert into recoveries (subscription, sequence, tenant, began_at, invoice, amount, currency, is_first_payment,"
+    " decline_code, tries, outcome, plan)"
+    " select id, n, tenant, now() - random() * interval '400 days', '', amount, currency, false,"
+    " 'code_' || (random() * 20)::integer, 1 + (random() * 5)::integer,"
+    " case when random() < 0.7 then 'recovered' else 'lost' end, plan from subscriptions, generate_series(1, 2) n"
+)
+_CANCELLATIONS = text(
+    "insert into cancellations (subscription, sequence, tenant, asked_at, by, plan, status, reason_code, comment,"
+    " retained_by)"
+    " select id, n, tenant, now() - random() * interval '400 days', 'customer', plan, 'active',"
+    " (array['too_expensive', 'unused', 'other', ''])[1 + (random() * 3)::integer], 'as I said', 'uncancel'"
+    " from subscriptions, generate_series(1, 2) n"
 )
 
 
@@ -106,9 +134,10 @@ async def _fill(stack: Stack, customers: int) -> None:
         await connection.execute(_INVOICES, {"measured": MEASURED})
         await connection.execute(text("set local tenure.erasing = 'yes'"))
         await connection.execute(text("delete from mrr_movements"))
-        await connection.execute(_MOVEMENTS)
+        for statement in (_MOVEMENTS, _TRIALS, _RECOVERIES, _CANCELLATIONS):
+            await connection.execute(statement)
         # Not what is still empty: for such a table plans are made that do not hold once it is filled.
-        await connection.execute(text("analyze customers, subscriptions, invoices, mrr_movements"))
+        await connection.execute(text(f"analyze {_FILLED}"))
     # As the worker does every six hours.
     await RevenueRollUpRecords(stack.engine, "UTC").roll_up()
 
