@@ -52,7 +52,7 @@ class RollUpActivities:
         Both are in one activity, so that runs which began before revenue was recorded replay.
         """
         with as_temporal_failures():
-            await self._revenue.roll_up()
+            await self._revenue.roll_up(alive=activity.heartbeat)
             activity.heartbeat()
             return await self._roll_up.compute_statistics(alive=activity.heartbeat)
 

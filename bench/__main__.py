@@ -9,11 +9,12 @@ from typing import Any
 import structlog
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
-from bench import burst, consume, history, ingest, lists, pages, steps, storm, users
+from bench import burst, consume, figures, history, ingest, lists, pages, steps, storm, users
 
 FIGURES: Mapping[str, Callable[..., Coroutine[Any, Any, str]]] = {
     "burst": burst.measure,
     "consume": consume.measure,
+    "figures": figures.measure,
     "history": history.measure,
     "ingest": ingest.measure,
     "lists": lists.measure,
@@ -22,7 +23,7 @@ FIGURES: Mapping[str, Callable[..., Coroutine[Any, Any, str]]] = {
     "storm": storm.measure,
     "users": users.measure,
 }
-SIZED = {"burst", "pages", "storm"}
+SIZED = {"burst", "figures", "pages", "storm"}
 """Those that can be told how many."""
 
 
@@ -31,8 +32,8 @@ def main() -> None:
     name, *numbers = sys.argv[1:] or [""]
     fits = len(numbers) <= (1 if name in SIZED else 0) and all(each.isdecimal() and int(each) > 0 for each in numbers)
     if name not in FIGURES or not fits:
-        figures = ", ".join(f"{each} [NUMBER]" if each in SIZED else each for each in FIGURES)
-        print(f"usage: python -m bench NAME, with NAME one of: {figures}", file=sys.stderr)
+        names = ", ".join(f"{each} [NUMBER]" if each in SIZED else each for each in FIGURES)
+        print(f"usage: python -m bench NAME, with NAME one of: {names}", file=sys.stderr)
         sys.exit(2)
     quiet = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=quiet)))

@@ -30,12 +30,16 @@ PAGES = {
     "billing": "/billing",
     "invoices": "/billing/invoices",
     "change": "/billing/change",
+    "overview": "/v1/metrics/overview",
     "mrr": "/v1/metrics/mrr",
     "movements": "/v1/metrics/movements",
     "trials": "/v1/metrics/trials",
     "recovery": "/v1/metrics/recovery?group=decline_code",
     "cancellations": "/v1/metrics/cancellations?group=reason_code",
     "who cancels": "/v1/cancellations",
+    "customers": "/v1/metrics/customers?group=plan",
+    "churn": "/v1/metrics/churn?billing_interval=month",
+    "cohorts": "/v1/metrics/cohorts",
 }
 _FILLED = "customers, subscriptions, invoices, mrr_movements, subscription_outcomes, recoveries, cancellations"
 PUBLIC = frozenset({"/pay/closed", "/pricing"})

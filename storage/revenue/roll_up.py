@@ -1,12 +1,15 @@
 """Sums up movements by day and cohort, and counts customers of periods, so that figures of years read few rows."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from domain.revenue.figures import PeriodLength, first_day_of, following
 from storage.db.engine import sql_text, transaction
 from storage.revenue.cohorts import EVER, sum_up_cohorts
 from storage.schema.revenue_tables import mrr_cohorts, mrr_daily, mrr_movers, mrr_roll_up
@@ -14,6 +17,13 @@ from storage.schema.revenue_tables import mrr_cohorts, mrr_daily, mrr_movers, mr
 ADVISORY_LOCK = 7_314_420_192
 """The advisory lock for writing sums."""
 _FILES = Path(__file__).parent / "sql"
+_SORTING = text("select set_config('work_mem', '64MB', true)")
+_PARTS = {
+    PeriodLength.DAY: PeriodLength.MONTH,
+    PeriodLength.MONTH: PeriodLength.MONTH,
+    PeriodLength.YEAR: PeriodLength.YEAR,
+}
+"""Within what the customers of periods are counted at once."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class RevenueRollUpRecords:
         self._engine = engine
         self._timezone = timezone
 
-    async def roll_up(self) -> None:
+    async def roll_up(self, *, alive: Callable[[], None] = lambda: None) -> None:
         """Brings the sums up to date; starts over if the zone of days has changed. Safe to repeat."""
         async with transaction(self._engine) as connection:
             await connection.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
@@ -43,13 +53,29 @@ class RevenueRollUpRecords:
             until = (await connection.execute(sql_text(_FILES / "recorded_until.sql"))).scalar_one()
             if until <= min(known.days, known.cohorts):
                 return
+            await connection.execute(_SORTING)
             given = {"timezone": self._timezone, "since": known.days, "until": until}
-            for name in ("forget_days", "sum_days", "forget_customers", "count_customers"):
+            for name in ("forget_days", "sum_days", "forget_customers"):
                 await connection.execute(sql_text(_FILES / f"{name}.sql"), given)
+                alive()
+            # In parts, none of which takes as long as a statement may.
+            for length, first in await self._changed(connection, given):
+                part = {"length": length.value, "first": first, "beyond": following(first, _PARTS[length])}
+                await connection.execute(sql_text(_FILES / "count_customers.sql"), given | part)
+                alive()
             await sum_up_cohorts(connection, self._timezone, known.cohorts, until)
             await connection.execute(delete(mrr_roll_up))
             row = {"timezone": self._timezone, "recorded_until": until, "cohorts_until": until}
             await connection.execute(mrr_roll_up.insert().values(row))
+
+    async def _changed(self, connection: AsyncConnection, given: Mapping[str, Any]) -> list[tuple[PeriodLength, date]]:
+        """The parts with periods that have changed: by the length of these, and the first day of the part."""
+        months = (await connection.execute(sql_text(_FILES / "changed_months.sql"), given)).scalars().all()
+        return [
+            (length, first)
+            for length, part in _PARTS.items()
+            for first in sorted({first_day_of(month, part) for month in months})
+        ]
 
     async def _known(self, connection: AsyncConnection) -> _Until:
         """How far the sums go; those that are of another zone, or not noted, are removed."""
