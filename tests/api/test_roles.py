@@ -299,7 +299,8 @@ def test_admins_may_do_what_operators_may_not() -> None:
     alone = {name for name, route in ENDPOINTS.items() if roles_of(route.dependant) == (Role.ADMIN,)}
 
     assert alone == {"listApiKeys", "createApiKey", "rotateApiKey", "revokeApiKey", "eraseCustomer"} | {
-        *("startBulk", "pauseBulk", "resumeBulk", "stopBulk")
+        *("startBulk", "pauseBulk", "resumeBulk", "stopBulk"),
+        *("pauseSchedule", "resumeSchedule"),
     }
     assert all(Role.ADMIN in roles_of(route.dependant) for route in ENDPOINTS.values())
 
