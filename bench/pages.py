@@ -15,14 +15,20 @@ from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.side_by_side import CATALOG, POLICY
+from domain.names import DEFAULT_TENANT
 from sandbox.product import Product
 from sandbox.stack import Options, Stack, running
+from storage.access.console_sessions import new_sign_in_link
+from storage.access.operators import OperatorRole, Operators
 from storage.revenue.roll_up import RevenueRollUpRecords
 
 CUSTOMERS = 10_000
 ROUNDS = 200
+NAMES = 24
+"""How wide their column is."""
 MEASURED = "measured"
-COOKIE = "__Host-tenure_billing"
+COOKIE = re.compile(r"__Host-tenure_[a-z]+=[^;]+")
+FOUNDER = "founder@example.com"
 BARE = "bare page"
 PAGES = {
     BARE: "/pay/closed",
@@ -40,6 +46,14 @@ PAGES = {
     "customers": "/v1/metrics/customers?group=plan",
     "churn": "/v1/metrics/churn?billing_interval=month",
     "cohorts": "/v1/metrics/cohorts",
+    "numbers": "/console/numbers",
+    **{
+        f"numbers, {name}": f"/console/numbers/{name}"
+        for name in (
+            *("mrr", "movements", "customers", "trials", "churn"),
+            *("recovery", "cancellations", "cohorts", "usage"),
+        )
+    },
 }
 _FILLED = "customers, subscriptions, invoices, mrr_movements, subscription_outcomes, recoveries, cancellations"
 PUBLIC = frozenset({"/pay/closed", "/pricing"})
@@ -148,16 +162,23 @@ async def _fill(stack: Stack, customers: int) -> None:
 
 @asynccontextmanager
 async def _browser(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    """A browser in a visit of one customer, which may also ask for figures."""
+    """A browser in a visit of one customer, and signed in to the console; it may also ask for figures."""
     async with Product(stack.addresses) as product:
         link = (await product.post("/v1/billing-sessions", {"customer": MEASURED}))["url"]
+    founder, _ = await Operators(stack.engine).add(FOUNDER, OperatorRole.READ_ONLY, tenant=DEFAULT_TENANT)
+    sign_in = await new_sign_in_link(stack.engine, founder, stack.addresses.api_url)
     async with httpx.AsyncClient(base_url=stack.addresses.api_url, timeout=60) as browser:
-        entered = await browser.post(link, headers={"Sec-Fetch-Site": "same-origin"})
-        found = re.match(rf"{COOKIE}=([^;]+)", entered.headers["Set-Cookie"])
-        assert found is not None, entered.text
-        browser.headers["Cookie"] = f"{COOKIE}={found[1]}"
+        cookies = [await _entered(browser, each) for each in (link, sign_in)]
+        browser.headers["Cookie"] = "; ".join(cookies)
         browser.headers["Authorization"] = f"Bearer {stack.addresses.admin_key}"
         yield browser
+
+
+async def _entered(browser: httpx.AsyncClient, link: str) -> str:
+    entered = await browser.post(link, headers={"Sec-Fetch-Site": "same-origin"})
+    found = COOKIE.match(entered.headers.get("Set-Cookie", ""))
+    assert found is not None, entered.text
+    return found[0]
 
 
 @contextmanager
@@ -186,10 +207,10 @@ async def _open(browser: httpx.AsyncClient, path: str, page: _Page, sent: list[s
 
 def _report(customers: int, pages: dict[str, _Page]) -> str:
     bare = pages[BARE]
-    lines = [f"{customers} customers", f"{'':<12}{'statements':>11}{'p50 ms':>9}{'p95 ms':>9}{'p50 / bare':>12}"]
+    lines = [f"{customers} customers", f"{'':<{NAMES}}{'statements':>11}{'p50 ms':>9}{'p95 ms':>9}{'p50 / bare':>12}"]
     for name, page in pages.items():
         # What runs in the background asks as well, now and then.
         statements = min(page.statements)
         ratio = statistics.median(page.milliseconds) / statistics.median(bare.milliseconds)
-        lines.append(f"{name:<12}{statements:>11}{page.share(0.5):>9.1f}{page.share(0.95):>9.1f}{ratio:>12.1f}")
+        lines.append(f"{name:<{NAMES}}{statements:>11}{page.share(0.5):>9.1f}{page.share(0.95):>9.1f}{ratio:>12.1f}")
     return "\n".join(lines)

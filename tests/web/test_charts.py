@@ -243,3 +243,17 @@ def test_a_chart_says_what_it_is_to_those_who_do_not_see_it() -> None:
         named = {each.attrib["id"]: each.text for each in svg if "id" in each.attrib}
         assert [named[each] for each in svg.attrib["aria-labelledby"].split()] == ["MRR", "By month"]
         assert svg.attrib["role"] == "img"
+
+
+def test_many_bars_are_one_shape_for_each_series_so_that_pages_stay_small() -> None:
+    days = [f"2026-03-{day:02}" for day in range(1, 32)]
+    kinds = [
+        Series(f"kind {number}", [sign * (day + 1) for day in range(31)]) for number, sign in enumerate((1, 2, -1, -3))
+    ]
+    drawn = stacked_bars(replace(CHART, labels=days, series=kinds))
+
+    root = root_of(drawn)
+    assert_within(root)
+    shapes = [path.attrib["d"] for path in root.iter("path") if "bar" in path.attrib.get("class", "")]
+    assert [shape.count("M") for shape in shapes] == [31] * 4
+    assert len(drawn) < 12_000

@@ -13,7 +13,7 @@ from api.console.numbers.writing import Unit, called, group_called
 from domain.revenue.queries import day_named
 from localization.formats import Formats
 
-MOST_ROWS: Final = 60
+MOST_ROWS: Final = 48
 """Of a table: a page stays small, and the file has all."""
 
 

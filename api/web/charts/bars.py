@@ -7,11 +7,13 @@ from markupsafe import Markup
 
 from api.web.charts.axis import Number, axis_of, is_known
 from api.web.charts.frame import KINDS, Chart, Frame, Series, drawn, kind
-from api.web.charts.svg import element
+from api.web.charts.svg import element, rectangle
 
 _WIDEST_BAR = 44.0
 _FILLED = 0.7
 """Of the place of a label."""
+_NAMED = 100
+"""Up to so many parts, each says its figure. More are one shape for each series, so that pages stay small."""
 _HATCHES = (
     (),
     ("M0 8 8 0",),
@@ -59,6 +61,9 @@ def _stack(series: Sequence[Series], number: int) -> Iterator[tuple[int, Number,
 
 def _bars(chart: Chart, frame: Frame, stacks: Sequence[Sequence[tuple[int, Number, Number]]]) -> Iterator[Markup]:
     width = min(_WIDEST_BAR, frame.slot * _FILLED)
+    if sum(map(len, stacks)) > _NAMED:
+        yield from _shapes(chart, frame, stacks, width)
+        return
     for number, stack in enumerate(stacks):
         for which, start, end in stack:
             top, bottom = sorted((frame.y(start), frame.y(end)))
@@ -73,6 +78,18 @@ def _bars(chart: Chart, frame: Frame, stacks: Sequence[Sequence[tuple[int, Numbe
                 fill=_fill(chart, which),
                 class_=f"bar {kind(which)}",
             )
+
+
+def _shapes(
+    chart: Chart, frame: Frame, stacks: Sequence[Sequence[tuple[int, Number, Number]]], width: float
+) -> Iterator[Markup]:
+    shapes: dict[int, str] = {}
+    for number, stack in enumerate(stacks):
+        for which, start, end in stack:
+            corner, height = (frame.x(number) - width / 2, frame.y(start)), frame.y(end) - frame.y(start)
+            shapes[which] = shapes.get(which, "") + rectangle(corner, width, height)
+    for which, shape in sorted(shapes.items()):
+        yield element("path", d=shape, fill=_fill(chart, which), class_=f"bar {kind(which)}")
 
 
 def _pattern(chart: Chart, number: int) -> Markup:

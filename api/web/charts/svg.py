@@ -23,3 +23,9 @@ def _shown(value: str | float) -> str:
 def points(places: list[tuple[float, float]]) -> str:
     """Returns places as the attribute of a line."""
     return " ".join(f"{_shown(float(x))},{_shown(float(y))}" for x, y in places)
+
+
+def rectangle(corner: tuple[float, float], width: float, height: float) -> str:
+    """Returns a rectangle as a part of a path, from one corner of it."""
+    x, y, wide, high = (_shown(float(one)) for one in (*corner, width, height))
+    return f"M{x} {y}h{wide}v{high}H{x}z"
