@@ -1,4 +1,4 @@
-"""The figures: `python -m bench NAME [NUMBER]` prints one of them."""
+"""The figures: `python -m bench NAME [NUMBER ...]` prints one of them, for each number if there are several."""
 
 import asyncio
 import logging
@@ -30,15 +30,16 @@ SIZED = {"burst", "figures", "pages", "storm"}
 def main() -> None:
     """Print a figure, or which there are."""
     name, *numbers = sys.argv[1:] or [""]
-    fits = len(numbers) <= (1 if name in SIZED else 0) and all(each.isdecimal() and int(each) > 0 for each in numbers)
+    fits = (name in SIZED or not numbers) and all(each.isdecimal() and int(each) > 0 for each in numbers)
     if name not in FIGURES or not fits:
-        names = ", ".join(f"{each} [NUMBER]" if each in SIZED else each for each in FIGURES)
+        names = ", ".join(f"{each} [NUMBER ...]" if each in SIZED else each for each in FIGURES)
         print(f"usage: python -m bench NAME, with NAME one of: {names}", file=sys.stderr)
         sys.exit(2)
     quiet = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=quiet)))
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    print(asyncio.run(FIGURES[name](*map(int, numbers))))
+    for sized in [[int(each)] for each in numbers] or [[]]:
+        print(asyncio.run(FIGURES[name](*sized)), flush=True)
 
 
 main()
