@@ -17,7 +17,8 @@ from storage.schema.revenue_tables import mrr_cohorts, mrr_daily, mrr_movers, mr
 ADVISORY_LOCK = 7_314_420_192
 """The advisory lock for writing sums."""
 _FILES = Path(__file__).parent / "sql"
-_SORTING = text("select set_config('work_mem', '64MB', true)")
+# Where the planner takes what is new for a few rows, it would look all others up again for each.
+_PLANNING = text("select set_config('work_mem', '64MB', true), set_config('enable_nestloop', 'off', true)")
 _PARTS = {
     PeriodLength.DAY: PeriodLength.MONTH,
     PeriodLength.MONTH: PeriodLength.MONTH,
@@ -53,7 +54,7 @@ class RevenueRollUpRecords:
             until = (await connection.execute(sql_text(_FILES / "recorded_until.sql"))).scalar_one()
             if until <= min(known.days, known.cohorts):
                 return
-            await connection.execute(_SORTING)
+            await connection.execute(_PLANNING)
             given = {"timezone": self._timezone, "since": known.days, "until": until}
             for name in ("forget_days", "sum_days", "forget_customers"):
                 await connection.execute(sql_text(_FILES / f"{name}.sql"), given)
