@@ -373,10 +373,12 @@ async def _save_reversal(connection: AsyncConnection, step: Step) -> None:
 
 
 async def _queued(connection: AsyncConnection, subscription: Subscription, sent: Sequence[Mail]) -> list[QueuedMail]:
+    """Those of the mails that wait, in the order of the step."""
     if not sent:
         return []
     ids = [mail_id(subscription.id, mail) for mail in sent]
     rows = await connection.execute(
         select(mails.c.id, mails.c.occasion).where(mails.c.id.in_(ids), mails.c.status == "queued")
     )
-    return [QueuedMail(str(row.id), subscription.id, Occasion(row.occasion)) for row in rows]
+    found = {row.id: QueuedMail(str(row.id), subscription.id, Occasion(row.occasion)) for row in rows}
+    return [found[id_] for id_ in ids if id_ in found]
