@@ -4,12 +4,10 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
-
+from api.console.forms import Fields, minor_units, requested, whole_number
 from api.console.visits import Visit
 from api.entitlements.lookup import EntitlementLookup
 from api.http.auth import OPERATOR_ROLES
@@ -28,8 +26,7 @@ from api.subscriptions.requests import (
 from api.usage.routes import ResetUsageRequest, reset_counter
 from domain.entitlements.grants import is_gauge
 from domain.errors import Malformed, Rejected
-from domain.money import DECIMALS
-from domain.subscription import guards
+from domain.subscription import cancellation, guards
 from domain.subscription.commands import CancelAt, ConvertAt
 from domain.subscription.state import Subscription
 from domain.subscription.trial import check_extension
@@ -40,12 +37,8 @@ from storage.subscriptions.invoice_list import InvoiceRow
 
 INVOICES: Final = 50
 """The latest, among which one is chosen to be refunded."""
-LARGEST: Final = 10**12
 DANGER: Final = "danger"
 """The kind of what takes something from the customer."""
-
-Fields = Mapping[str, str]
-Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -71,42 +64,12 @@ class Action:
     """A dictionary that it returns is kept in the audit."""
     asks_why: bool = False
     """It needs a reason."""
+    is_known_here_alone: bool = False
+    """Nothing behind it recognises a form that is sent again."""
     kind: str = "primary"
     roles: Sequence[Role] = OPERATOR_ROLES
     prepare: Callable[[Visit, BillingAccount], Awaitable[Mapping[str, Any]]] | None = None
     """Reads what its template shows beside the subscription; None: nothing."""
-
-
-def requested(model: type[Model], fields: Fields, **typed: Any) -> Model:
-    """Return the request of a form, checked as the API's own.
-
-    Args:
-        model: the request.
-        fields: the form, of which empty fields count as left out.
-        **typed: fields that are no text.
-
-    Raises:
-        Malformed: a field is wrong; it names the first.
-
-    """
-    texts = {name: text for name, text in fields.items() if name in model.model_fields and text.strip()}
-    try:
-        return model.model_validate(texts | typed)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        raise Malformed(str(first["msg"]), field=str(first["loc"][0]) if first["loc"] else "body") from None
-
-
-def whole_number(fields: Fields, name: str) -> int:
-    """Return a field as a number.
-
-    Raises:
-        Malformed: it is none.
-    """
-    given = fields.get(name, "").strip()
-    if not (given.isascii() and given.isdigit() and len(given) < 10):
-        raise Malformed("Enter a whole number.", field=name)
-    return int(given)
 
 
 async def _extend(context: CommandContext, id_: str, fields: Fields) -> object:
@@ -136,6 +99,11 @@ async def _cancel(context: CommandContext, id_: str, fields: Fields) -> object:
     return await lifecycle_commands.cancel(id_, context, body)
 
 
+async def _shown_for_cancel(_visit: Visit, account: BillingAccount) -> Mapping[str, Any]:
+    assert account.subscription is not None  # noqa: S101 - of a subscription's page
+    return {"ends_at": cancellation.ends_at(account.subscription, CancelAt.PERIOD_END, account.now)}
+
+
 async def _uncancel(context: CommandContext, id_: str, _fields: Fields) -> object:
     return await lifecycle_commands.uncancel(id_, context)
 
@@ -143,7 +111,10 @@ async def _uncancel(context: CommandContext, id_: str, _fields: Fields) -> objec
 async def _pause(context: CommandContext, id_: str, fields: Fields) -> object:
     day = fields.get("resumes_on", "").strip()
     given = {"resumes_at": f"{day}T09:00:00Z"} if day else {}
-    return await plan_commands.pause(id_, context, requested(PauseRequest, given))
+    try:
+        return await plan_commands.pause(id_, context, requested(PauseRequest, given))
+    except Malformed as error:
+        raise Malformed(error.message, field="resumes_on") from error
 
 
 async def _resume(context: CommandContext, id_: str, _fields: Fields) -> object:
@@ -162,7 +133,7 @@ async def _reset_usage(context: CommandContext, id_: str, fields: Fields) -> obj
     counted, response = await reset_counter(customer, given, body, context.key, context.caller, lookup)
     if response.status_code != HTTPStatus.OK:
         problem = json.loads(bytes(response.body))
-        raise Rejected(f"{problem['detail']} ({problem['code']})")
+        raise Rejected(problem["detail"], code=problem["code"])
     return {"usage": {one.feature: {"before": one.before, "after": one.used} for one in counted.counters}}
 
 
@@ -179,50 +150,36 @@ def _can_note(_it: Standing) -> None:
 
 async def _refund(context: CommandContext, id_: str, fields: Fields) -> object:
     ref = fields.get("invoice", "")
-    invoice = next((one for one in await _refundable(context, id_) if one.ref == ref), None)
+    # Also of one that is refunded by now: the form may have been sent before.
+    invoice = next((one for one in await _paid(context, id_) if one.ref == ref), None)
     if invoice is None:
-        raise Malformed("Choose an invoice of which something can be refunded.", field="invoice")
+        raise Malformed("Choose an invoice of the list.", field="invoice")
     given = fields.get("amount", "").strip()
     amount = {"amount": minor_units(given, invoice.currency)} if given else {}
     body = requested(RefundRequest, {name: fields.get(name, "") for name in ("invoice", "reason")}, **amount)
     return await refunds.refund(id_, context, body)
 
 
-async def _refundable(context: CommandContext, id_: str) -> Sequence[InvoiceRow]:
+async def _paid(context: CommandContext, id_: str) -> Sequence[InvoiceRow]:
     row = await context.row(id_)
-    return await refundable(context.repositories, context.caller.tenant, row.external_id, id_)
+    return await paid_invoices(context.repositories, context.caller.tenant, row.external_id, id_)
 
 
-async def refundable(
+async def paid_invoices(
     repositories: Repositories, tenant: str, external_id: str, subscription: str
 ) -> Sequence[InvoiceRow]:
-    """Return the latest invoices of a subscription of which something is left to refund."""
+    """Return the latest invoices of a subscription with which something was paid."""
     found = await repositories.invoice_list.find(tenant, PageRequest(INVOICES), external_id=external_id)
-    return [one for one in found.rows if one.subscription == subscription and one.amount_paid > one.amount_refunded]
+    return [one for one in found.rows if one.subscription == subscription and one.amount_paid]
 
 
 async def _shown_for_refund(visit: Visit, account: BillingAccount) -> Mapping[str, Any]:
     assert account.subscription is not None  # noqa: S101 - of a subscription's page
     it = account.subscription
-    left = await refundable(visit.repositories, visit.tenant, account.external_id, it.id)
+    paid = await paid_invoices(visit.repositories, visit.tenant, account.external_id, it.id)
+    left = [one for one in paid if one.amount_paid > one.amount_refunded]
     limit = None if visit.may(Role.ADMIN) else visit.dependencies.policy.refund_limit
     return {"invoices": left, "limit": limit}
-
-
-def minor_units(text: str, currency: str) -> int:
-    """Return an amount that a person wrote, such as "12.50", in minor units.
-
-    Raises:
-        Malformed: it is no amount of the currency.
-    """
-    wrong = Malformed("Enter an amount, as 12.50.", field="amount")
-    try:
-        units = Decimal(text.replace(",", ".")).scaleb(DECIMALS.get(currency.lower(), 2))
-    except InvalidOperation:
-        raise wrong from None
-    if not units.is_finite() or units != units.to_integral_value() or not 0 < units < LARGEST:
-        raise wrong
-    return int(units)
 
 
 def _can_refund(it: Standing) -> None:
@@ -273,14 +230,22 @@ def _actions() -> Sequence[Action]:
         Action("uncancel", "uncancelSubscription", "Undo the cancellation", _of(guards.check_uncancel), _uncancel),
         Action("withdraw-change", "withdrawChange", "Withdraw the change", can_withdraw, _withdraw),
         Action("refund", "refundInvoice", "Refund", _can_refund, _refund, asks_why=True, prepare=_shown_for_refund),
-        Action("note", "addNote", "Note", _can_note, _note, asks_why=True),
+        Action("note", "addNote", "Note", _can_note, _note, asks_why=True, is_known_here_alone=True),
         Action(
             "reset-usage", "resetUsage", "Reset a counter", alive, _reset_usage, asks_why=True, prepare=_shown_for_reset
         ),
         Action("pause", "pauseSubscription", "Pause", _at_now(guards.check_pause, None), _pause),
         Action("suspend", "suspendSubscription", "Suspend", can_suspend, _suspend, asks_why=True, kind=danger),
-        Action("cancel", "cancelSubscription", "Cancel", can_cancel, _cancel, kind=danger),
-        Action("renew-links", "renewLinks", "Revoke links in mails", alive, _renew_links, kind=DANGER),
+        Action("cancel", "cancelSubscription", "Cancel", can_cancel, _cancel, kind=danger, prepare=_shown_for_cancel),
+        Action(
+            "renew-links",
+            "renewLinks",
+            "Revoke links in mails",
+            alive,
+            _renew_links,
+            is_known_here_alone=True,
+            kind=danger,
+        ),
     )
 
 

@@ -12,15 +12,14 @@ from api.bulk.choosing import by_filter, undoing
 from api.bulk.requests import BulkActionRequest, action_of
 from api.bulk.rows import as_csv
 from api.console import subscriptions
-from api.console.actions import whole_number
-from api.console.forms import new_key, reason_in
+from api.console.forms import new_key, reason_in, whole_number
 from api.console.sessions import ConsoleRoute, WithSent, WithVisit
 from api.console.subscriptions import WithQuery, filters_of
 from api.console.visits import Visit
 from api.http.audit import KINDS, actor_of
 from api.http.auth import ADMIN_ROLES
 from domain.audit import AuditTarget
-from domain.bulk.actions import BulkAction, inverse
+from domain.bulk.actions import ActionKind, BulkAction, inverse
 from domain.bulk.previews import Choice
 from domain.bulk.runs import DEFAULT_RATE, HIGHEST_RATE, BulkRun, Order, RowOutcome, RunState
 from domain.errors import GatewayUnavailable, Malformed, Rejected
@@ -110,7 +109,7 @@ async def start(form: WithSent) -> Response:
     """Start a run, once for each form."""
     visit, fields = form.visit, form.fields
     await visit.require("startBulk", *ADMIN_ROLES, target=AuditTarget(RUN))
-    query = {name: fields[name].strip() for name in subscriptions.PARAMETERS if fields.get(name, "").strip()}
+    query = subscriptions.given_query(fields)
     asked = Asked(query, {name: fields.get(name, "") for name in ACTION_FIELDS}, fields.get("of", ""))
     reason, errors = reason_in(fields)
     numbers: dict[str, int] = {}
@@ -229,6 +228,7 @@ async def _preview(
         found=choice.preview,
         what=in_words(choice.action),
         undone_by=in_words(undoing_it) if undoing_it is not None else "",
+        ends_some_at_once=choice.action == BulkAction(ActionKind.CANCEL),
         key=new_key(),
         given={"expected": "", "reason": "", "rate": str(DEFAULT_RATE)} | dict(given or {}),
         most=HIGHEST_RATE,

@@ -5,8 +5,7 @@ from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query, Response
 
-from api.console.actions import Fields, requested
-from api.console.forms import new_key, reason_in, storable
+from api.console.forms import Fields, new_key, reason_in, requested, storable
 from api.console.sessions import ConsoleRoute, WithSent, WithVisit
 from api.console.visits import Visit
 from api.customers.routes import change_customer
@@ -67,14 +66,14 @@ async def show(
     external_id: str,
     visit: WithVisit,
     contact: Annotated[bool, Query()] = False,
-    cursor: Annotated[str | None, Query(max_length=255)] = None,
+    cursor: Annotated[str, Query(max_length=255)] = "",
 ) -> Response:
     account = await _account(visit, external_id)
     if contact:
         return _form(visit, account)
     repositories = visit.repositories
     invoices, more = await repositories.billing_accounts.invoices(
-        visit.tenant, account.customer_id, after=cursor, limit=PAGE_SIZE
+        visit.tenant, account.customer_id, after=storable(cursor) or None, limit=PAGE_SIZE
     )
     had = await repositories.subscription_list.find(
         visit.tenant, Filters(customer=account.external_id), PageRequest(PAGE_SIZE)

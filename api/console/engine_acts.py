@@ -2,20 +2,16 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from fastapi import Response
 
 from api.console.forms import REASON, new_key, reason_in
+from api.console.once import once
 from api.console.visits import Visit
 from api.http.auth import OPERATOR_ROLES
-from api.http.idempotency import fingerprint
 from domain.audit import AuditTarget
 from domain.errors import Rejected
 from storage.access.api_keys import Role
-from storage.access.idempotency import Claim, Running
-
-_DONE: Final = 200
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ async def act_once(
         return _page(visit, act, status=422, errors=errors, reason=fields.get(REASON, ""))
     try:
         async with visit.command(act.operation, fields, target=act.target, reason=reason) as command:
-            await _once(visit, command.key, act, do)
+            await once(visit, command.key, act.path, act.operation, do)
     except Rejected as error:
         return _page(visit, act, status=409, problem=f"{error.message[:1].upper()}{error.message[1:]}.", reason=reason)
     return visit.to(act.back)
@@ -67,22 +63,6 @@ async def act_once(
 
 async def _require(visit: Visit, act: EngineAct) -> None:
     await visit.require(act.operation, *act.roles, target=act.target, is_of_installation=act.is_of_installation)
-
-
-async def _once(visit: Visit, key: str, act: EngineAct, do: Callable[[], Awaitable[object]]) -> None:
-    keys = visit.repositories.idempotency
-    claim = await keys.begin(visit.tenant, key, fingerprint("POST", act.path, act.operation.encode()))
-    if isinstance(claim, Running):
-        raise Rejected("this is being done: wait a moment", code="request_in_progress")
-    if not isinstance(claim, Claim):
-        return
-    try:
-        with visit.repositories.claim_renewer.holding(claim):
-            await do()
-    except Exception:
-        await keys.abandon(claim)
-        raise
-    await keys.complete(claim, _DONE, b"", None)
 
 
 def _page(

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Response
 
-from api.console.forms import new_key
+from api.console.forms import new_key, storable
 from api.console.sessions import ConsoleRoute, WithSent, WithVisit
 from api.console.visits import Visit
 from api.http.auth import ADMIN_ROLES
@@ -58,9 +58,10 @@ async def add(form: WithSent) -> Response:
 async def disable(form: WithSent) -> Response:
     visit, fields = form.visit, form.fields
     await visit.require("disableOperator", *ADMIN_ROLES, target=AuditTarget(OPERATOR))
+    email = storable(fields.get("email", ""))
     try:
         async with visit.command("disableOperator", fields, target=AuditTarget(OPERATOR)) as command:
-            disabled = await visit.repositories.operators.disable(fields.get("email", ""), tenant=visit.tenant)
+            disabled = await visit.repositories.operators.disable(email, tenant=visit.tenant)
             command.made(disabled.id)
     except Rejected as error:
         return await _page(visit, problem=error.message, status=409)

@@ -7,8 +7,7 @@ from fastapi import APIRouter, Response
 from pydantic import ValidationError
 
 from api.billing_pages.plan_choice import add_on_fields, chosen, number, priced
-from api.console.actions import Fields
-from api.console.forms import new_key
+from api.console.forms import Fields, new_key
 from api.console.sessions import ConsoleRoute, WithSent, WithVisit
 from api.console.subscription import account_of
 from api.console.subscriptions import PATH

@@ -10,8 +10,9 @@ from fastapi import APIRouter, HTTPException, Query, Response
 from api.billing_pages import overview
 from api.billing_pages.usage_bars import usage_bars
 from api.billing_pages.visits import Visit as BillingVisit
-from api.console.actions import ACTIONS, Action, Fields, Standing
-from api.console.forms import new_key, reason_in
+from api.console.actions import ACTIONS, Action, Standing
+from api.console.forms import Fields, new_key, reason_in
+from api.console.once import once
 from api.console.sessions import ConsoleRoute, WithSent, WithVisit
 from api.console.subscriptions import PATH
 from api.console.visits import Visit
@@ -166,10 +167,7 @@ async def press(subscription_id: str, name: str, form: WithSent) -> Response:
     if errors:
         return await _form(visit, account, action, given=fields, errors=errors, status=422)
     try:
-        async with visit.command(action.operation, fields, target=target, reason=reason) as command:
-            done = await action.carry_out(command.context, id_, fields)
-            if isinstance(done, dict):
-                command.note(done)
+        await _carry_out(visit, action, id_, fields, reason)
     except Malformed as error:
         wrong = {error.field or "body": error.message}
         return await _form(visit, account, action, given=fields, errors=wrong, status=422)
@@ -179,6 +177,21 @@ async def press(subscription_id: str, name: str, form: WithSent) -> Response:
         again = await account_of(visit, id_)
         return await _form(visit, again, action, given=fields, problem=f"{error.message} ({error.code})", status=409)
     return visit.to(f"{PATH}/{id_}")
+
+
+async def _carry_out(visit: Visit, action: Action, id_: str, fields: Fields, reason: str) -> None:
+    async def do() -> None:
+        target = visit.of_subscription(id_)
+        async with visit.command(action.operation, fields, target=target, reason=reason) as command:
+            done = await action.carry_out(command.context, id_, fields)
+            if isinstance(done, dict):
+                command.note(done)
+
+    if not action.is_known_here_alone:
+        await do()
+        return
+    key = visit.key_of(action.operation, fields)
+    await once(visit, key, f"{PATH}/{id_}/{action.name}", action.operation, do)
 
 
 def _action(name: str) -> Action:

@@ -1,5 +1,6 @@
 """The list of subscriptions: searched, filtered, 20 a page."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -47,6 +48,12 @@ def query_of(
     return {name: storable(value) for name, value in given if storable(value)}
 
 
+def given_query(fields: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameters of the list that a form carries, as `query_of` does."""
+    given = {name: storable(fields.get(name, ""))[:LONGEST] for name in PARAMETERS}
+    return {name: value for name, value in given.items() if value}
+
+
 WithQuery = Annotated[dict[str, str], Depends(query_of)]
 
 
@@ -66,7 +73,7 @@ def filters_of(query: dict[str, str]) -> tuple[Filters, dict[str, str]]:
             return (
                 datetime.fromisoformat(f"{query[name]}T00:00:00+00:00") + timedelta(days=1) if name in query else None
             )
-        except ValueError:
+        except (ValueError, OverflowError):  # the last: the end of the calendar
             errors[name] = "Enter a date, as 2027-01-31."
             return None
 
@@ -105,7 +112,7 @@ async def list_subscriptions(
 async def keep_view(form: WithSent) -> Response:
     """Keep a list with its filters, for the operator alone."""
     visit, fields = form.visit, form.fields
-    query = {name: fields[name] for name in PARAMETERS if fields.get(name, "").strip()}
+    query = given_query(fields)
     name = fields.get("name", "").strip()
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
         wrong = f"Give it a name of at most {LONGEST_NAME} characters."

@@ -96,10 +96,21 @@ class Visit:
             GatewayUnavailable: it cannot be noted, and was not done.
 
         """
-        key = self._key(action, fields)
+        key = self.key_of(action, fields)
         async with audited(self.repositories.audit, self._command(action, target, key, reason)) as asked:
             context = CommandContext(self.dependencies, self.repositories, self.caller, key, "", asked.reference)
             yield Command(context, asked)
+
+    def key_of(self, action: str, fields: Mapping[str, str]) -> str:
+        """Return the key of the command that a form stands for.
+
+        Raises:
+            Rejected: code `bad_form`; the form has none.
+        """
+        given = fields.get(KEY, "")
+        if not 16 <= len(given) <= LONGEST_KEY:
+            raise Rejected("this form is not complete: open its page again", code="bad_form")
+        return hashed(f"{self.session.subject}/{action}/{given}")
 
     def of_subscription(self, subscription_id: str) -> AuditTarget:
         """Return a subscription as the target of a command."""
@@ -130,12 +141,6 @@ class Visit:
     def to(self, path: str) -> Response:
         """Send the browser to a page by GET, after a form was carried out."""
         return RedirectResponse(self.at(path), status_code=303, headers={"Cache-Control": "no-store"})
-
-    def _key(self, action: str, fields: Mapping[str, str]) -> str:
-        given = fields.get(KEY, "")
-        if not 16 <= len(given) <= LONGEST_KEY:
-            raise Rejected("this form is not complete: open its page again", code="bad_form")
-        return hashed(f"{self.session.subject}/{action}/{given}")
 
     def _command(self, action: str, target: AuditTarget, key: str, reason: str) -> AuditedCommand:
         kind = ActorKind.OPERATOR if self.session.kind is WebRole.OPERATOR else ActorKind.KEY

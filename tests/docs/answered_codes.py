@@ -24,6 +24,7 @@ UNNAMED: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("gateways/stripe/errors.py", "UNKNOWN_PAYMENT_METHOD if about_card and error.code == MISSING else error.code"): (
         "unknown_payment_method",  # others are answered as `gateway_refused`
     ),
+    ("api/console/actions.py", "problem['code']"): (),  # carried from where it was raised
     ("gateways/stripe/catalog_plan.py", "code"): (
         *("unrepresentable", "product_archived", "price_in_use", "price_archived", "catalog_refused"),
     ),

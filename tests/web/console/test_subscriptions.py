@@ -55,6 +55,14 @@ async def test_a_subscription_is_found_by_part_of_an_address_by_status_and_by_wh
         assert (await ada.get(f"{LIST}?cursor=guessed")).status_code == 303
 
 
+async def test_what_nobody_could_have_meant_is_no_fault_of_the_page(stack: Stack, email: str) -> None:
+    async with ConsoleVisitor.signed_in(stack, email) as ada:
+        wrong = await ada.get(f"{LIST}?renews_before=9999-12-31")
+        assert (wrong.status_code, "Enter a date" in said(wrong)) == (422, True)
+        for address in ("/console/webhooks?type=%00", "/console/customers?q=%00", "/console/audit?target=%00"):
+            assert (await ada.get(address)).status_code == 200, address
+
+
 async def test_an_operator_keeps_a_view_for_themselves(stack: Stack, email: str) -> None:
     async with (
         ConsoleVisitor.signed_in(stack, email) as ada,
