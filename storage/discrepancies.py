@@ -18,6 +18,7 @@ _KEYS = Keyset(_IT.since, _IT.id, read_id=int)
 _RUNS = reconciliation_runs.c
 _RUN_KEYS = Keyset(_RUNS.began_at, _RUNS.run, read_id=str)
 LARGEST_ID = 2**63 - 1
+MOST_DIGITS = len(str(LARGEST_ID))
 
 
 class DiscrepancyList:
@@ -46,7 +47,7 @@ class DiscrepancyList:
 
     async def current(self, tenant: str, id: str) -> StoredDiscrepancy | None:  # noqa: A002 - it is one
         """The difference with this id as it was last found: each run finds it again, under another id."""
-        if not id.isascii() or not id.isdigit() or int(id) > LARGEST_ID:
+        if not id.isascii() or not id.isdigit() or len(id) > MOST_DIGITS or int(id) > LARGEST_ID:
             return None
         of_tenant = select(discrepancies).where(_IT.tenant == tenant)
         async with transaction(self._engine, tenant) as connection:

@@ -62,7 +62,7 @@ class ConsoleRoute(PageRoute):
             except StaleForm:
                 return _message(request, STALE_FORM, "Open the console", HOME)
             except Exception as error:  # noqa: BLE001 - whatever happens, people get a page
-                return error_page(request, error)
+                return error_page(request, error, reader=_reader(request))
             return answer
 
         return page

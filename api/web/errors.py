@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from api.http.errors import handle_expected, response_to
 from api.http.request_context import current_request
 from api.web.pages import PageMessage, pages_of
-from api.web.readers import reader_of
+from api.web.readers import Reader, reader_of
 from localization.languages import sentence
 
 PAGE_ROOTS: Final = ("/billing", "/checkout", "/console", "/pay", "/pricing")
@@ -71,8 +71,13 @@ class PageRoute(APIRoute):
         return page
 
 
-def error_page(request: Request, error: Exception, *, embed_in: Sequence[str] = ()) -> Response:
-    """Return the page for an error. One that is unexpected is logged, and its page says nothing about it."""
+def error_page(
+    request: Request, error: Exception, *, embed_in: Sequence[str] = (), reader: Reader | None = None
+) -> Response:
+    """Return the page for an error. One that is unexpected is logged, and its page says nothing about it.
+
+    It is in the language of *reader*; None: in that of the browser.
+    """
     expected = response_to(error)
     if expected is None:
         log.error("page failed", exc_info=error)
@@ -83,7 +88,8 @@ def error_page(request: Request, error: Exception, *, embed_in: Sequence[str] = 
     kept = {name: expected.headers[name] for name in KEPT_HEADERS if name in expected.headers} if expected else {}
     message = PageMessage(known.title, known.text, status)
     reference = current_request().request_id
-    return pages_of(request).message(message, reader_of(request), headers=kept, embed_in=embed_in, reference=reference)
+    to = reader or reader_of(request)
+    return pages_of(request).message(message, to, headers=kept, embed_in=embed_in, reference=reference)
 
 
 def is_page(path: str) -> bool:

@@ -51,13 +51,8 @@ def cohorts_content(view: CohortsView, formats: Formats) -> Content:
     mrr = [written(each.mrr, Unit.MONEY, formats, view.currency) for each in shown]
     return Content(
         grids=[
-            grid(
-                "Customers who still pay, by months since they began",
-                "Customers",
-                customers,
-                lambda month: month.customer_retention,
-            ),
-            grid("Their MRR, of what they began with", "MRR", mrr, lambda month: month.revenue_retention),
+            grid(CUSTOMERS_LEFT, "Customers", customers, lambda month: month.customer_retention),
+            grid(MRR_LEFT, "MRR", mrr, lambda month: month.revenue_retention),
         ],
         left_out=len(found) - len(shown),
     )

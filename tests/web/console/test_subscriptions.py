@@ -61,6 +61,7 @@ async def test_what_nobody_could_have_meant_is_no_fault_of_the_page(stack: Stack
         assert (wrong.status_code, "Enter a date" in said(wrong)) == (422, True)
         for address in ("/console/webhooks?type=%00", "/console/customers?q=%00", "/console/audit?target=%00"):
             assert (await ada.get(address)).status_code == 200, address
+        assert (await ada.get(f"/console/reconciliation/{'9' * 5000}/heal")).status_code == 404
 
 
 async def test_an_operator_keeps_a_view_for_themselves(stack: Stack, email: str) -> None:
