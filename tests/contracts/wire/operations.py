@@ -18,6 +18,7 @@ from api.http.middleware import Observability, note_refusal
 from domain.errors import GatewayRefused
 from tenure.cli.logs import ExpectedErrors
 from tests.contracts.wire import source
+from tests.harness.logs import but_of_servers
 
 PAGE = source.ROOT / "docs" / "operations.md"
 
@@ -47,7 +48,8 @@ async def _request() -> tuple[list[Metric], dict[str, Any]]:
     scope = {"type": "http", "method": "POST", "path": "/webhooks/stripe", "headers": []}
     with capture_logs() as lines:
         await Observability(refuse, registry, "")(scope, cast("Receive", send), send)
-    return list(registry.collect()), {lines[0]["event"]: sorted(lines[0].keys() - {"event", "log_level"})}
+    [line] = but_of_servers(lines)
+    return list(registry.collect()), {line["event"]: sorted(line.keys() - {"event", "log_level"})}
 
 
 def _gauges() -> list[Metric]:
