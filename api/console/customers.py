@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Query, Response
 
 from api.console.forms import Fields, new_key, reason_in, requested, storable
+from api.console.lists import PAGE_SIZE, Cursor, Filter, page_links
 from api.console.sessions import ConsoleRoute, WithSent, WithVisit
 from api.console.visits import Visit
 from api.customers.routes import change_customer
@@ -21,10 +22,7 @@ from storage.subscriptions.search import Search
 from storage.subscriptions.subscription_list import Filters
 
 PATH: Final = "/console/customers"
-PAGE_SIZE: Final = 20
 CONTACT: Final = ("email", "name", "timezone", "locale")
-EDIT: Final = "contact"
-"""The query parameter that opens the form; external ids may contain slashes."""
 
 router = APIRouter(prefix=PATH, include_in_schema=False, route_class=ConsoleRoute)
 
@@ -32,8 +30,8 @@ router = APIRouter(prefix=PATH, include_in_schema=False, route_class=ConsoleRout
 @router.get("")
 async def list_customers(
     visit: WithVisit,
-    q: Annotated[str, Query(max_length=200)] = "",
-    cursor: Annotated[str, Query(max_length=500)] = "",
+    q: Filter = "",
+    cursor: Cursor = "",
 ) -> Response:
     q = storable(q)
     query = {"q": q} if q else {}
@@ -44,14 +42,12 @@ async def list_customers(
         )
     except Malformed:
         return visit.to(f"{PATH}?{urlencode(query)}")
-    older = f"{visit.at(PATH)}?{urlencode(query | {'cursor': found.next_cursor})}" if found.next_cursor else ""
     return visit.page(
         "customers.html",
         q=q,
         rows=found.rows,
         ends_early=found.ends_early,
-        older=older,
-        first=f"{visit.at(PATH)}?{urlencode(query)}" if cursor else "",
+        links=page_links(visit, PATH, query, cursor, found.next_cursor),
         path_of=lambda external_id: visit.at(path_of(external_id)),
     )
 

@@ -21,7 +21,7 @@ from api.web.forms import StaleForm, check_csrf, check_origin, read_form
 from api.web.pages import PageMessage, pages_of
 from api.web.readers import Reader
 from configuration.mail_addresses import mail_address
-from domain.audit import Actor, ActorKind, AuditedCommand, AuditOutcome, AuditTarget
+from domain.audit import AuditedCommand, AuditOutcome, AuditTarget
 from domain.errors import GatewayUnavailable, Rejected
 from services.mail_dispatcher import TemporalMailDispatcher
 from storage.access.console_sessions import CONSOLE_ROLES, ConsoleSession
@@ -199,9 +199,7 @@ async def _begin(request: Request, token: str, session: ConsoleSession, path: st
 
 
 async def _note(repositories: Repositories, session: ConsoleSession, action: str) -> None:
-    kind = ActorKind.OPERATOR if session.kind is WebRole.OPERATOR else ActorKind.KEY
-    actor = Actor(kind, session.subject, session.role)
-    command = AuditedCommand(session.tenant, actor, action, AuditTarget(), current_request().request_id)
+    command = AuditedCommand(session.tenant, session.actor, action, AuditTarget(), current_request().request_id)
     await repositories.audit.note(command, AuditOutcome.DONE)
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query, Response
 
 from api.console.forms import storable
+from api.console.lists import PAGE_SIZE, Cursor, PageLinks, page_links
 from api.console.sessions import ConsoleRoute, WithSent, WithVisit
 from api.console.visits import Visit
 from api.http.auth import ADMIN_ROLES
@@ -20,7 +21,6 @@ from storage.subscriptions.search import Search
 from storage.subscriptions.subscription_list import Filters
 
 PATH: Final = "/console/subscriptions"
-PAGE_SIZE: Final = 20
 LONGEST: Final = 200
 LONGEST_NAME: Final = 60
 """Of a saved view."""
@@ -91,9 +91,7 @@ def filters_of(query: dict[str, str]) -> tuple[Filters, dict[str, str]]:
 
 
 @router.get("")
-async def list_subscriptions(
-    visit: WithVisit, query: WithQuery, cursor: Annotated[str, Query(max_length=500)] = ""
-) -> Response:
+async def list_subscriptions(visit: WithVisit, query: WithQuery, cursor: Cursor = "") -> Response:
     filters, errors = filters_of(query)
     sort = Sort.OLDEST_FIRST if query.get("sort") == Sort.OLDEST_FIRST.value else Sort.NEWEST_FIRST
     page = PageRequest(PAGE_SIZE, cursor or None, sort)
@@ -103,9 +101,8 @@ async def list_subscriptions(
         found = await visit.repositories.subscription_list.find(visit.tenant, filters, page)
     except Malformed:
         return visit.to(f"{PATH}?{urlencode(query)}")
-    older = f"{visit.at(PATH)}?{urlencode(query | {'cursor': found.next_cursor})}" if found.next_cursor else ""
-    first = f"{visit.at(PATH)}?{urlencode(query)}" if cursor else ""
-    return await _shown(visit, query, rows=found.rows, ends_early=found.ends_early, older=older, first=first)
+    links = page_links(visit, PATH, query, cursor, found.next_cursor)
+    return await _shown(visit, query, rows=found.rows, ends_early=found.ends_early, links=links)
 
 
 @router.post("/views")
@@ -133,7 +130,7 @@ async def delete_view(form: WithSent) -> Response:
 
 async def _shown(visit: Visit, query: dict[str, str], *, status: int = 200, **shown: Any) -> Response:
     catalog = visit.dependencies.catalog
-    blank: dict[str, Any] = {"rows": (), "ends_early": False, "older": "", "first": ""}
+    blank: dict[str, Any] = {"rows": (), "ends_early": False, "links": PageLinks("", "")}
     return visit.page(
         "subscriptions.html",
         status=status,

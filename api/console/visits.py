@@ -17,7 +17,7 @@ from api.subscriptions.command_context import CommandContext
 from api.web.forms import CSRF
 from api.web.pages import Pages
 from api.web.readers import Reader
-from domain.audit import Actor, ActorKind, AuditedCommand, AuditOutcome, AuditTarget
+from domain.audit import AuditedCommand, AuditOutcome, AuditTarget
 from domain.errors import Rejected
 from domain.subscription.command_keys import hashed
 from services.audit import Asked, audited
@@ -143,9 +143,8 @@ class Visit:
         return RedirectResponse(self.at(path), status_code=303, headers={"Cache-Control": "no-store"})
 
     def _command(self, action: str, target: AuditTarget, key: str, reason: str) -> AuditedCommand:
-        kind = ActorKind.OPERATOR if self.session.kind is WebRole.OPERATOR else ActorKind.KEY
-        actor = Actor(kind, self.session.subject, self.session.role)
-        return AuditedCommand(self.tenant, actor, action, target, current_request().request_id, key, reason.strip())
+        request = current_request().request_id
+        return AuditedCommand(self.tenant, self.session.actor, action, target, request, key, reason.strip())
 
 
 @dataclass

@@ -9,6 +9,7 @@ from sqlalchemy import Row, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.audit import Actor, ActorKind
 from domain.errors import Rejected
 from domain.notifications.one_time_links import sign_in_url
 from storage.access.api_keys import ApiKey, Role
@@ -46,6 +47,12 @@ class ConsoleSession:
     """As it is now, whatever it was when the session began."""
     csrf: str
     """The token that every form of this session carries."""
+
+    @property
+    def actor(self) -> Actor:
+        """Who the audit says has acted."""
+        kind = ActorKind.OPERATOR if self.kind is WebRole.OPERATOR else ActorKind.KEY
+        return Actor(kind, self.subject, self.role)
 
 
 class ConsoleSessions:
