@@ -11,7 +11,7 @@ from domain.reconciliation.runs import EndedRun, StoredDiscrepancy
 from storage.db.cursors import Cut, Keyset, PageRequest, Position, cut
 from storage.db.engine import listing, transaction
 from storage.reconciliation import REPORT
-from storage.schema.tables import discrepancies, reconciliation_runs
+from storage.schema.reconciliation_tables import discrepancies, reconciliation_runs
 
 _IT = discrepancies.c
 _KEYS = Keyset(_IT.since, _IT.id, read_id=int)

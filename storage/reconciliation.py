@@ -22,12 +22,11 @@ from domain.subscription.lifecycle import Status
 from storage.db.codec import state_from_json
 from storage.db.engine import transaction
 from storage.revenue.check import RevenueCheck
+from storage.schema.reconciliation_tables import discrepancies, reconciliation_runs
 from storage.schema.tables import (
     customers,
-    discrepancies,
     mails,
     provider_sightings,
-    reconciliation_runs,
     subscriptions,
 )
 from storage.subscriptions.customer_changes import problems

@@ -36,6 +36,7 @@ from storage.schema.bulk_tables import bulk_rows, bulk_runs
 from storage.schema.customer_tables import customer_changes
 from storage.schema.privacy_tables import erasures
 from storage.schema.purchase_tables import purchases
+from storage.schema.reconciliation_tables import discrepancies, reconciliation_runs
 from storage.schema.revenue_tables import (
     cancellations,
     mrr_cohorts,
@@ -48,14 +49,12 @@ from storage.schema.revenue_tables import (
 )
 from storage.schema.tables import (
     customers,
-    discrepancies,
     installation,
     invoices,
     journal,
     mails,
     pay_pages,
     provider_sightings,
-    reconciliation_runs,
     reversals,
     sign_up_contacts,
     subscriptions,

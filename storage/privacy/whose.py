@@ -13,7 +13,8 @@ from storage.access.web_sessions import WebRole
 from storage.schema.access_tables import idempotency_keys
 from storage.schema.audit_tables import audit
 from storage.schema.purchase_tables import purchases
-from storage.schema.tables import discrepancies, sign_up_contacts, webhook_inbox
+from storage.schema.reconciliation_tables import discrepancies
+from storage.schema.tables import sign_up_contacts, webhook_inbox
 
 SHORTEST_TOLD = 6
 """Characters of an id that are looked for in the product's keys; shorter ones would be found in many."""

@@ -8,7 +8,6 @@ from sqlalchemy import (
     Computed,
     DateTime,
     ForeignKey,
-    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -384,49 +383,6 @@ webhook_inbox = Table(
         postgresql_where=text("disposition = 'set_aside'"),
     ),
     Index("ix_webhook_inbox_customer_ref_received_at_event_id", "customer_ref", "received_at", "event_id"),
-)
-
-discrepancies = Table(
-    "discrepancies",
-    METADATA,
-    Column("id", BigInteger, Identity(), primary_key=True),
-    tenant(),
-    Column("run", Text, nullable=False, doc="of which reconciliation"),
-    Column("kind", Text, nullable=False),
-    Column("subscription", Uuid, doc="none when nothing of ours is known by it"),
-    Column("agreement_ref", Text, nullable=False),
-    Column("details", Text, nullable=False),
-    Column(
-        "outcome", Text, CheckConstraint("outcome in ('listed', 'healed', 'failed')", name="outcome"), nullable=False
-    ),
-    Column("why_not", Text, nullable=False, server_default="", doc="healing failed, or is left to an operator"),
-    _made_at("found_at"),
-    _made_at("since"),
-    Column("closed_at", _MOMENT, doc="when it was healed, or found no longer"),
-    Column("is_for_operator", Boolean, nullable=False, server_default=text("false")),
-    Column("bill_ref", Text, nullable=False, server_default=""),
-    Column("mails", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
-    # Reading a page again records the same differences, once.
-    UniqueConstraint("run", "kind", "subscription", "agreement_ref", postgresql_nulls_not_distinct=True),
-    Index("ix_discrepancies_found_at", "found_at"),
-    Index("ix_discrepancies_open", "tenant", "since", "id", postgresql_where=text("closed_at is null")),
-    Index(
-        "ix_discrepancies_open_subscription",
-        *("subscription", "agreement_ref"),
-        postgresql_where=text("closed_at is null"),
-    ),
-)
-
-reconciliation_runs = Table(
-    "reconciliation_runs",
-    METADATA,
-    Column("run", Text, primary_key=True),
-    tenant(),
-    Column("began_at", _MOMENT, nullable=False),
-    _made_at("ended_at"),
-    Column("heals", Boolean, nullable=False),
-    _json("report"),
-    Index("ix_reconciliation_runs_tenant_began_at_run", "tenant", "began_at", "run"),
 )
 
 installation = Table(
