@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.api.taskqueue.v1 import RateLimit
-from temporalio.api.workflowservice.v1 import UpdateTaskQueueConfigRequest
+from temporalio.api.taskqueue.v1 import RateLimit, TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, UpdateTaskQueueConfigRequest
 
 from domain.names import PAYMENTS_QUEUE, subscription_workflow_id
 from gateways.stripe.http_client import connected
@@ -21,6 +21,7 @@ from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from tests.harness.lives import Life
 from tests.harness.patience import until
+from workflows.priorities import Urgency
 
 Begin = Callable[..., Awaitable[Life]]
 pytestmark = pytest.mark.usefixtures("healed")
@@ -84,6 +85,20 @@ async def test_a_customers_own_action_overtakes_a_queue_of_due_work(
     assert len(before_it) < len(overtaken), "the command stood behind the crowd"
     assert await crowd.paid_bills() == dict.fromkeys(crowd.ids, 1)
     assert len(charged(stack, before)) == CROWD
+
+
+async def somebody_waits(stack: Stack, urgency: Urgency) -> bool:
+    """Whether a step of this urgency stands in the queue: it gets there a while after history tells of it."""
+    described = await stack.client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=stack.client.namespace,
+            task_queue=TaskQueue(name=PAYMENTS_QUEUE),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+            report_stats=True,
+        ),
+        retry=True,
+    )
+    return described.stats_by_priority_key[urgency].approximate_backlog_count > 0
 
 
 async def a_crowd(stack: Stack, folder: Path) -> Crowd:

@@ -47,6 +47,10 @@ async def is_told(ada: Visitor, address: str, words: str) -> bool:
     return words in said(await ada.get(address))
 
 
+async def has_subscriptions(admin: Caller, customer: str, number: int) -> bool:
+    return len((await admin.get("/v1/subscriptions", customer=customer)).json()["data"]) == number
+
+
 async def test_who_has_left_buys_another_plan_and_is_the_same_customer(
     stack: Stack, admin: Caller, product: Product, ended: Any
 ) -> None:
@@ -98,6 +102,8 @@ async def test_of_two_pages_that_are_paid_one_subscription_comes(
         await completed(ada, product, one)
         address = await product.complete_page(other, "pm_card_visa")
         await until(lambda: is_told(ada, address, "Your purchase could not begin"))
+        # The page tells it once it is decided; undone it is a moment later.
+        await until(lambda: has_subscriptions(admin, ended.external_id, 3))
 
     found = (await admin.get("/v1/subscriptions", customer=ended.external_id)).json()["data"]
     assert [one["plan"] for one in found if one["status"] == "active"] == ["starter"]
