@@ -11,9 +11,11 @@ from storage.privacy.whose import (
     Subject,
     about,
     answered,
+    attempted,
     by_customer,
     by_external_id,
     by_subscription,
+    delivered,
     entries_about,
     found,
     of_session,
@@ -34,6 +36,13 @@ from storage.schema.access_tables import (
 from storage.schema.audit_tables import audit, audit_details
 from storage.schema.bulk_tables import bulk_rows, bulk_runs
 from storage.schema.customer_tables import customer_changes
+from storage.schema.event_tables import (
+    delivery_attempts,
+    event_deliveries,
+    events,
+    webhook_endpoints,
+    webhook_secrets,
+)
 from storage.schema.privacy_tables import erasures
 from storage.schema.purchase_tables import purchases
 from storage.schema.reconciliation_tables import discrepancies, reconciliation_runs
@@ -331,6 +340,19 @@ RULES: Final[tuple[Rule, ...]] = (
         whose=by_subscription(recoveries),
     ),
     Rule(bulk_rows, kept=frozenset({"tenant", "status", "outcome", "code"}), whose=by_subscription(bulk_rows)),
+    Rule(events, kept=frozenset({"tenant", "type", "payload"}), whose=by_customer(events)),
+    Rule(
+        event_deliveries,
+        kept=frozenset({"tenant", "state", "last_error"}),
+        whose=of_tenant(event_deliveries, delivered),
+    ),
+    # A product that is told of its customer may answer with their name.
+    Rule(
+        delivery_attempts,
+        kept=frozenset({"tenant", "error"}),
+        emptied={"answer": ""},
+        whose=of_tenant(delivery_attempts, attempted),
+    ),
     Rule(erasures, kept=frozenset({"tenant", "mark"}), whose=by_customer(erasures)),
     # Of nobody in particular: of the installation, of those who run it, or summed over all customers.
     Rule(reconciliation_runs, kept=frozenset({"tenant", "run", "report"})),
@@ -341,6 +363,11 @@ RULES: Final[tuple[Rule, ...]] = (
             {"tenant", "action", "parameters", "filter", "actor_kind", "actor", "actor_role", "reference", "state"}
         ),
     ),
+    Rule(
+        webhook_endpoints,
+        kept=frozenset({"tenant", "url", "description", "types", "state", "disabled_reason", "created_by"}),
+    ),
+    Rule(webhook_secrets, kept=frozenset({"tenant", "ciphertext", "key_id"})),
     Rule(tenants, kept=frozenset({"id", "name"})),
     Rule(api_keys, kept=frozenset({"tenant", "name", "role", "key_hash", "hint", "created_by"})),
     Rule(operator_mails, kept=frozenset({"tenant", "occasion", "facts", "status", "message_id", "why_not"})),

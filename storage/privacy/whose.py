@@ -12,6 +12,7 @@ from domain.names import DEFAULT_TENANT
 from storage.access.web_sessions import WebRole
 from storage.schema.access_tables import idempotency_keys
 from storage.schema.audit_tables import audit
+from storage.schema.event_tables import delivery_attempts, event_deliveries, events
 from storage.schema.purchase_tables import purchases
 from storage.schema.reconciliation_tables import discrepancies
 from storage.schema.tables import sign_up_contacts, webhook_inbox
@@ -85,6 +86,19 @@ def entries_about(subject: Subject) -> Select[Any]:
 def found(subject: Subject) -> ColumnElement[bool]:
     it = discrepancies.c
     return or_(it.subscription.in_(subject.subscriptions), it.agreement_ref.in_(subject.agreement_refs))
+
+
+def delivered(subject: Subject) -> ColumnElement[bool]:
+    return event_deliveries.c.event.in_(_events_about(subject))
+
+
+def attempted(subject: Subject) -> ColumnElement[bool]:
+    theirs = select(event_deliveries.c.id).where(event_deliveries.c.tenant == subject.tenant, delivered(subject))
+    return delivery_attempts.c.delivery.in_(theirs)
+
+
+def _events_about(subject: Subject) -> Select[Any]:
+    return select(events.c.id).where(events.c.tenant == subject.tenant, events.c.customer == subject.customer)
 
 
 def answered(subject: Subject) -> ColumnElement[bool]:
