@@ -90,9 +90,19 @@ from worker.build import WorkerActivities
 
 
 @asynccontextmanager
-async def payment_provider(api_key: str, api_base: str | None = None) -> AsyncIterator[Provider]:
-    """Yield the payment provider of an account; it connects on first use. *api_base* is for simulators."""
-    async with connected(api_key, api_base) as client:
+async def payment_provider(
+    api_key: str, api_base: str | None = None, *, api_processes: int | None = None
+) -> AsyncIterator[Provider]:
+    """Yield the payment provider of an account; it connects on first use.
+
+    Args:
+        api_key: the account's.
+        api_base: for simulators.
+        api_processes: for an API, how many of them share what the account's limits leave them; None: the requests
+            are limited by the task queues.
+    """
+    calls = None if api_processes is None else rate_limits.questions_a_second(api_key, api_processes)
+    async with connected(api_key, api_base, calls_a_second=calls) as client:
         yield stripe_provider(client)
 
 

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 import stripe
 
+from gateways.stripe.pacing import Pace
+
 TIMEOUT_SECONDS = 30
 MAX_BURNT_KEYS = 50
 """Per key; after that many, Stripe is left alone until the next attempt."""
@@ -32,8 +34,9 @@ class _Client(stripe.HTTPXClient):
     because the cause may have been fixed.
     """
 
-    def __init__(self, *, timeout: float) -> None:
+    def __init__(self, *, timeout: float, pace: Pace | None = None) -> None:
         super().__init__(timeout=timeout)
+        self._pace = pace
         self._burnt: dict[str, int] = {}
         """The number of keys in a row that replayed a server error, by base key."""
 
@@ -44,14 +47,21 @@ class _Client(stripe.HTTPXClient):
         key = headers.get(KEY)
         burnt = self._burnt.get(key, 0) if key is not None else 0
         sent = {**headers, KEY: f"{key}/{burnt}"} if burnt else headers
-        answer = await super().request_async(method, url, sent, post_data)
+        answer = await self._send(method, url, sent, post_data)
         while key is not None and _is_replayed_refusal(answer[1], answer[2]) and burnt < MAX_BURNT_KEYS:
             burnt += 1
-            answer = await super().request_async(method, url, {**headers, KEY: f"{key}/{burnt}"}, post_data)
+            answer = await self._send(method, url, {**headers, KEY: f"{key}/{burnt}"}, post_data)
         if key is not None:
             self._note(key, burnt + 1 if _is_replayed_fault(answer[1], answer[2]) else burnt, answer[1])
         _reject_foreign_answer(answer[0], answer[1])
         return answer
+
+    async def _send(
+        self, method: str, url: str, headers: Mapping[str, str], post_data: Any
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        if self._pace is not None:
+            await self._pace.turn()
+        return await super().request_async(method, url, headers, post_data)
 
     def _note(self, key: str, burnt: int, status: int) -> None:
         if status < FIRST_SERVER_ERROR or burnt >= MAX_BURNT_KEYS:
@@ -104,9 +114,17 @@ def _is_replayed(headers: Mapping[str, str]) -> bool:
 
 
 @asynccontextmanager
-async def connected(api_key: str, api_base: str | None = None) -> AsyncIterator[stripe.StripeClient]:
-    """A client for an account, closed at the end of the block. *api_base* defaults to Stripe's own."""
-    http = _Client(timeout=TIMEOUT_SECONDS)
+async def connected(
+    api_key: str, api_base: str | None = None, *, calls_a_second: float | None = None
+) -> AsyncIterator[stripe.StripeClient]:
+    """A client for an account, closed at the end of the block.
+
+    Args:
+        api_key: the account's.
+        api_base: where the API is; Stripe's own by default.
+        calls_a_second: how many requests it sends at most; None: as many as it is asked for.
+    """
+    http = _Client(timeout=TIMEOUT_SECONDS, pace=None if calls_a_second is None else Pace(calls_a_second))
     try:
         yield stripe.StripeClient(
             api_key,

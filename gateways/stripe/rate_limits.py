@@ -17,11 +17,19 @@ LIVE_REPORTS_AT_ONCE, TEST_REPORTS_AT_ONCE = 20, 1
 """Concurrent usage reports. Live mode has a separate limit of 1000 a second, and each report takes a tenth of a second
 or more; in a sandbox they count as ordinary requests."""
 
+QUESTIONS = 0.2
+"""The share of all API processes together. What their callers wait for goes through no queue."""
+
 
 def steps_a_second(api_key: str) -> float:
     """How many payment activities the fleet may start per second with this key."""
     in_all = LIVE_A_SECOND if is_live(api_key) else TEST_A_SECOND
     return HEADROOM * min(in_all / MAX_CALLS_PER_STEP, ONE_ENDPOINT_A_SECOND)
+
+
+def questions_a_second(api_key: str, processes: int) -> float:
+    """How many requests one of so many API processes may send per second with this key."""
+    return QUESTIONS * (LIVE_A_SECOND if is_live(api_key) else TEST_A_SECOND) / processes
 
 
 def reports_at_once(api_key: str) -> int:

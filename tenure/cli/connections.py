@@ -88,8 +88,8 @@ def _tls(settings: TemporalSettings) -> TLSConfig | bool:
 
 
 @asynccontextmanager
-async def payment_provider(settings: StripeSettings) -> AsyncIterator[Provider]:
-    """Yield the payment provider; it connects on first use."""
+async def payment_provider(settings: StripeSettings, *, api_processes: int | None = None) -> AsyncIterator[Provider]:
+    """Yield the payment provider; it connects on first use. See `composition.payment_provider`."""
     key = settings.stripe_api_key.get_secret_value()
-    async with composition.payment_provider(key, settings.stripe_api_base) as provider:
+    async with composition.payment_provider(key, settings.stripe_api_base, api_processes=api_processes) as provider:
         yield provider

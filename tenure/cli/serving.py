@@ -134,7 +134,7 @@ async def api_dependencies(
     with suppress(GatewayUnavailable, DBAPIError):
         await check_trial_key(system_engine, trial_key)
         await publish()
-    async with payment_provider(settings) as provider:
+    async with payment_provider(settings, api_processes=settings.api_replicas) as provider:
         yield AppDependencies(
             client=client,
             engine=engine,

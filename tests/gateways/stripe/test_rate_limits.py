@@ -11,6 +11,7 @@ from gateways.stripe.rate_limits import (
     MAX_CALLS_PER_STEP,
     ONE_ENDPOINT_A_SECOND,
     TEST_A_SECOND,
+    questions_a_second,
     reports_at_once,
     steps_a_second,
 )
@@ -79,3 +80,8 @@ def test_the_fleets_rate_stays_below_every_limit(api_key: str, steps: float, in_
 
 def test_usage_is_reported_concurrently_only_where_it_has_a_separate_limit() -> None:
     assert (reports_at_once("sk_live_x"), reports_at_once("rk_test_x")) == (20, 1)
+
+
+def test_api_processes_share_a_fifth_of_the_limit() -> None:
+    assert questions_a_second("sk_live_x", 1) == pytest.approx(20)
+    assert questions_a_second("sk_test_x", 5) == pytest.approx(1)
