@@ -72,6 +72,18 @@ def next_due(subscription: Subscription, policy: Policy) -> Due | None:
     return next((due for due in agenda(subscription, policy) if due.action is not Action.RENEW), None)
 
 
+def is_paced(subscription: Subscription, due: Due) -> bool:
+    """True if an action calls the provider before anything is recorded, and so waits for its turn there."""
+    if due.action in (Action.SEND_REMINDER, Action.RESUME):
+        return False
+    if due.action is not Action.CANCEL:
+        return True
+    suspension = subscription.suspension
+    has_expired = suspension is not None and suspension.kind is SuspensionKind.TRIAL_EXPIRED
+    is_settled = subscription.recovery is None and subscription.confirmation is None
+    return bool(subscription.agreement_ref) or has_expired or not is_settled
+
+
 def _of_trial(subscription: Subscription, policy: Policy) -> list[Due]:
     ends_at = subscription.trial_ends_at or subscription.created_at
     if subscription.cancel_at is not None:

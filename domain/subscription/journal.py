@@ -7,7 +7,7 @@ from enum import StrEnum
 from domain.catalog.plans import Selection
 from domain.notifications.mail_types import Mail, Occasion
 from domain.provider.payments import Invoice, Reversal
-from domain.subscription.agenda import Due
+from domain.subscription.agenda import Action, Due
 from domain.subscription.policy import TrialMark
 from domain.subscription.state import Subscription
 
@@ -81,6 +81,17 @@ class FitCheck:
 
 
 @dataclass(frozen=True)
+class CarriedOut:
+    """The due action that a step carries out; how late it was is measured when the step is recorded."""
+
+    action: Action
+    at: datetime
+    """When it was due."""
+    is_paced: bool
+    """It first called the provider, and so waited for its turn at the provider's rate."""
+
+
+@dataclass(frozen=True)
 class Step:
     """One step, recorded in one transaction: the subscription after it, and everything to store with it."""
 
@@ -100,3 +111,5 @@ class Step:
     """Set on the step that begins a trial; whether it may begin is decided when the step is recorded."""
     fit: FitCheck | None = None
     """Set on a step that changes the plan; its record says what does not fit."""
+    carries_out: CarriedOut | None = None
+    """Set on the first step of a due action."""

@@ -141,6 +141,11 @@ subscriptions = Table(
     Column("blocked_since", _MOMENT, doc="since when a step of it waits for the outside; none: all goes on"),
     Column("seen_at_provider", _MOMENT, doc="written by earlier releases alone: see `provider_sightings`"),
     _json("next_actions", "[]"),
+    Column(
+        "next_action_at",
+        _MOMENT,
+        doc="the first of them that is not left to the provider, kept by a trigger; none: we have nothing to do",
+    ),
     Column("state", JSONB, nullable=False, doc="the whole of it, from which a lost workflow can be restored"),
     Column("created_at", _MOMENT, nullable=False),
     _made_at("updated_at"),
@@ -171,6 +176,8 @@ subscriptions = Table(
         "period_end",
         postgresql_where=text("status IN ('active', 'past_due')"),
     ),
+    # What is late.
+    Index("ix_subscriptions_next_action_at", "next_action_at", postgresql_where=text("next_action_at is not null")),
     # A customer's live subscription first, otherwise the last one.
     Index("ix_subscriptions_customer_latest", "customer", text("(status = 'canceled')"), text("created_at DESC")),
     Index("ix_subscriptions_agreement_ref", "agreement_ref", postgresql_where=text("agreement_ref <> ''")),

@@ -66,7 +66,7 @@ class LiveSubscription:
     status: str
 
 
-_NOT_SHOWN = ("tenant", "customer", "seen_at_provider", "by_use", "blocked_since")
+_NOT_SHOWN = ("tenant", "customer", "seen_at_provider", "by_use", "blocked_since", "next_action_at")
 _CUSTOMER = ("external_id", "email", "name", "timezone", "locale", "metadata")
 
 

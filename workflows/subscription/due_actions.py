@@ -1,5 +1,6 @@
 """Due actions: what a subscription's agenda has for now is carried out."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -63,10 +64,12 @@ class DueActions:
         """Take the due action; returns how long to wait before the next one if the provider has not decided."""
         cause = Cause.timer(due.action)
         if self._recorder.subscription.confirmation is not None and due.action in confirmation_steps.GIVES_WAY_TO:
-            # The due action comes next, if it is still due.
-            await self._confirmations.withdraw(cause)
+            # Another due action comes next, if it is still due.
+            with self._recorder.carrying_out(due) if due.action is Action.END_CONFIRMATION else nullcontext():
+                await self._confirmations.withdraw(cause)
             return None
-        return await self._act(due, cause)
+        with self._recorder.carrying_out(due):
+            return await self._act(due, cause)
 
     async def _act(self, due: Due, cause: Cause) -> timedelta | None:
         match due.action:

@@ -4,7 +4,8 @@ The database's activities are called here alone: local ones, which run with the 
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypedDict
@@ -15,9 +16,9 @@ from temporalio.common import RetryPolicy
 from activities.records import AnchorRequest, ForgetRequest, LadderRequest, NoticesRequest, RecordActivities
 from domain.formatting import moment
 from domain.subscription import blocked_steps, renewal_notices
-from domain.subscription.agenda import Due, agenda, ladder_of
+from domain.subscription.agenda import Due, agenda, is_paced, ladder_of
 from domain.subscription.contact_hours import Hours
-from domain.subscription.journal import Step
+from domain.subscription.journal import CarriedOut, Step
 from domain.subscription.policy import LadderStep, Policy, TrialPolicy
 from domain.subscription.reminders import Reminder
 from domain.subscription.state import Notice, Subscription
@@ -56,13 +57,25 @@ class StepRecorder:
         self.steps_taken = 0
         self.retried_action = ""
         """The blocked action that is being retried; the next recorded step clears its block."""
+        self._carries_out: CarriedOut | None = None
+        """The due action of which no step is recorded yet."""
+
+    @contextmanager
+    def carrying_out(self, due: Due) -> Iterator[None]:
+        """The first step that is recorded within the block carries out this action."""
+        self._carries_out = CarriedOut(due.action, due.at, is_paced(self.subscription, due))
+        try:
+            yield
+        finally:
+            self._carries_out = None
 
     async def commit(self, step: Step) -> None:
         """Record a step, then make it the current state."""
         step = replace(step, subscription=await self._with_due_dates(step.subscription))
         ahead = agenda(step.subscription, self.policy)
         step = self._without_cleared_blocks(step, ahead)
-        await _record(replace(step, ahead=ahead))
+        await _record(replace(step, ahead=ahead, carries_out=self._carries_out))
+        self._carries_out = None
         self.subscription = step.subscription
         self.steps_taken += 1
         self.recent.extend(f"{moment(entry.at)} {entry.summary}" for entry in step.entries)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.subscription.agenda import Action, Due, agenda, describe, next_due
+from domain.subscription.agenda import Action, Due, agenda, describe, is_paced, next_due
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import DEFAULT_LADDER, LadderStep, Policy
 from domain.subscription.reminders import Reminder
@@ -162,3 +162,24 @@ def test_a_step_in_words_names_all_it_does_and_nothing_else(
     words = describe(LadderStep(day, retry=retry, mail=mail, suspend=suspend, cancel=cancel))
     assert ("retry" in words, "mail" in words, "suspend" in words, "cancel" in words) == (retry, mail, suspend, cancel)
     assert ("else" in words) is (retry and (mail or suspend or cancel))
+
+
+def a_due(action: Action) -> Due:
+    return Due(NOW, action, "")
+
+
+def test_what_calls_the_provider_first_waits_for_its_turn_there_and_the_rest_does_not() -> None:
+    paid, ending = a_paid_subscription(), a_trial(cancel_at=TRIAL_END)
+    assert {action for action in Action if not is_paced(paid, a_due(action))} == {Action.SEND_REMINDER, Action.RESUME}
+    assert not is_paced(ending, a_due(Action.CANCEL)), "nobody else has to be told of the end"
+
+
+@pytest.mark.parametrize(
+    "it",
+    [
+        pytest.param(a_past_due_subscription(), id="what is owed may be paid"),
+        pytest.param(a_suspended_subscription(SuspensionKind.TRIAL_EXPIRED), id="a card may be there"),
+    ],
+)
+def test_an_end_that_a_payment_may_prevent_asks_the_provider_first(it: Subscription) -> None:
+    assert is_paced(it, a_due(Action.CANCEL))

@@ -27,6 +27,7 @@ from tests.harness.postgres import Databases, until_one_waits, waiting
 from tests.harness.trial_key import TRIAL_KEY
 
 ROOT = Path(__file__).parents[3]
+BEFORE_NEXT_ACTION_DATES = "0046"
 BEFORE_SEARCH = "0031"
 BEFORE_INDEXES_OF_LISTS = "0030"
 NOBODYS = "20000000-0000-4000-8000-000000000000"
@@ -364,6 +365,36 @@ async def test_indexes_of_lists_are_built_while_the_tables_are_written(empty_url
     await migrating
 
     assert await current(empty_url) == head()
+
+
+BEFORE_NEXT_ACTIONS = """
+insert into customers (id, tenant, external_id, email, timezone, locale)
+    select uuid_n(n), 'default', 'c' || n, 'ada@example.com', 'UTC', 'en' from generate_series(1, 2100) n;
+insert into subscriptions (id, tenant, customer, plan, plan_name, interval, quantity, amount, currency, status,
+        status_reason, access, sequence, state, created_at, next_actions)
+    select uuid_n(n), 'default', uuid_n(n), 'starter', 'Starter', 'month', 1, 4900, 'usd', 'active', '', 'full', 1,
+        '{}', now(), jsonb_build_array(
+            jsonb_build_object('at', '2026-03-01T12:00:00Z', 'action', 'renew', 'why', ''),
+            jsonb_build_object('at', '2026-03-01T15:00:00Z', 'action', 'ask_provider', 'why', n))
+    from generate_series(1, 2100) n
+"""
+
+
+async def test_next_actions_of_before_are_dated_in_batches_and_those_of_an_older_worker_too(empty_url: str) -> None:
+    await upgrade(empty_url, BEFORE_NEXT_ACTION_DATES)
+    # As the migration names them, whatever the number of batches.
+    uuid_n = "('10000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid"
+    await fill(empty_url, BEFORE_NEXT_ACTIONS.replace("uuid_n(n)", uuid_n))
+
+    await upgrade(empty_url)
+
+    engine = create_engine_from_url(empty_url)
+    async with engine.begin() as connection:
+        dated = text("select next_action_at::text from subscriptions")
+        assert list(await connection.scalars(dated)) == ["2026-03-01 15:00:00+00"] * 2100
+        await connection.exec_driver_sql("update subscriptions set next_actions = '[]'")
+        assert list(await connection.scalars(dated)) == [None] * 2100
+    await engine.dispose()
 
 
 async def test_an_index_that_an_aborted_build_has_left_behind_is_built_again(

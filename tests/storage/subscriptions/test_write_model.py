@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from domain.access import Access
 from domain.errors import Rejected
 from domain.notifications.mail_types import Occasion
+from domain.subscription.agenda import Action, Due
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Subscription
 from storage.db.codec import mail_id, state_from_json
@@ -254,3 +255,15 @@ async def test_an_invoice_voided_with_a_step_is_no_longer_open(ledger: Ledger) -
 
     rows = await ledger.rows("select ref, status from invoices order by ref")
     assert rows == [{"ref": "in_1", "status": "void"}, {"ref": "in_2", "status": "paid"}]
+
+
+async def test_the_next_action_is_the_first_that_is_not_left_to_the_provider(ledger: Ledger) -> None:
+    renewal = Due(NOW, Action.RENEW, "the paid period ends")
+    asked = Due(NOW + timedelta(hours=3), Action.ASK_PROVIDER, "unless the provider has reported it")
+    subscription = await ledger.sign_up("ada")
+
+    await ledger.save(a_step(later(subscription), ahead=(renewal, asked)))
+    assert await ledger.rows("select next_action_at from subscriptions") == [{"next_action_at": asked.at}]
+
+    await ledger.save(a_step(later(later(subscription)), ahead=(renewal,)))
+    assert await ledger.rows("select next_action_at from subscriptions") == [{"next_action_at": None}]
