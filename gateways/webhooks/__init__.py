@@ -1,0 +1,1 @@
+"""Sends events to the addresses of products."""

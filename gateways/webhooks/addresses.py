@@ -1,0 +1,106 @@
+"""Which network addresses are sent to: public ones alone, so that nobody reaches into our own network through us."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Final
+
+from domain.errors import GatewayUnavailable
+from domain.events.endpoints import EndpointRefused
+
+Address = IPv4Address | IPv6Address
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Returns the network addresses of a host name; raises OSError if there are none."""
+
+# The special-purpose registries of IANA, rather than `is_global`, whose answers change from one Python to the next.
+_NOT_PUBLIC_V4: Final = tuple(
+    ip_network(each)
+    for each in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "168.63.129.16/32",  # Azure's virtual machines reach their host at it
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/3",
+    )
+)
+_PUBLIC_V6: Final = ip_network("2000::/3")
+_NOT_PUBLIC_V6: Final = tuple(
+    ip_network(each)
+    for each in (
+        "2001::/23",  # Teredo and other protocols
+        "2001:db8::/32",
+        "2002::/16",  # 6to4
+        "3fff::/20",
+    )
+)
+_NAT64: Final = ip_network("64:ff9b::/96")
+
+
+def is_public(address: Address) -> bool:
+    """True of an address that anybody may reach, with what is embedded in it."""
+    if isinstance(address, IPv4Address):
+        return not any(address in network for network in _NOT_PUBLIC_V4)
+    embedded = embedded_v4(address)
+    if embedded is not None:
+        return is_public(embedded)
+    return address in _PUBLIC_V6 and not any(address in network for network in _NOT_PUBLIC_V6)
+
+
+def embedded_v4(address: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address that is reached by an IPv6 one, if there is one: mapped, or translated by NAT64."""
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
+
+
+async def resolve(host: str, port: int) -> list[str]:
+    """Returns the network addresses of a host name, those to try first in front."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+class PublicAddresses:
+    """Resolves host names to public addresses."""
+
+    def __init__(self, look_up: Resolve = resolve) -> None:
+        self._look_up = look_up
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        """Returns the addresses of a host name, all of which are public.
+
+        Raises:
+            EndpointRefused: one of them is not public.
+            GatewayUnavailable: the name cannot be resolved now.
+        """
+        try:
+            found = await self._look_up(host, port)
+        except (OSError, UnicodeError) as error:
+            raise GatewayUnavailable(f"the host name {host} cannot be resolved: {error}", code="unresolved") from error
+        if not found:
+            raise GatewayUnavailable(f"the host name {host} has no address", code="unresolved")
+        for each in found:
+            # A scope, as in fe80::1%eth0, is of an address that is not public.
+            if "%" in each or not is_public(ip_address(each)):
+                raise EndpointRefused(f"{host} leads to {each}, which is not a public address", field="url")
+        return list(found)
+
+
+class AnyAddresses:
+    """Resolves host names to whatever they lead to: for a sandbox, whose receivers run on the same machine."""
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        try:
+            return await resolve(host, port)
+        except (OSError, UnicodeError) as error:
+            raise GatewayUnavailable(f"the host name {host} cannot be resolved: {error}", code="unresolved") from error
