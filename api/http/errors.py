@@ -50,6 +50,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "unknown_api_key": 404,
     "unknown_bulk_run": 404,
     "unknown_customer": 404,
+    "unknown_delivery": 404,
     "unknown_discrepancy": 404,
     "unknown_event": 404,
     "unknown_feature": 404,
@@ -59,6 +60,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "unknown_schedule": 404,
     "unknown_subscription": 404,
     "unknown_use": 404,
+    "unknown_webhook_endpoint": 404,
     "wrong_account": 400,
     "wrong_mode": 400,
 }

@@ -50,8 +50,7 @@ class EventSender(Protocol):
         """Check that requests may be sent to an address, without sending one.
 
         Raises:
-            EndpointRefused: field `url`; none is ever sent there.
-            GatewayUnavailable: its host name cannot be resolved now.
+            EndpointRefused: field `url`; none is ever sent there, or its host name cannot be resolved now.
         """
         ...
 

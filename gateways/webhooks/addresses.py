@@ -86,9 +86,9 @@ class PublicAddresses:
         try:
             found = await self._look_up(host, port)
         except (OSError, UnicodeError) as error:
-            raise GatewayUnavailable(f"the host name {host} cannot be resolved: {error}", code="unresolved") from error
+            raise GatewayUnavailable(f"the host name {host} cannot be resolved: {error}") from error
         if not found:
-            raise GatewayUnavailable(f"the host name {host} has no address", code="unresolved")
+            raise GatewayUnavailable(f"the host name {host} has no address")
         for each in found:
             # A scope, as in fe80::1%eth0, is of an address that is not public.
             if "%" in each or not is_public(ip_address(each)):
@@ -103,4 +103,4 @@ class AnyAddresses:
         try:
             return await resolve(host, port)
         except (OSError, UnicodeError) as error:
-            raise GatewayUnavailable(f"the host name {host} cannot be resolved: {error}", code="unresolved") from error
+            raise GatewayUnavailable(f"the host name {host} cannot be resolved: {error}") from error

@@ -57,10 +57,9 @@ class WebhookSender:
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 await self._addresses(target)
-        except TimeoutError:
-            raise GatewayUnavailable(
-                f"the host name {target.host} was not resolved in time", code="unresolved"
-            ) from None
+        except (GatewayUnavailable, TimeoutError) as error:
+            why = f"the host name {target.host} cannot be resolved"
+            raise EndpointRefused(f"{why}: correct it, or try again later", field="url") from error
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         try:

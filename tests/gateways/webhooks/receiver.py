@@ -47,7 +47,7 @@ async def receiving(context: ssl.SSLContext | None = None) -> AsyncIterator[Rece
     """A receiver that listens on the loopback address inside the block; with *context*, by TLS."""
     receiver = Receiver()
     if context is not None:
-        context.sni_callback = receiver.seen  # type: ignore[assignment]
+        context.sni_callback = receiver.seen
     server = await asyncio.start_server(receiver.take, "127.0.0.1", 0, ssl=context)
     receiver.port = server.sockets[0].getsockname()[1]
     try:

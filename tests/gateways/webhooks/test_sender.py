@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from domain.errors import GatewayUnavailable
 from domain.events.endpoints import EndpointRefused, EndpointRules
 from gateways.webhooks.addresses import AnyAddresses, PublicAddresses
 from gateways.webhooks.sender import KEPT_BYTES, WebhookSender
@@ -162,6 +161,6 @@ async def leads_to_nothing(_host: str, _port: int) -> list[str]:
     raise OSError("only the proxy knows it")
 
 
-async def test_a_name_that_cannot_be_resolved_is_no_refusal() -> None:
-    with pytest.raises(GatewayUnavailable):
+async def test_a_name_that_cannot_be_resolved_is_refused_when_it_is_checked() -> None:
+    with pytest.raises(EndpointRefused, match="cannot be resolved"):
         await WebhookSender(EndpointRules(), PublicAddresses(leads_to_nothing)).check(f"https://{NAME}/")

@@ -1,0 +1,1 @@
+"""What products are told: events, the endpoints that receive them, and their deliveries."""
