@@ -1,4 +1,4 @@
-"""What every run of tests has; the stack is in `tests/harness/stack_plugin.py`."""
+"""What every run of tests has; the servers are in `tests/harness/stack_plugin.py` and `postgres.py`."""
 
 import gc
 import os
@@ -24,7 +24,7 @@ from tests.harness.typed import Forker
 # Next to nothing of what is imported and collected is garbage.
 gc.disable()
 
-pytest_plugins = ["tests.harness.stack_plugin"]
+pytest_plugins = ["tests.harness.stack_plugin", "tests.harness.postgres"]
 
 HERE = Path(__file__).parent
 LONGEST = frozenset({"chaos", "outage", "stories", "tenure", "upgrade"})

@@ -22,11 +22,11 @@ from storage.usage.overage_reports import UsageReports
 from tests.contracts.provider import CATALOG, contact
 from tests.gateways.conftest import client, simulator, stage, wire
 from tests.gateways.rig import API_KEY, Wire
-from tests.storage.conftest import database_url, databases, empty_url, engine, ledger
+from tests.storage.conftest import engine, ledger
 from tests.storage.ledger import Ledger
 from tests.storage.overage_events import a_usage_event, began, rows
 
-__all__ = ["client", "database_url", "databases", "empty_url", "engine", "ledger", "simulator", "stage", "wire"]
+__all__ = ["client", "engine", "ledger", "simulator", "stage", "wire"]
 
 A_MINUTE = timedelta(minutes=1)
 

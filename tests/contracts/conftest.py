@@ -12,10 +12,10 @@ from tests.contracts.shop import Shop
 from tests.contracts.stripe_world import StripeWorld
 from tests.gateways.conftest import client, simulator, stage, wire
 from tests.gateways.rig import Stage, StripeRig, Wire, stocked
-from tests.storage.conftest import database_url, databases, empty_url, engine, ledger
+from tests.storage.conftest import engine, ledger
 from tests.storage.ledger import Ledger
 
-__all__ = ["client", "database_url", "databases", "empty_url", "engine", "ledger", "simulator", "stage", "wire"]
+__all__ = ["client", "engine", "ledger", "simulator", "stage", "wire"]
 
 
 @pytest.fixture(scope="session")

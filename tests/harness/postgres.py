@@ -1,24 +1,29 @@
-"""A PostgreSQL server for the session, and as many fresh databases on it as the tests want.
+"""A plugin with a PostgreSQL server for the session, and as many fresh databases on it as the tests want.
 
-Import the fixtures into a `conftest.py` by name: `from tests.harness.postgres import database_url, databases`.
+`tests/conftest.py` names it: were its fixtures imported into several modules, each would start a server of its own.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
+from typing import Any
 
 import asyncpg
 import pytest_asyncio
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sandbox.postgres import OWNER, Postgres
+from storage.db.engine import create_engine_from_url
 from storage.db.migrations import upgrade
+from storage.db.roles import DatabaseRole
 from storage.schema.metadata import METADATA
 from tests.harness.folders import data_folder
 from tests.harness.patience import until
 
-END_ALL_OTHERS = (
+END_OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-    "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    "WHERE datname = current_database() AND pid <> ALL ('{{{ours}}}'::int[]) AND backend_type = 'client backend'"
 )
 """The server's own processes, such as autovacuum, are no business of the owner's."""
 ERASING = "SET LOCAL tenure.erasing = 'yes'"
@@ -28,12 +33,59 @@ FIRST_TENANT = "INSERT INTO tenants (id, name) VALUES ('default', 'default')"
 WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = $1"
 
 
+class Migrated:
+    """A database with all tables, and the engines of the tests that have it one after the other.
+
+    A new connection takes longer than most tests: the server reads its catalogs again, and SQLAlchemy compiles every
+    statement again.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._engines: dict[DatabaseRole | None, AsyncEngine] = {}
+        self._connected: set[int] = set()
+
+    def engine(self, role: DatabaseRole | None) -> AsyncEngine:
+        if role not in self._engines:
+            engine = self._engines[role] = create_engine_from_url(self._url, role=role)
+            event.listen(engine.sync_engine, "connect", self._note)
+        return self._engines[role]
+
+    async def clear(self) -> None:
+        """Empty all tables, and end all connections to them but those that the engines keep."""
+        for role, engine in list(self._engines.items()):
+            if engine.pool.checkedout():  # type: ignore[attr-defined]
+                await self._engines.pop(role).dispose()
+        try:
+            await self._clear()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            # A test ended its connections, or left one in the midst of something.
+            await self.close()
+            await self._clear()
+
+    async def close(self) -> None:
+        engines, self._engines = self._engines, {}
+        self._connected.clear()
+        for engine in engines.values():
+            await engine.dispose()
+
+    async def _clear(self) -> None:
+        async with self.engine(None).connect() as connection:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            others = END_OTHERS.format(ours=",".join(map(str, sorted(self._connected))))
+            await driver.execute("; ".join(["BEGIN", others, ERASING, *EMPTY_ALL, FIRST_TENANT, "COMMIT"]))
+
+    def _note(self, connection: Any, _record: object) -> None:
+        self._connected.add(connection.driver_connection.get_server_pid())
+
+
 class Databases:
     """Fresh databases on one server. A cleared one is as good as new and much sooner there."""
 
     def __init__(self, server: Postgres) -> None:
         self._server = server
         self._numbers = count(1)
+        self._migrated: dict[str, Migrated] = {}
         self._cleared: list[str] = []
 
     @property
@@ -52,16 +104,22 @@ class Databases:
             return self._cleared.pop()
         url = await self.empty()
         await upgrade(url)
+        self._migrated[url] = Migrated(url)
         return url
+
+    def engine(self, url: str, role: DatabaseRole | None = None) -> AsyncEngine:
+        """Connections to a migrated database, made as production makes them; they stay open for who has it next."""
+        return self._migrated[url].engine(role)
 
     async def give_back(self, url: str) -> None:
         """Clear a migrated database for whoever needs one next; its tables must be as they were."""
-        connection = await asyncpg.connect(url)
-        try:
-            await connection.execute("; ".join(["BEGIN", END_ALL_OTHERS, ERASING, *EMPTY_ALL, FIRST_TENANT, "COMMIT"]))
-        finally:
-            await connection.close()
+        await self._migrated[url].clear()
         self._cleared.append(url)
+
+    async def close(self) -> None:
+        """Close the connections of all engines."""
+        for migrated in self._migrated.values():
+            await migrated.close()
 
     async def drop(self, url: str) -> None:
         """Remove a database, whoever is still connected to it."""
@@ -101,7 +159,9 @@ async def serve_databases() -> AsyncIterator[Databases]:
             # For tests of deadlocks.
             await connection.execute(f"GRANT SET ON PARAMETER deadlock_timeout TO {OWNER}")
             await connection.close()
-            yield Databases(server)
+            databases = Databases(server)
+            yield databases
+            await databases.close()
 
 
 @pytest_asyncio.fixture(scope="session")

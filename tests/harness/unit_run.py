@@ -1,17 +1,18 @@
-"""A plugin for `make unit`: leaves out tests that ask for real servers, and the plugin that has the servers.
+"""A plugin for `make unit`: leaves out tests that ask for real servers, and the plugins that have the servers.
 
 The time-skipping server of tests/workflows is not among them.
 """
 
 import pytest
 
-SERVERS = frozenset({"stack", "databases"})
+SERVERS = frozenset({"stack", "databases", "database_url", "empty_url"})
 """The fixtures that start PostgreSQL, Temporal, the Stripe simulator or a mail server."""
-STACK = "tests.harness.stack_plugin"
+PLUGINS = ("tests.harness.stack_plugin", "tests.harness.postgres")
 
 
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    early_config.pluginmanager.set_blocked(STACK)
+    for plugin in PLUGINS:
+        early_config.pluginmanager.set_blocked(plugin)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -10,18 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sandbox.product import Product
 from sandbox.secrets import Secrets
 from sandbox.stack import Options, Stack, running
-from storage.db.engine import create_engine_from_url
 from storage.privacy.erasure import Erasures
 from tests.harness.callers import Caller
 from tests.harness.catalogs import CATALOG, POLICY
 from tests.harness.folders import data_folder
-from tests.harness.postgres import database_url, databases
+from tests.harness.postgres import Databases
 from tests.harness.replaying import every_life_replays
 from tests.harness.trial_key import TRIAL_KEY
 from tests.harness.typed import Forker, Terminal
 from tests.storage.ledger import Ledger
-
-__all__ = ["database_url", "databases"]
 
 
 @pytest.fixture(scope="session")
@@ -70,10 +67,8 @@ def terminal(stack: Stack, folder: Path, forker: Forker) -> Iterator[Terminal]:
 
 
 @pytest_asyncio.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    made = create_engine_from_url(database_url)
-    yield made
-    await made.dispose()
+async def engine(databases: Databases, database_url: str) -> AsyncEngine:
+    return databases.engine(database_url)
 
 
 @pytest_asyncio.fixture

@@ -1,25 +1,20 @@
 """A database for every test, and what the tests do with it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 import pytest_asyncio
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from storage.db.engine import create_engine_from_url
-from tests.harness.postgres import database_url, databases, empty_url
+from tests.harness.postgres import Databases
 from tests.storage.ledger import Ledger
-
-__all__ = ["database_url", "databases", "empty_url"]
 
 
 @pytest_asyncio.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+async def engine(databases: Databases, database_url: str) -> AsyncEngine:
     """Connections to the test's own database, made as production makes them."""
-    made = create_engine_from_url(database_url)
-    yield made
-    await made.dispose()
+    return databases.engine(database_url)
 
 
 @pytest_asyncio.fixture

@@ -9,10 +9,8 @@ import pytest_asyncio
 from ruamel.yaml import YAML
 
 from storage.db.migrations import upgrade
-from tests.harness.postgres import Databases, database_url, databases, serve_databases
+from tests.harness.postgres import Databases, serve_databases
 from tests.tenancy.rows import TENANTS, fill
-
-__all__ = ["database_url", "databases"]
 
 COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
 PASSWORD = "k7Qx2mVb"

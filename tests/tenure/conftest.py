@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.harness.folders import data_folder
-from tests.harness.postgres import database_url, databases
 from tests.harness.typed import Forker, Said, Terminal
 
-__all__ = ["Said", "Terminal", "database_url", "databases"]
+__all__ = ["Said", "Terminal"]
 
 
 @pytest.fixture

@@ -94,11 +94,11 @@ async def test_one_heartbeat_that_fails_is_made_good_by_the_next() -> None:
             raise AWAY
 
     async def call() -> str:
-        await until(lambda: heard >= 5)
+        await until(lambda: heard >= 3)
         return "done"
 
     # Long enough that a busy machine is not late by a whole beat.
-    assert await while_beating(call, beat, timedelta(milliseconds=200)) == "done"
+    assert await while_beating(call, beat, timedelta(milliseconds=500)) == "done"
 
 
 async def test_a_fault_in_a_heartbeat_ends_the_call_too() -> None:

@@ -14,9 +14,9 @@ from storage.catalog.offer import Offer
 from tests.harness.logs import but_of_servers
 from tests.harness.patience import until
 from tests.harness.shop import CATALOG
-from tests.storage.conftest import database_url, databases, engine
+from tests.storage.conftest import engine
 
-__all__ = ["database_url", "databases", "engine"]
+__all__ = ["engine"]
 
 OURS = CATALOG
 OTHER = replace(OURS, add_ons={})

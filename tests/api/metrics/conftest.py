@@ -1,6 +1,6 @@
 """An API on a database of the test's own, in which three customers have lived."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,22 +13,17 @@ from domain.subscription.ends import EndKind
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Pause
 from storage.access.api_keys import ApiKeys, Role
-from storage.db.engine import create_engine_from_url
 from storage.db.roles import DatabaseRole
 from tests.builders import PRO
 from tests.harness.catalogs import shipped_catalog
-from tests.harness.postgres import database_url, databases
+from tests.harness.postgres import Databases
 from tests.storage.ledger import Ledger, a_step, later
 from tests.web.site import a_browser, an_app
 
-__all__ = ["database_url", "databases"]
-
 
 @pytest.fixture
-async def ledger(database_url: str) -> AsyncIterator[Ledger]:
-    engine = create_engine_from_url(database_url)
-    yield Ledger(engine)
-    await engine.dispose()
+def ledger(databases: Databases, database_url: str) -> Ledger:
+    return Ledger(databases.engine(database_url))
 
 
 @pytest.fixture
@@ -38,12 +33,15 @@ def sent() -> list[str]:
 
 
 @pytest.fixture
-async def app(ledger: Ledger, database_url: str, sent: list[str]) -> AsyncIterator[FastAPI]:
-    engine, system_engine = (create_engine_from_url(database_url, role=role) for role in DatabaseRole)
-    event.listen(engine.sync_engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
+def app(databases: Databases, database_url: str, sent: list[str]) -> Iterator[FastAPI]:
+    engine, system_engine = (databases.engine(database_url, role) for role in DatabaseRole)
+
+    def note(*given: Any) -> None:
+        sent.append(given[2])
+
+    event.listen(engine.sync_engine, "before_cursor_execute", note)
     yield an_app(engine=engine, system_engine=system_engine, catalog=shipped_catalog(), timezone="Europe/Berlin")
-    await engine.dispose()
-    await system_engine.dispose()
+    event.remove(engine.sync_engine, "before_cursor_execute", note)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sqlalchemy import event
 from domain.subscription.lifecycle import Status
 from storage.access.console_sessions import new_sign_in_link
 from storage.access.operators import OperatorRole, Operators
-from tests.api.metrics.conftest import api, app, database_url, databases, ledger, lives, on, sent
+from tests.api.metrics.conftest import api, app, ledger, lives, on, sent
 from tests.api.metrics.test_outcomes import outcomes
 from tests.builders import PRO
 from tests.storage.ledger import Ledger, a_step, later
@@ -21,7 +21,7 @@ from tests.web.console.visitor import ConsoleVisitor
 from tests.web.markup import Markup
 from tests.web.site import ADDRESS, a_browser
 
-__all__ = ["api", "app", "database_url", "databases", "ledger", "lives", "outcomes", "sent"]
+__all__ = ["api", "app", "ledger", "lives", "outcomes", "sent"]
 
 NUMBERS = "/console/numbers"
 QUARTER = "from=2026-01&to=2026-03"
