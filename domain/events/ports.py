@@ -69,3 +69,11 @@ class EventDispatcher(Protocol):
             GatewayUnavailable: Temporal did not take them all.
         """
         ...
+
+
+class DeliveryAnnouncer(Protocol):
+    """Is told of deliveries once they are committed, by what wrote them."""
+
+    def announce(self, deliveries: Sequence[QueuedDelivery]) -> None:
+        """Have them dispatched soon. It neither waits nor fails: what is missed is left to the sweep."""
+        ...

@@ -1,1 +1,1 @@
-"""Events for products: writing them with what they tell, and reading them; their endpoints and deliveries."""
+"""Events for products: writing them with what they tell, reading them, and the endpoints that they are sent to."""

@@ -14,6 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.customers import Contact
 from domain.entitlements.downgrade_fit import LimitConflict
 from domain.errors import Rejected
+from domain.events.deliveries import QueuedDelivery
+from domain.events.ports import DeliveryAnnouncer
+from domain.events.step_events import events_of
 from domain.notifications.mail_types import Mail, Occasion
 from domain.notifications.ports import QueuedMail
 from domain.privacy.redaction import erased, redacted
@@ -21,6 +24,7 @@ from domain.subscription.journal import FitCheck, Step
 from domain.subscription.state import Subscription
 from storage.db.codec import due_to_json, mail_id, state_from_json, state_to_json
 from storage.db.engine import transaction
+from storage.events.outbox import write_events
 from storage.revenue.facts import Facts, FactsShape, facts_of, recording
 from storage.schema.tables import customers, invoices, journal, mails, reversals, subscriptions
 from storage.subscriptions import customer_changes, sign_ups
@@ -48,30 +52,42 @@ _LOCKED_SUBSCRIPTION = (
 class SubscriptionRecords:
     """Implements `domain.subscription.ports.Records`."""
 
-    def __init__(self, engine: AsyncEngine, trial_key: TrialKey) -> None:
+    def __init__(self, engine: AsyncEngine, trial_key: TrialKey, announcer: DeliveryAnnouncer | None = None) -> None:
         self._engine = engine
         self._trial_key = trial_key
+        self._announcer = announcer
 
     async def save(self, step: Step) -> Sequence[QueuedMail]:
         try:
             async with transaction(self._engine) as connection:
-                await sign_ups.settle(connection, self._trial_key, step)
-                before, is_erased = await _lock(connection, step.subscription)
-                if is_erased:
-                    step = await _of_erased(connection, step)
-                state, step = step.subscription, await read_out(connection, step)
-                if await _save_projection(connection, step, state, facts_of(before, step)):
-                    await keep_marks(connection, self._trial_key, step)
-                    await _save_journal(connection, step)
-                    await _withdraw(connection, step)
-                    await _save_mails(connection, step)
-                    await _save_invoice(connection, step)
-                    await _save_reversal(connection, step)
-                return await _queued(connection, step.subscription, step.mails)
+                waiting, begun = await self._write(connection, step)
         except IntegrityError as error:
             if "uq_subscriptions_live_customer" in str(error.orig):
                 raise Rejected("the customer already has a live subscription", code="already_subscribed") from error
             raise
+        if self._announcer is not None:
+            self._announcer.announce(begun)
+        return waiting
+
+    async def _write(
+        self, connection: AsyncConnection, step: Step
+    ) -> tuple[Sequence[QueuedMail], Sequence[QueuedDelivery]]:
+        """Returns the mails of the step that wait, and the deliveries of its events that begin."""
+        begun: Sequence[QueuedDelivery] = ()
+        await sign_ups.settle(connection, self._trial_key, step)
+        before, is_erased = await _lock(connection, step.subscription)
+        if is_erased:
+            step = await _of_erased(connection, step)
+        state, step = step.subscription, await read_out(connection, step)
+        if await _save_projection(connection, step, state, facts_of(before, step)):
+            await keep_marks(connection, self._trial_key, step)
+            await _save_journal(connection, step)
+            await _withdraw(connection, step)
+            await _save_mails(connection, step)
+            await _save_invoice(connection, step)
+            await _save_reversal(connection, step)
+            begun = await write_events(connection, events_of(step, before))
+        return await _queued(connection, step.subscription, step.mails), begun
 
     async def limit_conflicts(self, subscription: Subscription, check: FitCheck) -> Sequence[LimitConflict]:
         return await UsageFit(self._engine).limit_conflicts(subscription, check)

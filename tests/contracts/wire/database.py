@@ -7,6 +7,7 @@ from domain.access import Access
 from domain.catalog.features import UsageWindow
 from domain.catalog.plans import Catalog, Interval
 from domain.entitlements.usage import Action as UsageAction
+from domain.events.types import EventType
 from domain.notifications.mail_types import FACTS, Occasion
 from domain.provider.events import Disposition
 from domain.provider.hints import EventKind
@@ -30,6 +31,7 @@ WORDS: dict[str, Any] = {
     "api_keys.role": Role,
     "discrepancies.kind": DifferenceKind,
     "discrepancies.outcome": Outcome,
+    "events.type": EventType,
     "journal.cause_kind": CauseKind,
     "mails.occasion": Occasion,
     "operators.role": OperatorRole,
