@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.audit import Actor, ActorKind, AuditedCommand, AuditEntry, AuditOutcome, AuditTarget, reference_to
 from storage.db.cursors import Cut, Keyset, PageRequest, Position, cut
 from storage.db.engine import listing, transaction
-from storage.db.walks import Ordered, walk
+from storage.db.walks import Ordered, read_once, walk
 from storage.schema.audit_tables import audit, audit_details
 from storage.schema.tables import customers, journal, subscriptions
 
@@ -215,7 +215,7 @@ async def _rows(
     connection: AsyncConnection, page: PageRequest, ids: Select[Any], *rest: ColumnElement[bool]
 ) -> list[AuditEntry]:
     """The first of these rows that meet the conditions, one more than the page holds; each with its outcome."""
-    among, settled = ids.subquery("among"), audit.alias("settled").c
+    among, settled = read_once(ids), audit.alias("settled").c
     outcome = (
         select(settled.id, settled.outcome, settled.code, settled.at, settled.target)
         .where(settled.settles == _IT.id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, bindparam, func, select, union_all
+from sqlalchemy import ARRAY, CTE, ColumnElement, Select, Uuid, bindparam, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.db.cursors import Cut, Keyset, PageRequest, Position, after, cut
@@ -50,6 +50,14 @@ class Ordered:
 
     def _sorted(self, wanted: Select[Any], columns: Any) -> Select[Any]:
         return wanted.order_by(*Keyset(columns.created, columns.id).order(self.page.sort))
+
+
+def read_once(ids: Select[Any]) -> CTE:
+    """The rows of `Ordered.ids` as the `among` that the rest of a statement joins, read once.
+
+    Of a condition that it takes to be rare the planner would begin with its rows, and read all of these for each.
+    """
+    return ids.cte("among").prefix_with("MATERIALIZED")
 
 
 def picked(keys: Keyset, page: PageRequest, ids: Sequence[UUID], *conditions: ColumnElement[bool]) -> Select[Any]:

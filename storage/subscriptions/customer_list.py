@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.subscription.lifecycle import Status
 from storage.db.cursors import Cut, Keyset, PageRequest, Position, cut
 from storage.db.engine import listing
-from storage.db.walks import Ordered, picked, walk
+from storage.db.walks import Ordered, picked, read_once, walk
 from storage.schema.tables import customers, subscriptions
 from storage.subscriptions.search import Search
 
@@ -66,7 +66,7 @@ async def _rows(
     connection: AsyncConnection, page: PageRequest, ids: Select[Any], *rest: ColumnElement[bool]
 ) -> list[ListedCustomer]:
     """The first of these customers that meet the conditions, one more than the page holds."""
-    among = ids.subquery("among")
+    among = read_once(ids)
     found = select(customers).select_from(among.join(customers, _IT.id == among.c.id)).where(*rest)
     found = found.order_by(*Keyset(among.c.created, among.c.id).order(page.sort)).limit(page.limit + 1)
     shown = found.subquery("shown")

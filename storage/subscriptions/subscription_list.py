@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.subscription.lifecycle import Status
 from storage.db.cursors import Cut, Keyset, PageRequest, Position, cut
 from storage.db.engine import listing
-from storage.db.walks import Ordered, picked, walk
+from storage.db.walks import Ordered, picked, read_once, walk
 from storage.schema.tables import customers, subscriptions
 from storage.subscriptions.read_model import SubscriptionRow, row_of, select_rows
 from storage.subscriptions.search import CANDIDATES, Search
@@ -141,7 +141,7 @@ async def _rows(
     connection: AsyncConnection, page: PageRequest, ids: Select[Any], *rest: ColumnElement[bool]
 ) -> list[SubscriptionRow]:
     """The first of these rows that meet the conditions, one more than the page holds."""
-    among = ids.subquery("among")
+    among = read_once(ids)
     order = Keyset(among.c.created, among.c.id).order(page.sort)
     wanted = select_rows(among.join(subscriptions, _IT.id == among.c.id)).where(*rest)
     wanted = wanted.order_by(*order).limit(page.limit + 1)
