@@ -2,6 +2,7 @@
 
 from temporalio import activity
 
+from activities.attempts import claimant, is_last_attempt
 from activities.failures import as_temporal_failures
 from domain.errors import GatewayRefused
 from domain.notifications.ports import Mailer, Mails
@@ -19,23 +20,35 @@ class MailActivities:
         """Send one mail unless it has been sent or withdrawn; returns the outcome.
 
         Idempotent by the mail's row. If a worker dies after the server accepted the mail and before it is marked as
-        sent, it is sent again under the same Message-ID, which lets mail systems recognize the copy.
+        sent, it is sent again under the same Message-ID, which lets mail systems recognize the copy. By itself, without
+        a workflow that gives the mail up, its last attempt does.
         """
         with as_temporal_failures():
-            mail = await self._mails.to_send(mail_id)
-            if mail is None:
-                return "not needed"
             try:
-                message_id = await self._mailer.send(mail)
-            except GatewayRefused as refused:
-                await self._mails.mark_refused(mail_id, refused.message)
-                return "refused"
-            await self._mails.mark_sent(mail_id, message_id)
-            return "sent"
+                return await self._deliver(mail_id)
+            except Exception:
+                if not is_last_attempt():
+                    raise
+            return await self._give_up(mail_id)
+
+    async def _deliver(self, mail_id: str) -> str:
+        mail = await self._mails.claim(mail_id, claimant())
+        if mail is None:
+            return "not needed"
+        try:
+            message_id = await self._mailer.send(mail)
+        except GatewayRefused as refused:
+            await self._mails.mark_refused(mail_id, refused.message)
+            return "refused"
+        await self._mails.mark_sent(mail_id, message_id)
+        return "sent"
 
     @activity.defn(name="give_up")
     async def give_up(self, mail_id: str) -> str:
         """Mark a mail that no server accepted in time. Idempotent; a mail that was sent after all stays sent."""
         with as_temporal_failures():
-            await self._mails.mark_refused(mail_id, "the mail server did not take it in time")
-            return "given up"
+            return await self._give_up(mail_id)
+
+    async def _give_up(self, mail_id: str) -> str:
+        await self._mails.mark_refused(mail_id, "the mail server did not take it in time")
+        return "given up"

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from typing import Self
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import Client
 
 from api.background.offer_publisher import OfferPublisher, Publish
 from api.background.usage_notice_dispatcher import UsageNoticeDispatcher
 from api.background.webhook_dispatcher import WebhookDispatcher
+from domain.notifications.ports import MailDispatcher
 from domain.provider.events import ProviderEvent
 from domain.purchases.ports import StoredPurchase
 from domain.webhooks.ports import Deliver
-from services.mail_dispatcher import TemporalMailDispatcher
 from services.usage_notifier import UsageNotifier
 from storage.access.api_key_cache import ApiKeyCache
 from storage.access.api_keys import ApiKeys
@@ -71,10 +70,10 @@ class Crossings:
     """Finds out whether the database can be used; sees no tenant's rows."""
 
     @classmethod
-    def on(cls, engine: AsyncEngine, client: Client, publish: Publish, deliver: Deliver) -> Self:
+    def on(cls, engine: AsyncEngine, mails: MailDispatcher, publish: Publish, deliver: Deliver) -> Self:
         """Return them on an engine of the system's role."""
         sessions, purchases = WebSessions(engine), PurchaseRecords(engine)
-        notifier = UsageNotifier(UsageNotices(engine), TemporalMailDispatcher(client))
+        notifier = UsageNotifier(UsageNotices(engine), mails)
         return cls(
             keys=ApiKeyCache(ApiKeys(engine)),
             session=sessions.session,

@@ -67,11 +67,16 @@ class Tally:
 
 
 async def measure() -> str:
-    """Live the life on the embedded stack and tell what it left behind."""
+    """Live the life on the embedded stack, once with each way to deliver mails, and tell what it left behind."""
+    return f"{await _lived(standalone=False)}\n\n{await _lived(standalone=True)}"
+
+
+async def _lived(*, standalone: bool) -> str:
     with tempfile.TemporaryDirectory() as folder:
         catalog, policy = CATALOGS / "manufacturing.yaml", CATALOGS / "policy.yaml"
+        options = Options(Path(folder), catalog, policy, durable=False, ui=False, standalone_activities=standalone)
         async with (
-            running(Options(Path(folder), catalog, policy, durable=False, ui=False)) as stack,
+            running(options) as stack,
             Product(stack.addresses) as product,
         ):
             made = await product.sign_up("measured", payment_method="pm_card_visa")
@@ -81,15 +86,25 @@ async def measure() -> str:
             past = Counter(entry["kind"] for entry in (await product.timeline(made["id"]))["past"])
             if past["renewed"] != RENEWALS or past["trial_ending"] != 3:
                 raise RuntimeError(f"the life went otherwise: {past}")
-            life, mails = await _tally(stack.client, LIFE), await _tally(stack.client, MAIL)
-    return _report(life, mails, early)
+            life, mails = await _tally(stack.client, LIFE), await _mails(stack.client)
+    return _report(life, mails, early, "an activity by itself each" if standalone else "a workflow each")
 
 
 LIFE, MAIL = "WorkflowType = 'SubscriptionWorkflow'", "WorkflowType = 'MailWorkflow'"
 
 
 async def _all_actions(client: Client) -> int:
-    return (await _tally(client, LIFE)).billable + (await _tally(client, MAIL)).billable
+    return (await _tally(client, LIFE)).billable + (await _mails(client)).billable
+
+
+async def _mails(client: Client) -> Tally:
+    """Of mails: workflows with their histories, and activities by themselves, which have none."""
+    tally = await _tally(client, MAIL)
+    async for found in client.list_activities("ActivityType = 'deliver'"):
+        described = await client.get_activity_handle(found.activity_id, run_id=found.activity_run_id).describe()
+        tally.runs += 1
+        tally.actions["activities"] += described.attempt
+    return tally
 
 
 async def _tally(client: Client, query: str) -> Tally:
@@ -100,14 +115,14 @@ async def _tally(client: Client, query: str) -> Tally:
     return tally
 
 
-def _report(life: Tally, mails: Tally, early: int) -> str:
+def _report(life: Tally, mails: Tally, early: int, way: str) -> str:
     late = life.billable + mails.billable - early
     lines = [
         f"A life of a 14-day trial, three reminders, conversion and {RENEWALS} renewals",
         f"subscription workflow: {life.events} events, {life.size:,} bytes, {life.billable} billable actions",
         f"in {life.runs} runs, the largest of {life.largest_run:,} bytes:",
         *(f"    {count:>4}  {what}" for what, count in life.actions.most_common() if count),
-        f"its {mails.runs} mails, a workflow each: {mails.events} events, {mails.billable} actions",
+        f"its {mails.runs} mails, {way}: {mails.events} events, {mails.billable} actions",
         f"trial and conversion:  {early} actions, mails included",
         f"a month of renewal:    {late / RENEWALS:.1f} actions, mails included",
     ]

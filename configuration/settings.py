@@ -107,6 +107,8 @@ class TemporalSettings(Settings):
     temporal_tls_client_cert: ExistingFile | None = None
     temporal_tls_client_key: ExistingFile | None = None
     temporal_tls_server_ca: ExistingFile | None = None
+    standalone_activities: bool = False
+    """Deliveries run as activities by themselves, without a workflow each; Temporal offers them in Public Preview."""
     # Last, so that its validator sees the others.
     temporal_tls: Annotated[bool, AfterValidator(_fits_credentials)] = Field(default=False, validate_default=True)
 

@@ -144,6 +144,8 @@ class Options:
     ui: bool = True
     payments_a_second: float | None = None
     """None: no limit, as the simulator has none."""
+    standalone_activities: bool = False
+    """Deliveries run as activities by themselves, without a workflow each."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +231,7 @@ async def _build_on(
     provider = await exits.enter_async_context(
         composition.payment_provider(secrets.stripe_key, ground.simulator.base_url)
     )
-    activities = _worker_activities(ground, secrets, provider, api_url, policy, skipper.client)
+    activities = _worker_activities(ground, options, secrets, provider, api_url, policy, skipper.client)
     workers = build_workers(
         ground.client, activities, payments_a_second=options.payments_a_second, finish_within=FINISH_WITHIN
     )
@@ -245,6 +247,7 @@ async def _build_on(
     api_parts = replace(
         api_parts,
         presentation=load_presentation(options.catalog),
+        standalone_activities=options.standalone_activities,
         sign_up_url=f"http://127.0.0.1:{control_port}{SIGN_UP_PATH}",
         temporal_ui_url=ground.temporal.ui_url if options.ui else "",
         read_mail=composition.mail_reader(api_parts.brand),
@@ -305,7 +308,13 @@ def _brand(api_url: str) -> Brand:
 
 
 def _worker_activities(
-    ground: _Ground, secrets: Secrets, provider: Provider, api_url: str, policy: Policy, restart_client: Client
+    ground: _Ground,
+    options: Options,
+    secrets: Secrets,
+    provider: Provider,
+    api_url: str,
+    policy: Policy,
+    restart_client: Client,
 ) -> WorkerActivities:
     mailer = composition.mailer(
         _brand(api_url),
@@ -322,7 +331,11 @@ def _worker_activities(
         policy,
         TrialKey(secrets.trial_key),
         # Nothing is in flight for long here.
-        composition.WorkerOptions(second_look_delay=0.2, left_to_dispatcher=timedelta()),
+        composition.WorkerOptions(
+            second_look_delay=0.2,
+            left_to_dispatcher=timedelta(),
+            standalone_activities=options.standalone_activities,
+        ),
         # A subscription that is restored has a clock of its own, like all others.
         restart_client=restart_client,
     )

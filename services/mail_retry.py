@@ -1,22 +1,8 @@
 """Sends a mail that did not go out once more, because an operator asks for it."""
 
-from typing import Protocol
-
 from domain.errors import Rejected
-from domain.notifications.ports import QueuedMail
+from domain.notifications.ports import AgainDispatcher, QueuedMail
 from domain.notifications.undelivered import MailRow, MailState, UndeliveredMails
-
-
-class AgainDispatcher(Protocol):
-    """Starts the sending of a mail once more."""
-
-    async def dispatch_again(self, mail: QueuedMail) -> None:
-        """Send a mail whose workflow has come to its end; one that runs goes on.
-
-        Raises:
-            GatewayUnavailable: Temporal does not respond.
-        """
-        ...
 
 
 class MailRetry:

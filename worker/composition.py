@@ -31,7 +31,7 @@ from domain.brand import Brand
 from domain.notifications.links_of_mails import links_of_mails
 from domain.notifications.mail_types import Recipient as Addressee
 from domain.notifications.mail_types import Rendered
-from domain.notifications.ports import Mailer, MailToSend
+from domain.notifications.ports import AgainDispatcher, Mailer, MailToSend
 from domain.provider.ports import CustomerContacts, EventReader, Provider
 from domain.signing import SigningSecrets
 from domain.subscription.policy import Policy
@@ -46,6 +46,7 @@ from gateways.stripe.webhooks import Recipient, StripeEvents
 from services.audit import AuditSweep
 from services.bulk.row_commands import RowCommandSender
 from services.customer_dispatcher import CustomerDispatcher
+from services.delivery_starter import DeliveryStarter, delivery_starter
 from services.erasure import ErasureService
 from services.mail_dispatcher import TemporalMailDispatcher
 from services.mail_retry import MailRetry
@@ -162,8 +163,17 @@ def mail_reader(brand: Brand) -> Callable[[MailToSend], Rendered]:
 # Purchases
 
 
-def purchases(client: Client, engine: AsyncEngine, provider: Provider, trial_key: TrialKey) -> PurchaseService:
-    """Return what opens hosted pages, and takes completed ones over."""
+def purchases(
+    client: Client,
+    engine: AsyncEngine,
+    provider: Provider,
+    trial_key: TrialKey,
+    starter: DeliveryStarter | None = None,
+) -> PurchaseService:
+    """Return what opens hosted pages, and takes completed ones over.
+
+    Here and below, *starter* starts the sending of mails; None: as a workflow each.
+    """
     subscriptions = Subscriptions(engine)
     return PurchaseService(
         provider.purchases,
@@ -172,34 +182,48 @@ def purchases(client: Client, engine: AsyncEngine, provider: Provider, trial_key
         SubscriptionRecords(engine, trial_key),
         subscriptions,
         subscriptions,
-        TemporalMailDispatcher(client),
+        TemporalMailDispatcher(client, starter),
         CatalogInForce(engine),
     )
 
 
 def purchases_of(
-    client: Client, engine: AsyncEngine, provider: Provider, trial_key: TrialKey
+    client: Client,
+    engine: AsyncEngine,
+    provider: Provider,
+    trial_key: TrialKey,
+    starter: DeliveryStarter | None = None,
 ) -> Callable[[str], PurchaseService]:
     """Return what `purchases` returns, for one tenant at a time."""
-    return lambda tenant: purchases(client, of_tenant(engine, tenant), provider, trial_key)
+    return lambda tenant: purchases(client, of_tenant(engine, tenant), provider, trial_key, starter)
 
 
 # Refunds
 
 
-def _late_reversals(client: Client, engine: AsyncEngine, provider: Provider, trial_key: TrialKey) -> LateReversals:
-    records, mails = SubscriptionRecords(engine, trial_key), TemporalMailDispatcher(client)
+def _late_reversals(
+    client: Client,
+    engine: AsyncEngine,
+    provider: Provider,
+    trial_key: TrialKey,
+    starter: DeliveryStarter | None,
+) -> LateReversals:
+    records, mails = SubscriptionRecords(engine, trial_key), TemporalMailDispatcher(client, starter)
     return LateReversals(provider.reversals, Subscriptions(engine), records, mails, AuditLog(engine))
 
 
 def refunds_of(
-    client: Client, engine: AsyncEngine, provider: Provider, trial_key: TrialKey
+    client: Client,
+    engine: AsyncEngine,
+    provider: Provider,
+    trial_key: TrialKey,
+    starter: DeliveryStarter | None = None,
 ) -> Callable[[str], RefundService]:
     """Return what refunds payments, for one tenant at a time."""
 
     def of(tenant: str) -> RefundService:
         tenants = of_tenant(engine, tenant)
-        late_reversals = _late_reversals(client, tenants, provider, trial_key)
+        late_reversals = _late_reversals(client, tenants, provider, trial_key, starter)
         return RefundService(client, provider.refunds, Subscriptions(tenants), late_reversals)
 
     return of
@@ -225,17 +249,29 @@ and tries again for some seconds. A sweep that took it too would have its subscr
 
 
 def webhook_delivery(
-    client: Client, engine: AsyncEngine, provider: Provider, trial_key: TrialKey, *, waits: timedelta = timedelta()
+    client: Client,
+    engine: AsyncEngine,
+    provider: Provider,
+    trial_key: TrialKey,
+    starter: DeliveryStarter | None = None,
+    *,
+    waits: timedelta = timedelta(),
 ) -> Delivery:
     """Return the delivery of stored provider events to subscriptions; a sweep takes those that have waited so long."""
-    late_reversals = _late_reversals(client, engine, provider, trial_key)
-    bought = PurchaseEvents(purchases(client, engine, provider, trial_key))
+    late_reversals = _late_reversals(client, engine, provider, trial_key, starter)
+    bought = PurchaseEvents(purchases(client, engine, provider, trial_key, starter))
     return Delivery(client, Inbox(engine, waits=waits), RoutingIndex(engine), provider.owners, late_reversals, bought)
 
 
-def webhook_backfill(client: Client, engine: AsyncEngine, provider: Provider, trial_key: TrialKey) -> Backfill:
+def webhook_backfill(
+    client: Client,
+    engine: AsyncEngine,
+    provider: Provider,
+    trial_key: TrialKey,
+    starter: DeliveryStarter | None = None,
+) -> Backfill:
     """Return the backfill of provider events that did not reach us."""
-    return Backfill(provider.history, Inbox(engine), webhook_delivery(client, engine, provider, trial_key))
+    return Backfill(provider.history, Inbox(engine), webhook_delivery(client, engine, provider, trial_key, starter))
 
 
 # The worker
@@ -255,6 +291,8 @@ class WorkerOptions:
     """How long a webhook is left to the API process that stored it before the sweep takes it."""
     erases_at_provider: bool = False
     """Erased customers are deleted at the provider as well."""
+    standalone_activities: bool = False
+    """Deliveries run as activities by themselves, without a workflow each."""
 
 
 def worker_activities(
@@ -281,9 +319,10 @@ def worker_activities(
         restart_client: the client that restarts lost workflows, if not *client*.
 
     """
+    starter = delivery_starter(client, standalone=options.standalone_activities)
     records, mails, changes = (
         SubscriptionRecords(engine, trial_key),
-        TemporalMailDispatcher(client),
+        TemporalMailDispatcher(client, starter),
         CustomerChanges(engine, trial_key),
     )
     customers = CustomerDispatcher(client, changes)
@@ -299,15 +338,21 @@ def worker_activities(
         metering=MeteringActivities(UsageReports(engine), provider.metering, at_once=options.reports_at_once),
         inbox=InboxActivities(
             Sweeps(
-                webhook_delivery(client, engine, provider, trial_key, waits=options.left_to_dispatcher),
-                purchases(client, engine, provider, trial_key),
+                webhook_delivery(client, engine, provider, trial_key, starter, waits=options.left_to_dispatcher),
+                purchases(client, engine, provider, trial_key, starter),
                 erasing(client, engine, trial_key, provider.contacts if options.erases_at_provider else None),
                 AuditSweep(AuditLog(engine)),
             ),
-            webhook_backfill(client, engine, provider, trial_key),
+            webhook_backfill(client, engine, provider, trial_key, starter),
         ),
         reconciliation=_reconciliation(
-            client, engine, provider, Restorer(restart_client or client, policy), records, options.second_look_delay
+            client,
+            engine,
+            provider,
+            Restorer(restart_client or client, policy),
+            records,
+            mails,
+            options.second_look_delay,
         ),
         mail=MailActivities(MailRecords(engine), mailer),
         roll_up=RollUpActivities(
@@ -335,9 +380,10 @@ def _reconciliation(
     provider: Provider,
     restorer: Restorer,
     records: SubscriptionRecords,
+    mails: AgainDispatcher,
     second_look_delay: float,
 ) -> ReconcileActivities:
-    comparison, mails = Reconciliations(engine), TemporalMailDispatcher(client)
+    comparison = Reconciliations(engine)
     inspection = Inspection(
         client, provider.agreements, comparison, PurchaseRecords(engine), second_look_delay=second_look_delay
     )

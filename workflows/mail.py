@@ -8,10 +8,15 @@ from temporalio.exceptions import ActivityError, RetryState
 with workflow.unsafe.imports_passed_through():
     from activities.mail import MailActivities
     from domain.names import MAIL_QUEUE
+    from workflows.delivery_options import DeliveryOptions
     from workflows.retries import HEARTBEAT_TIMEOUT, retry_forever
 
-DELIVERY_TIMEOUT = timedelta(days=3)
-RETRIES = retry_forever(max_interval=timedelta(minutes=10))
+MAIL_OPTIONS = DeliveryOptions(
+    task_queue=MAIL_QUEUE,
+    start_to_close=timedelta(seconds=60),
+    schedule_to_close=timedelta(days=3),
+    retry_policy=retry_forever(max_interval=timedelta(minutes=10)),
+)
 
 
 @workflow.defn(name="MailWorkflow")
@@ -24,11 +29,11 @@ class MailWorkflow:
             return await workflow.execute_activity_method(
                 MailActivities.deliver,
                 mail_id,
-                task_queue=MAIL_QUEUE,
-                start_to_close_timeout=timedelta(seconds=60),
+                task_queue=MAIL_OPTIONS.task_queue,
+                start_to_close_timeout=MAIL_OPTIONS.start_to_close,
                 heartbeat_timeout=HEARTBEAT_TIMEOUT,
-                schedule_to_close_timeout=DELIVERY_TIMEOUT,
-                retry_policy=RETRIES,
+                schedule_to_close_timeout=MAIL_OPTIONS.schedule_to_close,
+                retry_policy=MAIL_OPTIONS.retry_policy,
                 summary="Hand the mail to the mail server",
             )
         except ActivityError as error:
@@ -37,9 +42,9 @@ class MailWorkflow:
             return await workflow.execute_activity_method(
                 MailActivities.give_up,
                 mail_id,
-                task_queue=MAIL_QUEUE,
-                start_to_close_timeout=timedelta(seconds=60),
+                task_queue=MAIL_OPTIONS.task_queue,
+                start_to_close_timeout=MAIL_OPTIONS.start_to_close,
                 heartbeat_timeout=HEARTBEAT_TIMEOUT,
-                retry_policy=RETRIES,
+                retry_policy=MAIL_OPTIONS.retry_policy,
                 summary="Record that the mail was given up",
             )

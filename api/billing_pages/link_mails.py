@@ -6,7 +6,6 @@ from starlette.background import BackgroundTask
 from api.http.dependencies import AppDependencies, Repositories
 from domain.billing_flows import BillingFlow
 from domain.errors import GatewayUnavailable
-from services.mail_dispatcher import TemporalMailDispatcher
 from storage.subscriptions.billing_accounts import BillingAccount
 
 log = structlog.get_logger("tenure.web")
@@ -45,7 +44,7 @@ async def send_link(
     if queued is None:
         return
     try:
-        await TemporalMailDispatcher(dependencies.client).dispatch([queued])
+        await repositories.mail_dispatcher.dispatch([queued])
         await repositories.usage_notices.handed_over([queued], account.tenant)
     except GatewayUnavailable as error:
         log.warning("a mail waits for the next sweep", mail=queued.id, error=error.message)

@@ -23,7 +23,6 @@ from api.web.readers import Reader
 from configuration.mail_addresses import mail_address
 from domain.audit import AuditedCommand, AuditOutcome, AuditTarget
 from domain.errors import GatewayUnavailable, Rejected
-from services.mail_dispatcher import TemporalMailDispatcher
 from storage.access.console_sessions import CONSOLE_ROLES, ConsoleSession
 from storage.access.web_sessions import WebRole
 
@@ -208,7 +207,7 @@ async def _mail_links(address: str, path: str, dependencies: AppDependencies, re
     try:
         for operator in await repositories.crossings.console.operators_at(address):
             queued = await repositories.operator_mails.write_sign_in(operator, path, dependencies.signing)
-            await TemporalMailDispatcher(dependencies.client).dispatch([queued])
+            await repositories.mail_dispatcher.dispatch([queued])
     except GatewayUnavailable as error:
         # The page has been answered already: who gets no mail asks again.
         log.warning("a sign-in link was not mailed", error=error.message)

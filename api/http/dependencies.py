@@ -18,7 +18,7 @@ from domain.brand import Brand
 from domain.catalog.plans import Catalog
 from domain.catalog.presentation import Presentation
 from domain.notifications.mail_types import Rendered
-from domain.notifications.ports import MailToSend
+from domain.notifications.ports import MailDispatcher, MailToSend
 from domain.privacy.ports import ErasureLog
 from domain.provider.ports import CustomerContacts, EventReader, Wallets
 from domain.request_rates import RequestRates
@@ -28,6 +28,7 @@ from domain.subscription.ports import Records
 from domain.webhooks.ports import Deliver
 from services.billing_details import BillingDetailsReader
 from services.bulk.runs import BulkRunService
+from services.delivery_starter import delivery_starter
 from services.erasure import ErasureService
 from services.mail_dispatcher import TemporalMailDispatcher
 from services.mail_retry import MailRetry
@@ -138,6 +139,8 @@ class AppDependencies:
     """Further ones are refused while so many are in progress."""
     erases_at_provider: bool = False
     """An erased customer is deleted at the payment provider as well."""
+    standalone_activities: bool = False
+    """Deliveries run as activities by themselves, without a workflow each."""
     erasure_log: ErasureLog | None = None
     """Where erasures are listed outside the database; None: restored backups are not covered."""
 
@@ -211,6 +214,7 @@ class Repositories:
     bulk_choices: BulkChoices
     bulk: BulkRunService
     mail_list: MailList
+    mail_dispatcher: MailDispatcher
     mail_retry: MailRetry
     queues: Queues
     offered: Offered
@@ -220,9 +224,9 @@ class Repositories:
         engine = dependencies.engine
         customers, contacts, subscriptions = Customers(engine), SignUps(engine), Subscriptions(engine)
         trials, idempotency = Trials(engine, dependencies.trial_key), IdempotencyKeys(engine)
-        crossings = Crossings.on(
-            dependencies.system_engine, dependencies.client, dependencies.publish_offer, dependencies.deliver
-        )
+        starter = delivery_starter(dependencies.client, standalone=dependencies.standalone_activities)
+        mails = TemporalMailDispatcher(dependencies.client, starter)
+        crossings = Crossings.on(dependencies.system_engine, mails, dependencies.publish_offer, dependencies.deliver)
         erasures = Erasures(engine, dependencies.trial_key)
         inbox, discrepancies, mail_list = InboxList(engine), DiscrepancyList(engine), MailList(engine)
         return cls(
@@ -287,7 +291,8 @@ class Repositories:
             BulkChoices(engine),
             BulkRunService(dependencies.client, BulkRuns(engine)),
             mail_list,
-            MailRetry(mail_list, TemporalMailDispatcher(dependencies.client)),
+            mails,
+            MailRetry(mail_list, mails),
             Queues(dependencies.client),
             Offered(engine),
         )

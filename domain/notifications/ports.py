@@ -36,8 +36,14 @@ class MailToSend:
 class Mails(Protocol):
     """The stored mails."""
 
-    async def to_send(self, mail_id: str) -> MailToSend | None:
-        """Returns the mail if it still waits to be sent, None if it was sent or withdrawn."""
+    async def claim(self, mail_id: str, claimant: str) -> MailToSend | None:
+        """Returns the mail if it still waits to be sent, None if it was sent or withdrawn.
+
+        For a while, only *claimant* gets it: two deliveries of one mail do not send it both.
+
+        Raises:
+            GatewayBusy: code `being_sent`; another has claimed it.
+        """
         ...
 
     async def mark_sent(self, mail_id: str, message_id: str) -> None: ...
@@ -57,3 +63,15 @@ class MailDispatcher(Protocol):
     """Dispatches queued mails so that each is sent once."""
 
     async def dispatch(self, mails: Sequence[QueuedMail]) -> None: ...
+
+
+class AgainDispatcher(Protocol):
+    """Starts the sending of a mail once more."""
+
+    async def dispatch_again(self, mail: QueuedMail) -> None:
+        """Send a mail whose sending has come to its end; one under way goes on.
+
+        Raises:
+            GatewayUnavailable: Temporal does not respond.
+        """
+        ...

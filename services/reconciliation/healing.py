@@ -11,7 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.failures import as_tenure_error
 from domain.errors import GatewayUnavailable, TenureError
 from domain.names import subscription_workflow_id
-from domain.notifications.ports import MailDispatcher
+from domain.notifications.ports import AgainDispatcher
 from domain.provider.ports import Billing
 from domain.reconciliation.differences import DifferenceKind, Discrepancy, Outcome, Projection
 from domain.reconciliation.ports import Comparison, Found
@@ -46,7 +46,7 @@ class Healer:
         comparison: Comparison,
         billing: Billing,
         records: Records,
-        mail_dispatcher: MailDispatcher,
+        mail_dispatcher: AgainDispatcher,
     ) -> None:
         self._client = client
         self._inspection = inspection
@@ -75,7 +75,9 @@ class Healer:
     async def _heal(self, run: str, found: Sequence[Discrepancy]) -> None:
         for each in found:
             if each.kind is DifferenceKind.MAIL_STUCK:
-                await self._mail_dispatcher.dispatch(await self._comparison.queued(each.mails))
+                # Their delivery has come to an end that it could not record, so it must begin anew.
+                for mail in await self._comparison.queued(each.mails):
+                    await self._mail_dispatcher.dispatch_again(mail)
             elif each.kind is DifferenceKind.BILLED_AFTER_END:
                 key = f"{each.subscription}/end/{each.agreement_ref}/{run}"
                 await self._billing.end(each.agreement_ref, each.bill_ref, key=key)

@@ -1,24 +1,22 @@
-"""Finds queued mails that no workflow sends."""
+"""Finds queued mails that nothing sends."""
 
 from datetime import timedelta
 
-from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import Client
 
-from domain.errors import GatewayUnavailable
 from domain.money import Money, formatted
 from domain.names import mail_workflow_id
 from domain.reconciliation.differences import DifferenceKind, Discrepancy
 from domain.reconciliation.ports import Comparison, Page, RevenueDifference, StuckMails
 from domain.subscription.contact_changes import UNUSABLE_ADDRESS, CustomerProblem
+from services.delivery_starter import DeliveryStatus, delivery_status
 from services.reconciliation.inspection import PAGE
 
 STUCK_AFTER = timedelta(hours=1)
-HAVE_ENDED = (WorkflowExecutionStatus.COMPLETED, WorkflowExecutionStatus.FAILED)
 
 
 class StuckMailsInspection:
-    """Finds mails that stay queued although no workflow sends them."""
+    """Finds mails that stay queued although nothing sends them."""
 
     def __init__(self, client: Client, comparison: Comparison) -> None:
         self._client = client
@@ -40,13 +38,14 @@ class StuckMailsInspection:
         return Page(tuple(found), queued[-1].subscription if len(queued) == PAGE else None)
 
     async def _stuck(self, queued: StuckMails) -> list[Discrepancy]:
-        statuses = {mail: await self._status(mail) for mail in queued.mails}
-        ended = tuple(mail for mail, status in statuses.items() if status in HAVE_ENDED)
-        running = WorkflowExecutionStatus.RUNNING
-        lost = tuple(mail for mail, status in statuses.items() if status is not running and mail not in ended)
+        statuses = {mail: await delivery_status(self._client, mail_workflow_id(mail)) for mail in queued.mails}
+        ended, lost = (
+            tuple(mail for mail, found in statuses.items() if found is status)
+            for status in (DeliveryStatus.ENDED, DeliveryStatus.LOST)
+        )
         findings = (
-            (DifferenceKind.MAIL_STUCK, lost, "no workflow sends them"),
-            (DifferenceKind.MAIL_UNSENT, ended, "their workflows have ended: check their results"),
+            (DifferenceKind.MAIL_STUCK, lost, "nothing sends them"),
+            (DifferenceKind.MAIL_UNSENT, ended, "their deliveries have ended: check their results in Temporal"),
         )
         return [
             Discrepancy(
@@ -59,14 +58,6 @@ class StuckMailsInspection:
             for kind, mails, why in findings
             if mails
         ]
-
-    async def _status(self, mail: str) -> WorkflowExecutionStatus | None:
-        try:
-            return (await self._client.get_workflow_handle(mail_workflow_id(mail)).describe()).status
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return None
-            raise GatewayUnavailable(f"Temporal does not respond: {error.message}") from error
 
 
 def _of_customer(customer: CustomerProblem) -> Discrepancy:

@@ -17,6 +17,7 @@ from storage.access.console_sessions import SIGN_IN_LIVES
 from storage.access.operators import Operator
 from storage.access.web_sessions import WebRole, token_hash
 from storage.db.engine import transaction
+from storage.mail_claims import claim
 from storage.schema.access_tables import operator_mails, operators, web_links
 
 KEPT: Final = timedelta(days=30)
@@ -66,8 +67,8 @@ class OperatorMails:
             )
         return QueuedMail(str(id_), "", occasion)
 
-    async def to_send(self, mail_id: str) -> MailToSend | None:
-        """Returns a mail that waits to be sent to somebody who may still sign in, None if there is no use any more."""
+    async def claim(self, mail_id: str, claimant: str) -> MailToSend | None:
+        """Claims and returns a mail to somebody who may still sign in, None if there is no use for it any more."""
         it = operator_mails.c
         found = (
             select(it.occasion, it.created_at, it.facts, operators.c.email, operators.c.name)
@@ -77,6 +78,8 @@ class OperatorMails:
         )
         async with transaction(self._engine) as connection:
             row = (await connection.execute(found)).one_or_none()
+            if row is not None:
+                await claim(connection, operator_mails, mail_id, claimant)
         if row is None:
             return None
         contact = Contact("", "", row.email, row.name or None, "UTC", "en", "")

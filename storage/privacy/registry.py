@@ -181,7 +181,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         mails,
-        kept=frozenset({"tenant", "key", "occasion", "status", "message_id"}),
+        kept=frozenset({"tenant", "key", "occasion", "status", "message_id", "claimed_by"}),
         emptied={"facts": {}, "why_not": None},
         whose=by_subscription(mails),
     ),
@@ -370,7 +370,10 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(webhook_secrets, kept=frozenset({"tenant", "ciphertext", "key_id"})),
     Rule(tenants, kept=frozenset({"id", "name"})),
     Rule(api_keys, kept=frozenset({"tenant", "name", "role", "key_hash", "hint", "created_by"})),
-    Rule(operator_mails, kept=frozenset({"tenant", "occasion", "facts", "status", "message_id", "why_not"})),
+    Rule(
+        operator_mails,
+        kept=frozenset({"tenant", "occasion", "facts", "status", "message_id", "why_not", "claimed_by"}),
+    ),
     # An operator may have kept a search for somebody's address: the search finds nothing once they are erased.
     Rule(saved_views, kept=frozenset({"tenant", "page", "name", "query"})),
     Rule(operators, kept=frozenset({"tenant", "email", "name", "role"})),

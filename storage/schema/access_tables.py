@@ -17,7 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import func
 
-from storage.schema.columns import tenant
+from storage.schema.columns import claims, tenant
 from storage.schema.tables import METADATA
 
 _MOMENT = DateTime(timezone=True)
@@ -108,6 +108,7 @@ operator_mails = Table(
     Column("message_id", Text),
     Column("sent_at", _MOMENT),
     Column("why_not", Text),
+    *claims(),
     Index("ix_operator_mails_created_at", "created_at"),
 )
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from storage.schema.columns import tenant
+from storage.schema.columns import claims, tenant
 
 METADATA = MetaData(
     naming_convention={
@@ -263,6 +263,7 @@ mails = Table(
     Column("sent_at", _MOMENT),
     _made_at(),
     Column("handed_over_at", _MOMENT, doc="null while it is queued: it may have been left behind"),
+    *claims(),
     UniqueConstraint("subscription", "key"),
     Index("ix_mails_queued", "subscription", postgresql_where=text("status = 'queued'")),
     Index(

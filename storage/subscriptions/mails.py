@@ -9,6 +9,7 @@ from domain.notifications.mail_types import Occasion
 from domain.notifications.ports import MailToSend
 from storage.access.operator_mails import OperatorMails
 from storage.db.engine import transaction
+from storage.mail_claims import claim
 from storage.schema.tables import customers, mails, pay_pages, subscriptions
 from storage.subscriptions.customers import contact_of
 
@@ -20,7 +21,7 @@ class MailRecords:
         self._engine = engine
         self._to_operators = OperatorMails(engine)
 
-    async def to_send(self, mail_id: str) -> MailToSend | None:
+    async def claim(self, mail_id: str, claimant: str) -> MailToSend | None:
         found = (
             select(
                 mails.c.subscription,
@@ -37,8 +38,10 @@ class MailRecords:
         )
         async with transaction(self._engine) as connection:
             row = (await connection.execute(found)).one_or_none()
+            if row is not None:
+                await claim(connection, mails, mail_id, claimant)
         if row is None:
-            return await self._to_operators.to_send(mail_id)
+            return await self._to_operators.claim(mail_id, claimant)
         return MailToSend(
             mail_id,
             str(row.subscription),

@@ -26,6 +26,7 @@ from domain.names import (
 from gateways.mail.mailer import SmtpMailer
 from gateways.stripe.catalog_push import push
 from gateways.stripe.http_client import connected
+from services.delivery_starter import check_standalone_activities
 from storage.catalog.catalogs import Catalogs
 from storage.catalog.policies import Policies
 from storage.catalog.unpublished import followers
@@ -120,6 +121,8 @@ async def _temporal(settings: EverySetting) -> str:
     missing = await missing_attributes(client)
     if missing:
         raise GatewayUnavailable(f"search attributes are missing: {', '.join(missing)}; run `tenure migrate`")
+    if settings.standalone_activities:
+        await check_standalone_activities(client)
     for schedule_id in (
         sweep_schedule_id(),
         reconcile_schedule_id(),
@@ -130,7 +133,8 @@ async def _temporal(settings: EverySetting) -> str:
     workers = await _workers(client)
     if not workers:
         raise GatewayUnavailable("ready, but no worker is running: start `tenure worker`")
-    return f"namespace {client.namespace}, {workers} worker{'s' if workers > 1 else ''} running"
+    standalone = ", deliveries as standalone activities" if settings.standalone_activities else ""
+    return f"namespace {client.namespace}, {workers} worker{'s' if workers > 1 else ''} running{standalone}"
 
 
 async def _schedule(client: Client, schedule_id: str) -> None:

@@ -49,6 +49,7 @@ async def worker_activities(
                 _limits(settings).reports_at_once,
                 timezone=settings.timezone,
                 erases_at_provider=settings.erase_at_stripe,
+                standalone_activities=settings.standalone_activities,
             ),
         )
 

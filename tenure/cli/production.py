@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from configuration.loading import Process, load_settings
 from configuration.settings import MigrateSettings
 from domain.errors import GatewayUnavailable
+from services.delivery_starter import check_standalone_activities
 from storage.db.health import check
 from storage.db.migrations import Patience, current, head, upgrade
 from storage.subscriptions.trial_key import check_trial_key, key_all_marks
@@ -69,6 +70,8 @@ async def _work() -> None:
     settings = load_settings(Process.WORKER)
     logs.configure(as_json=settings.log_format == "json", level=settings.log_level)
     client = await temporal(settings)
+    if settings.standalone_activities:
+        await check_standalone_activities(client)
     async with database(settings) as engine:
         await _check_database(engine)
         await check_trial_key(engine, trial_key_of(settings))

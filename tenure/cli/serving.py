@@ -1,7 +1,7 @@
 """The production process `tenure api`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
@@ -21,13 +21,13 @@ from configuration.settings import PREFIX, ApiSettings
 from domain.brand import Brand
 from domain.errors import GatewayUnavailable
 from domain.request_rates import RequestRates
+from services.delivery_starter import check_standalone_activities, delivery_starter
 from storage.access.api_keys import Role
 from storage.catalog.offer import Offer
 from storage.db.health import refuse_unfit_login
 from storage.db.roles import DatabaseRole
 from storage.privacy.erasures_file import ErasuresFile
 from storage.subscriptions.trial_key import check_trial_key
-from storage.subscriptions.trials import TrialKey
 from tenure.cli import logs
 from tenure.cli.connections import database, payment_provider, temporal
 from tenure.cli.processes import signing_of, trial_key_of
@@ -78,7 +78,7 @@ async def _serve() -> None:
             forwarded_allow_ips=list(settings.trusted_proxies),
         )
         log.info("api starting", host=settings.api_host, port=settings.api_port)
-        await _until_stopped(_Server(config), _holding_to_trial_key(system_engine, trial_key_of(settings)))
+        await _until_stopped(_Server(config), _check_servers(settings, client, system_engine))
 
 
 class _Server(uvicorn.Server):
@@ -102,15 +102,22 @@ async def _until_stopped(server: _Server, checking: Coroutine[Any, Any, None]) -
         await serving
 
 
-async def _holding_to_trial_key(engine: AsyncEngine, key: TrialKey) -> None:
-    """Check the key as soon as the database is there.
+async def _check_servers(settings: ApiSettings, client: Client, engine: AsyncEngine) -> None:
+    """Check what the settings expect of the database and of Temporal, as soon as each is there.
 
     Raises:
-        Rejected: code `trial_key_differs`.
+        Rejected: code `trial_key_differs`. Code `no_standalone_activities`.
     """
+    checks = [_once_there(lambda: check_trial_key(engine, trial_key_of(settings)))]
+    if settings.standalone_activities:
+        checks.append(_once_there(lambda: check_standalone_activities(client)))
+    await asyncio.gather(*checks)
+
+
+async def _once_there(check: Callable[[], Awaitable[None]]) -> None:
     while True:
         with suppress(GatewayUnavailable, DBAPIError):
-            await check_trial_key(engine, key)
+            await check()
             return
         await asyncio.sleep(CHECK_AGAIN_AFTER)
 
@@ -134,6 +141,7 @@ async def api_dependencies(
     with suppress(GatewayUnavailable, DBAPIError):
         await check_trial_key(system_engine, trial_key)
         await publish()
+    starter = delivery_starter(client, standalone=settings.standalone_activities)
     async with payment_provider(settings, api_processes=settings.api_replicas) as provider:
         yield AppDependencies(
             client=client,
@@ -147,11 +155,11 @@ async def api_dependencies(
                 settings.stripe_api_key.get_secret_value(),
                 settings.stripe_account or "",
             ),
-            deliver=composition.webhook_delivery(client, system_engine, provider, trial_key).deliver,
+            deliver=composition.webhook_delivery(client, system_engine, provider, trial_key, starter).deliver,
             wallets=provider.wallets,
             contacts=provider.contacts,
-            purchases=composition.purchases_of(client, engine, provider, trial_key),
-            refunds=composition.refunds_of(client, engine, provider, trial_key),
+            purchases=composition.purchases_of(client, engine, provider, trial_key, starter),
+            refunds=composition.refunds_of(client, engine, provider, trial_key, starter),
             public_url=settings.public_url,
             signing=signing_of(settings),
             trial_key=trial_key,
@@ -161,6 +169,7 @@ async def api_dependencies(
             timezone=settings.timezone,
             most_requests=settings.api_concurrency,
             erases_at_provider=settings.erase_at_stripe,
+            standalone_activities=settings.standalone_activities,
             erasure_log=ErasuresFile(settings.erasures_file) if settings.erasures_file is not None else None,
             temporal_ui_url=settings.temporal_ui_url or "",
             read_mail=composition.mail_reader(brand) if brand.support_email else None,

@@ -15,6 +15,7 @@ from configuration.loading import Process, load_settings
 from domain.errors import Malformed
 from domain.provider.ports import Provider
 from domain.webhooks.inbox import InboxRow
+from services.delivery_starter import DeliveryStarter, delivery_starter
 from services.webhooks.backfill import Backfilled
 from storage.subscriptions.trial_key import check_trial_key
 from storage.subscriptions.trials import TrialKey
@@ -122,11 +123,11 @@ async def _replay(chosen: Chosen, *, dry_run: bool) -> int:
     """Return how many could not be delivered."""
     found = dealt_with = 0
     async with AsyncExitStack() as exits:
-        provider, client, engine, trial_key = await exits.enter_async_context(_connected())
+        provider, client, engine, trial_key, starter = await exits.enter_async_context(_connected())
         if not dry_run:
             await exits.enter_async_context(noted(engine, "webhooks replay"))
         inbox, last = Inbox(engine), None
-        delivery = webhook_delivery(client, engine, provider, trial_key)
+        delivery = webhook_delivery(client, engine, provider, trial_key, starter)
         while messages := await inbox.kept(chosen, limit=BATCH_SIZE, after=last):
             found, last = found + len(messages), messages[-1]
             if not dry_run:
@@ -144,17 +145,18 @@ async def _replay(chosen: Chosen, *, dry_run: bool) -> int:
 async def _backfill(since: str, *, every: bool, dry_run: bool) -> Backfilled:
     begin = moment(since, field="since")
     async with AsyncExitStack() as exits:
-        provider, client, engine, trial_key = await exits.enter_async_context(_connected())
+        provider, client, engine, trial_key, starter = await exits.enter_async_context(_connected())
         if not dry_run:
             await exits.enter_async_context(noted(engine, "webhooks backfill"))
-        return await webhook_backfill(client, engine, provider, trial_key).since(begin, every=every, dry_run=dry_run)
+        backfilling = webhook_backfill(client, engine, provider, trial_key, starter)
+        return await backfilling.since(begin, every=every, dry_run=dry_run)
 
 
 @asynccontextmanager
-async def _connected() -> AsyncIterator[tuple[Provider, Client, AsyncEngine, TrialKey]]:
+async def _connected() -> AsyncIterator[tuple[Provider, Client, AsyncEngine, TrialKey, DeliveryStarter]]:
     settings = load_settings(Process.WEBHOOKS)
     client = await temporal(settings)
     async with database(settings) as engine, payment_provider(settings) as provider:
         trial_key = trial_key_of(settings)
         await check_trial_key(engine, trial_key)
-        yield provider, client, engine, trial_key
+        yield provider, client, engine, trial_key, delivery_starter(client, standalone=settings.standalone_activities)

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from domain.catalog.plans import Interval
-from domain.errors import GatewayUnavailable, Rejected
+from domain.errors import GatewayBusy, GatewayUnavailable, Rejected
 from domain.notifications.mail_types import Occasion
 from domain.subscription.ends import EndKind
 from domain.subscription.journal import TrialClaim
@@ -92,20 +92,20 @@ async def test_a_mail_is_there_once_and_only_waiting_ones_of_an_occasion_are_wit
 
     statuses = {id_: status for id_, (status, _) in (await database.stored()).mails.items()}
     assert statuses == {ending.id: "withdrawn", again.id: "queued", queued.id: "queued"}
-    assert await database.mails.to_send(ending.id) is None
+    assert await database.mails.claim(ending.id, "a run") is None
 
 
 async def test_a_waiting_mail_has_all_that_is_needed_to_send_it(database: Database) -> None:
     it = await signed_up(database)
     [queued] = await database.records.save(a_step(later(it), a_mail(Occasion.TRIAL_ENDING)))
 
-    mail = await database.mails.to_send(queued.id)
+    mail = await database.mails.claim(queued.id, "a run")
 
     assert mail is not None
     assert (mail.id, mail.subscription, mail.occasion, mail.at) == (queued.id, it.id, Occasion.TRIAL_ENDING, NOW)
     assert (mail.facts, mail.contact.external_id) == ({"plan_name": "Starter"}, "ada")
     assert mail.contact.email == f"{it.id}@new.example"
-    assert await database.mails.to_send(str(uuid4())) is None
+    assert await database.mails.claim(str(uuid4()), "a run") is None
 
 
 async def test_a_mail_is_sent_once_and_keeps_its_first_mark(database: Database) -> None:
@@ -118,8 +118,23 @@ async def test_a_mail_is_sent_once_and_keeps_its_first_mark(database: Database) 
     await database.mails.mark_refused(queued.id, "mailbox full")
 
     assert (await database.stored()).mails[queued.id] == ("sent", "<1@example.com>")
-    assert await database.mails.to_send(queued.id) is None
+    assert await database.mails.claim(queued.id, "a run") is None
     assert await database.records.save(step) == []
+
+
+async def test_a_mail_is_given_to_one_delivery_at_a_time_in_all_its_attempts(database: Database) -> None:
+    it = await signed_up(database)
+    [queued] = await database.records.save(a_step(later(it), a_mail()))
+
+    first, again = [await database.mails.claim(queued.id, "a run") for _ in range(2)]
+    with pytest.raises(GatewayBusy) as busy:
+        await database.mails.claim(queued.id, "another run")
+
+    assert first is not None
+    assert first == again
+    assert busy.value.code == "being_sent"
+    await database.mails.mark_sent(queued.id, "<1@example.com>")
+    assert await database.mails.claim(queued.id, "another run") is None
 
 
 async def test_a_refused_mail_is_sent_no_more(database: Database) -> None:
@@ -129,7 +144,7 @@ async def test_a_refused_mail_is_sent_no_more(database: Database) -> None:
     await database.mails.mark_refused(queued.id, "no such mailbox")
 
     assert (await database.stored()).mails[queued.id][0] == "refused"
-    assert await database.mails.to_send(queued.id) is None
+    assert await database.mails.claim(queued.id, "a run") is None
 
 
 # Invoices

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from domain.customers import Contact
 from domain.entitlements.downgrade_fit import LimitConflict
-from domain.errors import Rejected
+from domain.errors import GatewayBusy, Haste, Rejected
 from domain.notifications.mail_types import Mail
 from domain.notifications.ports import MailToSend, QueuedMail
 from domain.revenue.movements import movements
@@ -141,12 +141,18 @@ class InMemoryRecords(InMemorySignUps):
             whose, _ = self.reversals.get((it.tenant, reversal.ref), (it.id, reversal))
             self.reversals[it.tenant, reversal.ref] = (whose, reversal)
 
-    async def to_send(self, mail_id: str) -> MailToSend | None:
+    async def claim(self, mail_id: str, claimant: str) -> MailToSend | None:
         kept = self.mails.get(mail_id)
         if kept is None or kept.status != "queued":
             return None
+        if kept.claimed_by not in ("", claimant):
+            raise GatewayBusy("another sends it", haste=Haste.LOCK, code="being_sent")
+        self.mails[mail_id] = replace(kept, claimed_by=claimant)
         contact = self.known(self.steps[kept.subscription].subscription.customer).contact
         return MailToSend(mail_id, kept.subscription, kept.mail.occasion, kept.mail.at, dict(kept.mail.facts), contact)
+
+    def queue_again(self, mail_id: str) -> None:
+        self.mails[mail_id] = replace(self.mails[mail_id], status="queued", why_not="")
 
     async def mark_sent(self, mail_id: str, message_id: str) -> None:
         kept = self.mails[mail_id]

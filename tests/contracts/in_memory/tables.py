@@ -35,6 +35,7 @@ class StoredMail:
     status: str = "queued"
     message_id: str = ""
     why_not: str = ""
+    claimed_by: str = ""
 
 
 @dataclass

@@ -1,17 +1,25 @@
 """A queued mail is sent, and marked afterwards."""
 
+import asyncio
 from datetime import datetime
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import func, update
 from sqlalchemy.exc import IntegrityError
 
+from domain.errors import GatewayBusy
 from domain.notifications.mail_types import Occasion
 from domain.subscription.state import Subscription
+from storage.db.engine import transaction
+from storage.mail_claims import CLAIMED_FOR
+from storage.schema.tables import mails as mails_table
 from storage.subscriptions.mails import MailRecords
 from tests.builders import NOW
 from tests.storage.ledger import Ledger, a_mail, a_step, later
+from workflows.mail import MAIL_OPTIONS
+from workflows.retries import HEARTBEAT_TIMEOUT
 
 
 @pytest_asyncio.fixture
@@ -42,7 +50,7 @@ async def test_a_waiting_mail_has_all_that_is_needed_to_send_it(
     await ledger.customers.upsert(
         tenant="default", external_id="ada", email="new@example.com", name="Ada", timezone="Asia/Tokyo", locale="ja"
     )
-    mail = await mails.to_send(queued)
+    mail = await mails.claim(queued, "a run")
     assert mail is not None
     assert (mail.id, mail.subscription, mail.occasion, mail.at) == (queued, ada.id, Occasion.TRIAL_ENDING, NOW)
     assert mail.facts == {"plan_name": "Starter"}
@@ -56,7 +64,7 @@ async def test_a_mail_is_not_sent_when_it_was_withdrawn(
     ledger: Ledger, mails: MailRecords, ada: Subscription, queued: str
 ) -> None:
     await ledger.save(a_step(later(later(ada)), withdraws=(Occasion.TRIAL_ENDING,)))
-    assert await mails.to_send(queued) is None
+    assert await mails.claim(queued, "a run") is None
     assert (await standing(ledger))["status"] == "withdrawn"
 
 
@@ -64,7 +72,7 @@ async def test_a_mail_is_sent_no_second_time_and_keeps_its_first_mark(
     ledger: Ledger, mails: MailRecords, ada: Subscription, queued: str
 ) -> None:
     await mails.mark_sent(queued, "<1@example.com>")
-    assert await mails.to_send(queued) is None
+    assert await mails.claim(queued, "a run") is None
     marked = await standing(ledger)
     assert (marked["status"], marked["message_id"]) == ("sent", "<1@example.com>")
     assert isinstance(marked["sent_at"], datetime)
@@ -85,7 +93,7 @@ async def test_a_step_names_no_mail_to_send_when_it_is_written_again_after_the_s
 
 async def test_a_mail_is_sent_no_more_when_it_was_refused(ledger: Ledger, mails: MailRecords, queued: str) -> None:
     await mails.mark_refused(queued, "no such mailbox")
-    assert await mails.to_send(queued) is None
+    assert await mails.claim(queued, "a run") is None
     marked = await standing(ledger)
     assert (marked["status"], marked["why_not"], marked["sent_at"]) == ("refused", "no such mailbox", None)
 
@@ -105,5 +113,26 @@ async def test_no_two_mails_bear_one_message_id(ledger: Ledger, mails: MailRecor
         await mails.mark_sent(other.id, "<1@example.com>")
 
 
+async def test_a_delivery_that_died_leaves_its_mail_to_another(ledger: Ledger, mails: MailRecords, queued: str) -> None:
+    assert await mails.claim(queued, "a run") is not None
+    async with transaction(ledger.engine) as connection:
+        await connection.execute(update(mails_table).values(claimed_until=func.now()))
+
+    assert await mails.claim(queued, "another run") is not None
+    with pytest.raises(GatewayBusy):
+        await mails.claim(queued, "a run")
+
+
+async def test_two_deliveries_that_ask_at_once_do_not_both_get_the_mail(mails: MailRecords, queued: str) -> None:
+    answers = await asyncio.gather(
+        *(mails.claim(queued, f"run {number}") for number in range(5)), return_exceptions=True
+    )
+    assert sorted(isinstance(each, GatewayBusy) for each in answers) == [False, True, True, True, True]
+
+
+def test_a_claim_outlives_an_attempt_to_send() -> None:
+    assert MAIL_OPTIONS.start_to_close + HEARTBEAT_TIMEOUT < CLAIMED_FOR
+
+
 async def test_there_is_nothing_to_send_when_the_mail_is_not_known(mails: MailRecords) -> None:
-    assert await mails.to_send(str(uuid4())) is None
+    assert await mails.claim(str(uuid4()), "a run") is None

@@ -34,9 +34,12 @@ class DirectDispatcher:
 
     async def dispatch(self, mails: Sequence[QueuedMail]) -> None:
         for queued in mails:
-            mail = None if self._server.is_down else await self._mails.to_send(queued.id)
+            mail = None if self._server.is_down else await self._mails.claim(queued.id, "direct")
             if mail is not None:
                 await self._mails.mark_sent(mail.id, await self._server.send(mail))
+
+    async def dispatch_again(self, mail: QueuedMail) -> None:
+        await self.dispatch([mail])
 
     async def start_customer_sync(self, customer: str) -> None:
         raise NotImplementedError("customers do not change here")
