@@ -57,6 +57,7 @@ from tenure.client.errors import (
     Conflict,
     Denied,
     FeatureNotInPlan,
+    InvalidSignature,
     LimitReached,
     Malformed,
     NoPlan,
@@ -68,7 +69,20 @@ from tenure.client.errors import (
     TenureError,
     Unauthorized,
     Unavailable,
+    UnreadableEvent,
     UsageDoesNotFit,
+)
+from tenure.client.events import (
+    EventConfirmation,
+    EventCustomer,
+    EventData,
+    EventDecline,
+    EventInvoice,
+    EventPendingChange,
+    EventReversal,
+    EventSubscription,
+    EventUsage,
+    TenureEvent,
 )
 from tenure.client.health import (
     CatalogInForce,
@@ -168,6 +182,7 @@ from tenure.client.values import (
     ChangeAt,
     ConvertAt,
     EndKind,
+    EventType,
     HealingOutcome,
     InboxState,
     Interval,
@@ -181,6 +196,7 @@ from tenure.client.values import (
     ScheduleState,
     Status,
 )
+from tenure.client.verification import verified_event
 
 __all__ = [
     "Access",
@@ -250,6 +266,16 @@ __all__ = [
     "Entitlements",
     "Erasure",
     "Event",
+    "EventConfirmation",
+    "EventCustomer",
+    "EventData",
+    "EventDecline",
+    "EventInvoice",
+    "EventPendingChange",
+    "EventReversal",
+    "EventSubscription",
+    "EventType",
+    "EventUsage",
     "Feature",
     "FeatureNotInPlan",
     "FeatureUsage",
@@ -260,6 +286,7 @@ __all__ = [
     "InboxState",
     "InboxSummary",
     "Interval",
+    "InvalidSignature",
     "Invoice",
     "InvoicePage",
     "KeyStatus",
@@ -335,6 +362,7 @@ __all__ = [
     "TaskQueue",
     "Tenure",
     "TenureError",
+    "TenureEvent",
     "Timeline",
     "TimelineEntry",
     "Trial",
@@ -342,6 +370,7 @@ __all__ = [
     "TrialsPeriod",
     "Unauthorized",
     "Unavailable",
+    "UnreadableEvent",
     "Usage",
     "UsageDoesNotFit",
     "UsageFigure",
@@ -350,4 +379,5 @@ __all__ = [
     "UsageStatistics",
     "Used",
     "Worker",
+    "verified_event",
 ]

@@ -16,6 +16,8 @@ TenureError
 │   ├── Malformed
 │   └── Unauthorized
 ├── CannotSend           nothing was sent: the client is set up or used wrongly: fix your code
+├── InvalidSignature     a webhook that is not from Tenure, or not from now: answer it with 400
+├── UnreadableEvent      an event that this client cannot read
 └── Unavailable          no reliable answer for now; retry later
 """
 
@@ -213,6 +215,14 @@ class CannotSend(TenureError):
 
     This is a bug in the caller, not an outage: gates refuse requests, and no cached answer is used.
     """
+
+
+class InvalidSignature(TenureError):
+    """A webhook that Tenure did not send, or not now; answer it with 400, and do nothing."""
+
+
+class UnreadableEvent(TenureError):
+    """An event that this client cannot read, although Tenure sent it."""
 
 
 class Unavailable(TenureError):

@@ -57,3 +57,37 @@ BulkKind = Literal["extend_trial", "suspend", "reactivate", "cancel", "uncancel"
 BulkState = Literal["starting", "running", "paused", "stopped", "finished"]
 BulkOutcome = Literal["done", "refused", "unknown", "skipped"]
 """What came of one subscription of a bulk run."""
+EventType = Literal[
+    "subscription.created",
+    "subscription.trial_started",
+    "subscription.trial_extended",
+    "trial.ending",
+    "subscription.activated",
+    "subscription.renewed",
+    "subscription.past_due",
+    "subscription.recovered",
+    "subscription.suspended",
+    "subscription.reactivated",
+    "subscription.paused",
+    "subscription.resumed",
+    "subscription.changed",
+    "subscription.change_scheduled",
+    "subscription.change_withdrawn",
+    "subscription.cancel_scheduled",
+    "subscription.cancel_withdrawn",
+    "subscription.canceled",
+    "subscription.access_changed",
+    "subscription.confirmation_needed",
+    "subscription.confirmation_ended",
+    "invoice.open",
+    "invoice.paid",
+    "invoice.voided",
+    "invoice.payment_failed",
+    "invoice.refunded",
+    "invoice.disputed",
+    "invoice.dispute_closed",
+    "customer.updated",
+    "customer.erased",
+    "usage.threshold_reached",
+]
+"""What an event tells."""
