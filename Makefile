@@ -8,9 +8,10 @@ COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-
 SANDBOX := $(VENV)/.sandbox-installed
 INSTALLED := $(VENV)/.installed
 BROWSER := $(VENV)/.browser-installed
+SITE := $(VENV)/.site-installed
 UNIT := tests/domain tests/workflows tests/configuration tests/client tests/web
 
-.PHONY: help install demo test unit browser check docs lock clean
+.PHONY: help install demo test unit browser check docs site lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +43,11 @@ $(BROWSER): $(INSTALLED) requirements/browser.txt
 	@$(PIP) --require-hashes -r requirements/browser.txt
 	@touch $@
 
+$(SITE): $(INSTALLED) requirements/site.txt
+	@echo 'Adding what builds the site of the documents: 15 MB more ...'
+	@$(PIP) --require-hashes -r requirements/site.txt
+	@touch $@
+
 demo: $(SANDBOX) ## play the story on embedded servers; EXIT=1 ends after it
 	@$(BIN)/tenure demo $(if $(EXIT),--exit)
 
@@ -68,6 +74,12 @@ docs: $(INSTALLED) ## write the parts of docs/ that follow from the code
 	$(BIN)/python -m tests.docs.timeline
 	$(BIN)/python -m tests.docs.roles_page
 	$(BIN)/python -m tests.docs.figures_page
+	$(BIN)/python -m tests.docs.llms_txt
+
+site: $(SITE) ## the documents as pages in .site/html; fails for a link that leads nowhere
+	@$(BIN)/python -m tests.docs.site_source .site/source
+	@$(BIN)/mkdocs build --quiet
+	@echo 'Written to .site/html.'
 
 lock: ## renew requirements/*.txt from pyproject.toml (needs uv)
 	$(COMPILE) --extra sandbox --extra dev --group build pyproject.toml -o requirements/dev.txt
@@ -75,6 +87,7 @@ lock: ## renew requirements/*.txt from pyproject.toml (needs uv)
 	$(COMPILE) --constraint requirements/dev.txt pyproject.toml -o requirements/production.txt
 	$(COMPILE) --group pyproject.toml:build --constraint requirements/dev.txt -o requirements/build.txt
 	$(COMPILE) --group pyproject.toml:browser --constraint requirements/dev.txt -o requirements/browser.txt
+	$(COMPILE) --group pyproject.toml:site --constraint requirements/dev.txt -o requirements/site.txt
 
 clean: ## remove what install and the sandbox made
-	rm -rf $(VENV) .tenure .tenure-social
+	rm -rf $(VENV) .site .tenure .tenure-social

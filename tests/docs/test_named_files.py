@@ -5,18 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.links import anchors, links
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINKING = [*PAGES, ROOT / "SECURITY.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
 ROOMS = [*sorted(path.parent.name for path in ROOT.glob("[a-z]*/__init__.py")), "docs", "migrations", "templates"]
 NAMED = re.compile(rf"`((?:{'|'.join(ROOMS)})/[\w./*-]*)`")
 SHORT = re.compile(r"`(\w+\.py)`")
-LINKED = re.compile(r"\]\(([^)\s]+)\)")
-HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
-
-
-def anchor(heading: str) -> str:
-    """As GitHub names a heading."""
-    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -33,17 +29,17 @@ def test_every_module_that_is_named_in_short_is_in_a_room(page: Path) -> None:
     assert set(SHORT.findall(page.read_text(encoding="utf-8"))) <= modules
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: page.name)
 def test_every_link_leads_somewhere(page: Path) -> None:
     lost = []
-    for link in LINKED.findall(page.read_text(encoding="utf-8")):
+    for link in links(page):
         path, _, section = link.partition("#")
         if "://" in link or link.startswith("mailto:"):
             continue
         target = (page.parent / path).resolve() if path else page
         is_there = target.exists()
         if is_there and section:
-            is_there = section in map(anchor, HEADING.findall(target.read_text(encoding="utf-8")))
+            is_there = section in anchors(target)
         if not is_there:
             lost.append(link)
 
