@@ -1,6 +1,6 @@
 """Assembles the product."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -10,13 +10,17 @@ from examples.social_suite.people import current_user
 from examples.social_suite.plan_page import plan_page
 from examples.social_suite.posts import posts
 from examples.social_suite.profiles import profiles
+from examples.social_suite.standings import Standings, hooks
 from examples.social_suite.studio import Studio
 from tenure.client import AsyncTenure
 from tenure.client.fastapi import Gate, answer_refusals
 
 
-def create_app(tenure: AsyncTenure, studio: Studio | None = None) -> FastAPI:
-    """Return the application; it closes the client on shutdown."""
+def create_app(tenure: AsyncTenure, studio: Studio | None = None, *, secrets: Sequence[str] = ()) -> FastAPI:
+    """Return the application; it closes the client on shutdown.
+
+    With the *secrets* of a webhook endpoint it takes events, and keeps its copy of standings by them.
+    """
     studio = studio or Studio()
 
     @asynccontextmanager
@@ -32,6 +36,7 @@ def create_app(tenure: AsyncTenure, studio: Studio | None = None) -> FastAPI:
         profiles(tenure, gate, studio),
         posts(gate, studio),
         plan_page(tenure),
+        hooks(tenure, Standings(), secrets),
     ):
         app.include_router(router)
     return app
