@@ -39,7 +39,7 @@ class DeliveryCall:
 
     id: str
     """Of its workflow, or of its activity."""
-    argument: str
+    argument: object
     """What both take."""
     workflow: Callable[..., Awaitable[Any]]
     activity: Callable[..., Awaitable[Any]]
