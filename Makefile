@@ -82,9 +82,9 @@ site: $(SITE) ## the documents as pages in .site/html; fails for a link that lea
 	@echo 'Written to .site/html.'
 
 lock: ## renew requirements/*.txt from pyproject.toml (needs uv)
-	$(COMPILE) --extra sandbox --extra dev --group build pyproject.toml -o requirements/dev.txt
-	$(COMPILE) --extra sandbox --group build --constraint requirements/dev.txt pyproject.toml -o requirements/sandbox.txt
-	$(COMPILE) --constraint requirements/dev.txt pyproject.toml -o requirements/production.txt
+	$(COMPILE) --extra sandbox --extra telemetry --extra dev --group build pyproject.toml -o requirements/dev.txt
+	$(COMPILE) --extra sandbox --extra telemetry --group build --constraint requirements/dev.txt pyproject.toml -o requirements/sandbox.txt
+	$(COMPILE) --extra telemetry --constraint requirements/dev.txt pyproject.toml -o requirements/production.txt
 	$(COMPILE) --group pyproject.toml:build --constraint requirements/dev.txt -o requirements/build.txt
 	$(COMPILE) --group pyproject.toml:browser --constraint requirements/dev.txt -o requirements/browser.txt
 	$(COMPILE) --group pyproject.toml:site --constraint requirements/dev.txt -o requirements/site.txt

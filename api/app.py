@@ -49,6 +49,7 @@ from api.http.middleware import BodyLimit, HeadRequests, JsonBodies, MostRequest
 from api.http.openapi import add_description
 from api.http.plain_routes import Endpoint, plain_route
 from api.http.rates import RateLimits
+from api.http.traced_requests import TracedRequests
 from api.inbox import routes as inbox_routes
 from api.mails import routes as mails_routes
 from api.metrics import cancellation_list
@@ -195,6 +196,8 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
     app.add_middleware(HeadRequests)
     app.add_middleware(MostRequests, most=dependencies.most_requests)
     app.add_middleware(Observability, registry=registry, public_url=dependencies.public_url)
+    if dependencies.spans is not None:
+        app.add_middleware(TracedRequests, spans=dependencies.spans)
     return app
 
 

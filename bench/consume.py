@@ -3,7 +3,7 @@
 import json
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +43,53 @@ async def measure() -> str:
             consumes = sum(name.startswith("consume") for name in measured)
             await _all_is_counted(stack.engine, consumes * (ROUNDS + 1) * A_ROUND + CUSTOMERS)
     return _report({name: one.figures for name, one in measured.items()}, crowd)
+
+
+async def measure_traced() -> str:
+    """Consume with traces off, with a twentieth of all and with all, beside the bare counter in the same run."""
+    allow_connections()
+    with tempfile.TemporaryDirectory() as folder:
+        catalog = Path(folder) / "catalog.yaml"
+        catalog.write_text(CATALOG)
+        async with running(Options(Path(folder), catalog, POLICY, durable=False, ui=False)) as stack:
+            await fill(stack)
+            observer = create_engine_from_url(stack.postgres.superuser_url)
+            async with _traced(stack, Path(folder), catalog) as measured:
+                for number in range(ROUNDS + 1):
+                    for one in measured.values():
+                        await _measured_round(observer, one, one.figures if number else Figures())
+            await observer.dispose()
+    figures = {name: one.figures for name, one in measured.items()}
+    off = figures["consume"]
+    costs = (
+        f"{name}: {one.rate / off.rate:.2f} of the rate, {_cost(one) / _cost(off):.2f} of the CPU"
+        for name, one in figures.items()
+        if name.endswith("traced")
+    )
+    return "\n".join([*_table(figures), *costs])
+
+
+@asynccontextmanager
+async def _traced(stack: Stack, folder: Path, catalog: Path) -> AsyncIterator[dict[str, "_Measured"]]:
+    consume = consume_by(stack.addresses.admin_key)
+    async with AsyncExitStack() as servers:
+
+        async def a_server(given: dict[str, str], *command: str) -> Served:
+            settings = settings_of(stack, folder, catalog)
+            port = int(settings["TENURE_API_PORT"])
+            return await servers.enter_async_context(process(settings | given, *command, port=port))
+
+        collector = await a_server({}, sys.executable, "-m", "bench.collector")
+        address = {"TENURE_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.port}"}
+        api = (beside("tenure"), "api")
+        yield {
+            "bare": _Measured(await a_server({}, sys.executable, "-m", "bench.bare_counter"), _count),
+            "consume": _Measured(await a_server({}, *api), consume),
+            "consume, a twentieth traced": _Measured(
+                await a_server(address | {"TENURE_TRACE_SHARE": "0.05"}, *api), consume
+            ),
+            "consume, all traced": _Measured(await a_server(address, *api), consume),
+        }
 
 
 @dataclass(frozen=True)
@@ -111,17 +158,22 @@ async def _all_is_counted(engine: AsyncEngine, expected: int) -> None:
         raise RuntimeError(f"{expected} uses were answered, {found} are counted")
 
 
+def _table(measured: Mapping[str, Figures]) -> Iterator[str]:
+    yield f"{AT_ONCE} at a time, {ROUNDS} rounds of {A_ROUND} in turns, {CUSTOMERS} customers; bare: an UPDATE"
+    yield f"{'':<28}{'a second':>9}{'of bare':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU us: server':>16}{'database':>10}"
+    for name, one in measured.items():
+        yield (
+            f"{name:<28}{one.rate:>9.0f}{one.rate / measured['bare'].rate:>9.2f}"
+            f"{one.share(0.5):>9.1f}{one.share(0.99):>9.1f}"
+            f"{_microseconds(one.server_cpu):>16.0f}{_microseconds(one.database_cpu):>10.0f}"
+        )
+
+
 def _report(measured: dict[str, Figures], crowd: Figures) -> str:
-    bare, consumed, unlimited = measured["bare"], measured["consume"], measured["consume, no rate limit"]
+    consumed, unlimited = measured["consume"], measured["consume, no rate limit"]
     unbound = measured["consume, no row security"]
     lines = [
-        f"{AT_ONCE} at a time, {ROUNDS} rounds of {A_ROUND} in turns, {CUSTOMERS} customers; bare: an UPDATE",
-        f"{'':<26}{'a second':>9}{'of bare':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU us: server':>16}{'database':>10}",
-        *(
-            f"{name:<26}{one.rate:>9.0f}{one.rate / bare.rate:>9.2f}{one.share(0.5):>9.1f}{one.share(0.99):>9.1f}"
-            f"{_microseconds(one.server_cpu):>16.0f}{_microseconds(one.database_cpu):>10.0f}"
-            for name, one in measured.items()
-        ),
+        *_table(measured),
         *(
             f"without the {shortcut}, a {asked} costs {_cost(measured[without]) / _cost(measured[asked]) - 1:+.0%} CPU"
             for shortcut, asked, without in (

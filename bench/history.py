@@ -2,16 +2,20 @@
 
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from opentelemetry.sdk.trace import SpanProcessor
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 
 from sandbox.product import Product
 from sandbox.stack import Options, running
+from tracing.open_telemetry import OpenTelemetrySpans
+from tracing.spans import Spans
 
 CATALOGS = Path(__file__).parents[1] / "catalogs"
 RENEWALS = 12
@@ -66,15 +70,39 @@ class Tally:
         return sum(self.actions.values())
 
 
+@dataclass(frozen=True)
+class Left:
+    """What a life has left in Temporal."""
+
+    life: Tally
+    mails: Tally
+    early: int
+    """Billable actions until it was converted."""
+    way: str
+    """How mails were delivered."""
+
+    @property
+    def actions(self) -> int:
+        return self.life.billable + self.mails.billable
+
+
 async def measure() -> str:
     """Live the life on the embedded stack, once with each way to deliver mails, and tell what it left behind."""
-    return f"{await _lived(standalone=False)}\n\n{await _lived(standalone=True)}"
+    return f"{_report(await _lived())}\n\n{_report(await _lived(standalone=True))}"
 
 
-async def _lived(*, standalone: bool) -> str:
+async def measure_traced() -> str:
+    """Live it twice, the second time traced, and tell what traces add."""
+    plain, traced = await _lived(), await _lived(spans=OpenTelemetrySpans(SpanProcessor(), "bench"))
+    return "\n".join([_report(plain), "", *_added("traces", plain, traced)])
+
+
+async def _lived(*, standalone: bool = False, spans: Spans | None = None) -> Left:
     with tempfile.TemporaryDirectory() as folder:
         catalog, policy = CATALOGS / "manufacturing.yaml", CATALOGS / "policy.yaml"
-        options = Options(Path(folder), catalog, policy, durable=False, ui=False, standalone_activities=standalone)
+        options = Options(
+            Path(folder), catalog, policy, durable=False, ui=False, standalone_activities=standalone, spans=spans
+        )
         async with (
             running(options) as stack,
             Product(stack.addresses) as product,
@@ -87,7 +115,7 @@ async def _lived(*, standalone: bool) -> str:
             if past["renewed"] != RENEWALS or past["trial_ending"] != 3:
                 raise RuntimeError(f"the life went otherwise: {past}")
             life, mails = await _tally(stack.client, LIFE), await _mails(stack.client)
-    return _report(life, mails, early, "an activity by itself each" if standalone else "a workflow each")
+    return Left(life, mails, early, "an activity by itself each" if standalone else "a workflow each")
 
 
 LIFE, MAIL = "WorkflowType = 'SubscriptionWorkflow'", "WorkflowType = 'MailWorkflow'"
@@ -115,8 +143,22 @@ async def _tally(client: Client, query: str) -> Tally:
     return tally
 
 
-def _report(life: Tally, mails: Tally, early: int, way: str) -> str:
-    late = life.billable + mails.billable - early
+def _added(what: str, plain: Left, other: Left) -> Iterator[str]:
+    """What a life has more of, as a part of what it has without."""
+    yield f"with {what}, of what it is without:"
+    for name, before, after in (
+        ("bytes of the subscription's runs", plain.life.size, other.life.size),
+        ("bytes of the largest run", plain.life.largest_run, other.life.largest_run),
+        ("bytes of the mails' runs", plain.mails.size, other.mails.size),
+        ("events", plain.life.events + plain.mails.events, other.life.events + other.mails.events),
+        ("billable actions", plain.actions, other.actions),
+    ):
+        yield f"    {after / before:>5.2f}  {name}: {before:,} -> {after:,}"
+
+
+def _report(left: Left) -> str:
+    life, mails, early, way = left.life, left.mails, left.early, left.way
+    late = left.actions - early
     lines = [
         f"A life of a 14-day trial, three reminders, conversion and {RENEWALS} renewals",
         f"subscription workflow: {life.events} events, {life.size:,} bytes, {life.billable} billable actions",

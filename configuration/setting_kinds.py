@@ -58,6 +58,21 @@ def _web_address(url: str) -> str:
     return url.rstrip("/")
 
 
+def _collector(url: str) -> str:
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"must be a collector's address like http://otel-collector:4318, not {url!r}")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must be a plain address: put credentials into OTEL_EXPORTER_OTLP_HEADERS")
+    return url.rstrip("/")
+
+
+def _share(share: float) -> float:
+    if not 0 <= share <= 1:
+        raise ValueError(f"must be a share from 0 to 1, like 0.1 for a tenth, not {share:g}")
+    return share
+
+
 def _secret_key(key: SecretStr, which: str = "") -> SecretStr:
     text = key.get_secret_value()
     if _PLACEHOLDER.search(text):
@@ -228,6 +243,8 @@ def _split(url: str) -> SplitResult | None:
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 SmtpUrl = Annotated[SecretStr, AfterValidator(_mail_server)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+CollectorAddress = Annotated[str, AfterValidator(_collector)]
+Share = Annotated[float, AfterValidator(_share)]
 SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]
 SecretKeys = Annotated[
     tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed_secrets), AfterValidator(_all_secret_keys)

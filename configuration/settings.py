@@ -10,6 +10,7 @@ from configuration.mail_addresses import shown_address
 from configuration.setting_kinds import (
     Address,
     AddressesASecond,
+    CollectorAddress,
     DatabaseUrl,
     ExistingFile,
     HostAndPort,
@@ -21,6 +22,7 @@ from configuration.setting_kinds import (
     SecretKey,
     SecretKeys,
     Sender,
+    Share,
     SmtpUrl,
     StripeAccountId,
     StripeKey,
@@ -242,7 +244,17 @@ class RateSettings(Settings):
     """Whose `X-Forwarded-For` names the caller."""
 
 
+class TracingSettings(Settings):
+    """Where traces are sent."""
+
+    otlp_endpoint: CollectorAddress | None = None
+    """None: nothing is traced."""
+    trace_share: Share = 1.0
+    """How many of all traces are recorded."""
+
+
 class ApiSettings(
+    TracingSettings,
     RateSettings,
     TrialSettings,
     ErasingSettings,
@@ -276,7 +288,14 @@ class ApiSettings(
 
 
 class WorkerSettings(
-    TrialSettings, ErasingSettings, ZoneSettings, SiteSettings, StripeSettings, DatabaseSettings, TemporalSettings
+    TracingSettings,
+    TrialSettings,
+    ErasingSettings,
+    ZoneSettings,
+    SiteSettings,
+    StripeSettings,
+    DatabaseSettings,
+    TemporalSettings,
 ):
     """Settings of `tenure worker`."""
 

@@ -42,6 +42,7 @@ from sandbox.stripe import StripeSimulator
 from sandbox.stripe.account import MERCHANT
 from sandbox.temporal import TemporalDevServer
 from sandbox.travel import Traveller, Watch, nobody_watches
+from services.traced_temporal import traced
 from services.watched_temporal import watched
 from storage.access.api_keys import ApiKeys, Role
 from storage.catalog.catalogs import Catalogs
@@ -52,9 +53,11 @@ from storage.db.engine import create_engine_from_url
 from storage.db.migrations import upgrade
 from storage.db.pooling import Pooling
 from storage.db.roles import DatabaseRole
+from storage.db.traced_statements import trace_statements
 from storage.privacy.erasures_file import ErasuresFile
 from storage.subscriptions.trial_key import check_trial_key, key_all_marks
 from storage.subscriptions.trials import TrialKey
+from tracing.spans import Spans
 from worker import composition
 from worker.build import WorkerActivities, build_workers, workers_running
 from worker.registry import KINDS, keep_schedules
@@ -146,6 +149,8 @@ class Options:
     """None: no limit, as the simulator has none."""
     standalone_activities: bool = False
     """Deliveries run as activities by themselves, without a workflow each."""
+    spans: Spans | None = None
+    """None: nothing is traced."""
 
 
 @dataclass(frozen=True)
@@ -208,6 +213,10 @@ async def _lay_ground(exits: AsyncExitStack, options: Options, secrets: Secrets,
         exits.push_async_callback(each.dispose)
     # Within one machine, to compress costs more than to send.
     client = await Client.connect(temporal.address, grpc_compression=GrpcCompression.NONE)
+    if options.spans is not None:
+        client = traced(client, options.spans)
+        for each in (engine, *api_engines):
+            trace_statements(each, options.spans)
     return _Ground(postgres, temporal, mailbox, simulator, engine, api_engines, client)
 
 
@@ -229,11 +238,15 @@ async def _build_on(
     await register_endpoint(stripe, f"{api_url}{WEBHOOKS}")
     # Stopped in reverse order: first the API, then the workers, then the Stripe simulator.
     provider = await exits.enter_async_context(
-        composition.payment_provider(secrets.stripe_key, ground.simulator.base_url)
+        composition.payment_provider(secrets.stripe_key, ground.simulator.base_url, spans=options.spans)
     )
     activities = _worker_activities(ground, options, secrets, provider, api_url, policy, skipper.client)
     workers = build_workers(
-        ground.client, activities, payments_a_second=options.payments_a_second, finish_within=FINISH_WITHIN
+        ground.client,
+        activities,
+        payments_a_second=options.payments_a_second,
+        finish_within=FINISH_WITHIN,
+        spans=options.spans,
     )
     await exits.enter_async_context(workers_running(workers))
     await keep_schedules(ground.client)
@@ -252,6 +265,7 @@ async def _build_on(
         temporal_ui_url=ground.temporal.ui_url if options.ui else "",
         read_mail=composition.mail_reader(api_parts.brand),
         erasure_log=ErasuresFile(options.folder / "erasures.jsonl"),
+        spans=options.spans,
     )
     await exits.enter_async_context(serve(create_app(api_parts), port=api_port, protocol=PunctualProtocol))
     ground.simulator.webhook_url = f"{api_url}{WEBHOOKS}"

@@ -25,7 +25,10 @@ from activities.refunds import RefundActivities
 from activities.rolling_up import RollUpActivities
 from activities.wallets import WalletActivities
 from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
+from tracing.spans import Spans
 from worker.heartbeats import Heartbeats
+from worker.logged_work import SubscriptionInLogs
+from worker.traced_work import TracedWork
 from workflows.bulk import BulkWorkflow
 from workflows.customer import CustomerWorkflow
 from workflows.heal import HealWorkflow
@@ -48,7 +51,7 @@ WORKFLOWS = (
     BulkWorkflow,
 )
 
-PURE_PACKAGES = ("activities", "domain")
+PURE_PACKAGES = ("activities", "domain", "tracing")
 """Deterministic on import, so the workflow sandbox need not reload them for every run."""
 
 STICKY_TIMEOUT = timedelta(seconds=5)
@@ -91,13 +94,16 @@ def build_workers(
     payments_a_second: float | None,
     max_cached_workflows: int = 1000,
     finish_within: timedelta = FINISH_WITHIN,
+    spans: Spans | None = None,
 ) -> list[Worker]:
     """Return the workers that production, sandbox and tests all run.
 
     *payments_a_second* limits the whole fleet; the value of the worker that polled last applies. None: no limit. On
-    shutdown, each worker takes no new tasks and lets its activities finish within *finish_within*.
+    shutdown, each worker takes no new tasks and lets its activities finish within *finish_within*. Without *spans*,
+    nothing is traced.
     """
-    interceptors = [Heartbeats(client)]
+    told = [*([] if spans is None else [TracedWork(spans)]), SubscriptionInLogs()]
+    interceptors = [*told, Heartbeats(client)]
     # Otherwise the SDK takes a second to hash every module that is imported.
     build_id = f"tenure {version('tenure')}"
     return [
@@ -105,6 +111,7 @@ def build_workers(
             client,
             task_queue=LIFECYCLE_QUEUE,
             workflows=WORKFLOWS,
+            interceptors=told,
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
             # Database activities run here as local activities, within the workflow task.
             activities=[

@@ -85,6 +85,7 @@ from storage.usage.notices import UsageNotices
 from storage.usage.overage_reports import UsageReports
 from storage.usage.roll_up import UsageRollUpRecords
 from storage.webhooks.inbox import Inbox, RoutingIndex
+from tracing.spans import Spans
 from worker.build import WorkerActivities
 
 # The payment provider
@@ -92,7 +93,7 @@ from worker.build import WorkerActivities
 
 @asynccontextmanager
 async def payment_provider(
-    api_key: str, api_base: str | None = None, *, api_processes: int | None = None
+    api_key: str, api_base: str | None = None, *, api_processes: int | None = None, spans: Spans | None = None
 ) -> AsyncIterator[Provider]:
     """Yield the payment provider of an account; it connects on first use.
 
@@ -101,9 +102,10 @@ async def payment_provider(
         api_base: for simulators.
         api_processes: for an API, how many of them share what the account's limits leave them; None: the requests
             are limited by the task queues.
+        spans: what traces the requests; None: nothing does.
     """
     calls = None if api_processes is None else rate_limits.questions_a_second(api_key, api_processes)
-    async with connected(api_key, api_base, calls_a_second=calls) as client:
+    async with connected(api_key, api_base, calls_a_second=calls, spans=spans) as client:
         yield stripe_provider(client)
 
 

@@ -83,6 +83,7 @@ from storage.usage.history import UsageHistory
 from storage.usage.notices import UsageNotices
 from storage.usage.overage_reports import UsageReports
 from storage.webhooks.inbox_list import InboxList
+from tracing.spans import Spans
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,8 @@ class AppDependencies:
     standalone_activities: bool = False
     """Deliveries run as activities by themselves, without a workflow each."""
     erasure_log: ErasureLog | None = None
+    spans: Spans | None = None
+    """None: requests are not traced."""
     """Where erasures are listed outside the database; None: restored backups are not covered."""
 
     @property

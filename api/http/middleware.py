@@ -122,6 +122,8 @@ class Observability:
             return
         state, ms = scope.get("state", {}), round(seconds * 1000, 1)
         fields = {"method": method, "route": route, "status": status, "ms": ms, "key": state.get("caller_id")}
+        if subscription := subscription_in(scope):
+            fields["subscription"] = subscription
         if REFUSAL in state:
             log.warning("request", **fields, refused=state[REFUSAL])
         else:
@@ -136,6 +138,12 @@ def note_refusal(scope: Scope, code: str) -> None:
 def route_of(scope: Scope) -> str:
     """Return the route's template, never the path: ids and tokens belong neither in labels nor in logs."""
     return str(getattr(scope.get("route"), "path", "unknown"))
+
+
+def subscription_in(scope: Scope) -> str:
+    """Return the id of the subscription that the path names; empty if it names none of ours."""
+    found = str(scope.get("path_params", {}).get("subscription_id", ""))
+    return found if ACCEPTED_ID.fullmatch(found) else ""
 
 
 def _request_id(scope: Scope) -> str:

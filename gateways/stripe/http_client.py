@@ -1,6 +1,7 @@
 """HTTP to Stripe: one request per attempt, and a way out when Stripe itself has failed under a key."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 import stripe
 
 from gateways.stripe.pacing import Pace
+from tracing.spans import Kind, Span, Spans
 
 TIMEOUT_SECONDS = 30
 MAX_BURNT_KEYS = 50
@@ -20,6 +22,8 @@ FIRST_ERROR = 400
 FIRST_SERVER_ERROR = 500
 FINAL_STATUSES = frozenset({402})
 """A decline is a final result: the bank was asked, and is not asked again."""
+_RESOURCE = re.compile(r"[a-z][a-z_]*|v1")
+"""A step of a path that is no id."""
 MAX_REMEMBERED_KEYS = 10_000
 """Keys with a replayed server error that are remembered. A forgotten key reports its error once more."""
 
@@ -34,9 +38,10 @@ class _Client(stripe.HTTPXClient):
     because the cause may have been fixed.
     """
 
-    def __init__(self, *, timeout: float, pace: Pace | None = None) -> None:
+    def __init__(self, *, timeout: float, pace: Pace | None = None, spans: Spans | None = None) -> None:
         super().__init__(timeout=timeout)
         self._pace = pace
+        self._spans = spans
         self._burnt: dict[str, int] = {}
         """The number of keys in a row that replayed a server error, by base key."""
 
@@ -44,6 +49,18 @@ class _Client(stripe.HTTPXClient):
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
         _reject_unsafe_path(url)
+        if self._spans is None or self._spans.current() is None:
+            return await self._answer(method, url, headers, post_data)
+        path = _template(url)
+        attributes = {"http.request.method": method.upper(), "url.template": path}
+        with self._spans.around(f"Stripe {method.upper()} {path}", Kind.CLIENT, attributes) as span:
+            answer = await self._answer(method, url, headers, post_data)
+            _note_status(span, answer[1])
+            return answer
+
+    async def _answer(
+        self, method: str, url: str, headers: Mapping[str, str], post_data: Any
+    ) -> tuple[bytes, int, Mapping[str, str]]:
         key = headers.get(KEY)
         burnt = self._burnt.get(key, 0) if key is not None else 0
         sent = {**headers, KEY: f"{key}/{burnt}"} if burnt else headers
@@ -70,6 +87,18 @@ class _Client(stripe.HTTPXClient):
             if len(self._burnt) >= MAX_REMEMBERED_KEYS:
                 self._burnt.clear()
             self._burnt[key] = burnt
+
+
+def _template(url: str) -> str:
+    """The path without ids, and without what is asked for."""
+    steps = urlsplit(url).path.split("/")[1:]
+    return "".join(f"/{step if _RESOURCE.fullmatch(step) else '{id}'}" for step in steps)
+
+
+def _note_status(span: Span, status: int) -> None:
+    span.note({"http.response.status_code": status})
+    if status >= FIRST_ERROR:
+        span.fail(str(status))
 
 
 def _reject_unsafe_path(url: str) -> None:
@@ -115,7 +144,11 @@ def _is_replayed(headers: Mapping[str, str]) -> bool:
 
 @asynccontextmanager
 async def connected(
-    api_key: str, api_base: str | None = None, *, calls_a_second: float | None = None
+    api_key: str,
+    api_base: str | None = None,
+    *,
+    calls_a_second: float | None = None,
+    spans: Spans | None = None,
 ) -> AsyncIterator[stripe.StripeClient]:
     """A client for an account, closed at the end of the block.
 
@@ -123,8 +156,10 @@ async def connected(
         api_key: the account's.
         api_base: where the API is; Stripe's own by default.
         calls_a_second: how many requests it sends at most; None: as many as it is asked for.
+        spans: what traces its requests; None: nothing does.
     """
-    http = _Client(timeout=TIMEOUT_SECONDS, pace=None if calls_a_second is None else Pace(calls_a_second))
+    pace = None if calls_a_second is None else Pace(calls_a_second)
+    http = _Client(timeout=TIMEOUT_SECONDS, pace=pace, spans=spans)
     try:
         yield stripe.StripeClient(
             api_key,

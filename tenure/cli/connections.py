@@ -11,10 +11,13 @@ from temporalio.service import TLSConfig
 from configuration.settings import DatabaseSettings, Pooler, StripeSettings, TemporalSettings
 from domain.errors import GatewayUnavailable
 from domain.provider.ports import Provider
+from services.traced_temporal import traced
 from services.watched_temporal import watched
 from storage.db.engine import create_engine_from_url
 from storage.db.pooling import Pooling
 from storage.db.roles import DatabaseRole
+from storage.db.traced_statements import trace_statements
+from tracing.spans import Spans
 from worker import composition
 
 
@@ -30,10 +33,11 @@ async def database(
     for_callers: bool = False,
     connections: int | None = None,
     url: SecretStr | None = None,
+    spans: Spans | None = None,
 ) -> AsyncIterator[AsyncEngine]:
     """Yield an engine of a role; it connects on first use. One *for_callers* fails soon rather than let them wait.
 
-    *connections* and *url*, if given, are instead of what the settings say.
+    *connections* and *url*, if given, are instead of what the settings say. With *spans*, its statements are traced.
     """
     by_transaction = settings.database_pooler is Pooler.TRANSACTION
     pooling = Pooling.for_callers if for_callers else Pooling
@@ -42,17 +46,19 @@ async def database(
         pooling(connections or settings.database_pool, by_transaction=by_transaction),
         role=role,
     )
+    if spans is not None:
+        trace_statements(engine, spans)
     try:
         yield engine
     finally:
         await engine.dispose()
 
 
-async def temporal(settings: TemporalSettings, *, for_callers: bool = False) -> Client:
+async def temporal(settings: TemporalSettings, *, for_callers: bool = False, spans: Spans | None = None) -> Client:
     """Return a client.
 
     One *for_callers* connects on first use, so that an API can start before Temporal does, and fails soon rather than
-    let them wait.
+    let them wait. With *spans*, its calls are traced.
 
     Raises:
         GatewayUnavailable: Temporal does not respond, or refuses the connection.
@@ -70,7 +76,8 @@ async def temporal(settings: TemporalSettings, *, for_callers: bool = False) -> 
             f"Temporal at {settings.temporal_address} cannot be reached:"
             f" check TENURE_TEMPORAL_ADDRESS and _TLS ({error})"
         ) from error
-    return watched(client) if for_callers else client
+    client = watched(client) if for_callers else client
+    return client if spans is None else traced(client, spans)
 
 
 def _tls(settings: TemporalSettings) -> TLSConfig | bool:
@@ -88,8 +95,10 @@ def _tls(settings: TemporalSettings) -> TLSConfig | bool:
 
 
 @asynccontextmanager
-async def payment_provider(settings: StripeSettings, *, api_processes: int | None = None) -> AsyncIterator[Provider]:
+async def payment_provider(
+    settings: StripeSettings, *, api_processes: int | None = None, spans: Spans | None = None
+) -> AsyncIterator[Provider]:
     """Yield the payment provider; it connects on first use. See `composition.payment_provider`."""
-    key = settings.stripe_api_key.get_secret_value()
-    async with composition.payment_provider(key, settings.stripe_api_base, api_processes=api_processes) as provider:
+    key, base = settings.stripe_api_key.get_secret_value(), settings.stripe_api_base
+    async with composition.payment_provider(key, base, api_processes=api_processes, spans=spans) as provider:
         yield provider

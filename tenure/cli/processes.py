@@ -14,6 +14,7 @@ from domain.signing import SigningSecrets
 from storage.catalog.policies import Policies
 from storage.subscriptions.trials import TrialKey
 from tenure.cli.connections import payment_provider
+from tracing.spans import Spans
 from worker import composition
 from worker.build import WorkerActivities
 from worker.composition import ProviderLimits, WorkerOptions
@@ -26,9 +27,9 @@ def payments_a_second(settings: WorkerSettings) -> float:
 
 @asynccontextmanager
 async def worker_activities(
-    settings: WorkerSettings, client: Client, engine: AsyncEngine
+    settings: WorkerSettings, client: Client, engine: AsyncEngine, spans: Spans | None = None
 ) -> AsyncIterator[WorkerActivities]:
-    """Yield the activities of the workers.
+    """Yield the activities of the workers. With *spans*, what they ask of the payment provider is traced.
 
     Raises:
         ConfigurationError: the policy is invalid.
@@ -37,7 +38,7 @@ async def worker_activities(
     policy = None if settings.policy is None else load_policy(settings.policy)
     if policy is not None:
         await Policies(engine).check(policy)
-    async with payment_provider(settings) as provider:
+    async with payment_provider(settings, spans=spans) as provider:
         yield composition.worker_activities(
             client,
             engine,

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from configuration.loading import Process, load_settings
-from configuration.settings import MigrateSettings
+from configuration.settings import MigrateSettings, WorkerSettings
 from domain.errors import GatewayUnavailable
 from services.delivery_starter import check_standalone_activities
 from storage.db.health import check
@@ -21,6 +21,8 @@ from tenure.cli.doctor import examine
 from tenure.cli.doctor_stripe import examine_stripe, manual_checks
 from tenure.cli.processes import payments_a_second, trial_key_of, worker_activities
 from tenure.cli.signals import for_ever, stoppable
+from tenure.cli.tracing import tracing
+from tracing.spans import Spans
 from worker.build import build_workers, workers_running
 from worker.registry import keep_schedules
 from worker.registry import register as register_with_temporal
@@ -68,19 +70,24 @@ def worker() -> None:
 
 async def _work() -> None:
     settings = load_settings(Process.WORKER)
+    async with tracing(settings, Process.WORKER) as spans:
+        await _work_with(settings, spans)
+
+
+async def _work_with(settings: WorkerSettings, spans: Spans | None) -> None:
     logs.configure(as_json=settings.log_format == "json", level=settings.log_level)
-    client = await temporal(settings)
+    client = await temporal(settings, spans=spans)
     if settings.standalone_activities:
         await check_standalone_activities(client)
-    async with database(settings) as engine:
+    async with database(settings, spans=spans) as engine:
         await _check_database(engine)
         await check_trial_key(engine, trial_key_of(settings))
         # An earlier release that ran until now has written marks without it.
         await key_all_marks(engine, trial_key_of(settings))
         rate = payments_a_second(settings)
         async with (
-            worker_activities(settings, client, engine) as activities,
-            workers_running(build_workers(client, activities, payments_a_second=rate)),
+            worker_activities(settings, client, engine, spans) as activities,
+            workers_running(build_workers(client, activities, payments_a_second=rate, spans=spans)),
         ):
             await keep_schedules(client)
             log.info("worker ready", namespace=client.namespace, payments_a_second=rate)

@@ -32,6 +32,8 @@ from tenure.cli import logs
 from tenure.cli.connections import database, payment_provider, temporal
 from tenure.cli.processes import signing_of, trial_key_of
 from tenure.cli.signals import stoppable
+from tenure.cli.tracing import tracing
+from tracing.spans import Spans
 from worker import composition
 
 KEEP_ALIVE = 75
@@ -50,17 +52,22 @@ def api() -> None:
 
 async def _serve() -> None:
     settings = load_settings(Process.API)
+    async with tracing(settings, Process.API) as spans:
+        await _serve_with(settings, spans)
+
+
+async def _serve_with(settings: ApiSettings, spans: Spans | None) -> None:
     logs.configure(as_json=settings.log_format == "json", level=settings.log_level)
     # Temporal and PostgreSQL may start later: `/readyz` reports whether they are up.
-    client = await temporal(settings, for_callers=True)
+    client = await temporal(settings, for_callers=True, spans=spans)
     # Of the process's connections, what it does across tenants gets a quarter.
     crossing = max(1, settings.database_pool // 4)
     rest = max(1, settings.database_pool - crossing)
     system_url = settings.system_database_url
     async with (
-        database(settings, DatabaseRole.APPLICATION, for_callers=True, connections=rest) as engine,
-        database(settings, for_callers=True, connections=crossing, url=system_url) as system_engine,
-        api_dependencies(settings, client, engine, system_engine) as dependencies,
+        database(settings, DatabaseRole.APPLICATION, for_callers=True, connections=rest, spans=spans) as engine,
+        database(settings, for_callers=True, connections=crossing, url=system_url, spans=spans) as system_engine,
+        api_dependencies(settings, client, engine, system_engine, spans) as dependencies,
     ):
         for each in (engine, system_engine):
             await refuse_unfit_login(each)
@@ -124,9 +131,13 @@ async def _once_there(check: Callable[[], Awaitable[None]]) -> None:
 
 @asynccontextmanager
 async def api_dependencies(
-    settings: ApiSettings, client: Client, engine: AsyncEngine, system_engine: AsyncEngine
+    settings: ApiSettings,
+    client: Client,
+    engine: AsyncEngine,
+    system_engine: AsyncEngine,
+    spans: Spans | None = None,
 ) -> AsyncIterator[AppDependencies]:
-    """Yield the dependencies of the API.
+    """Yield the dependencies of the API. With *spans*, its requests and what it asks of others are traced.
 
     Raises:
         ConfigurationError: the catalog or the policy is invalid, or they do not go together.
@@ -142,7 +153,7 @@ async def api_dependencies(
         await check_trial_key(system_engine, trial_key)
         await publish()
     starter = delivery_starter(client, standalone=settings.standalone_activities)
-    async with payment_provider(settings, api_processes=settings.api_replicas) as provider:
+    async with payment_provider(settings, api_processes=settings.api_replicas, spans=spans) as provider:
         yield AppDependencies(
             client=client,
             engine=engine,
@@ -180,6 +191,7 @@ async def api_dependencies(
             embed_origins=settings.embed_origins,
             key_mode=composition.key_mode(settings.stripe_api_key.get_secret_value()),
             rates=request_rates(settings),
+            spans=spans,
         )
 
 

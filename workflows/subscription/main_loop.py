@@ -13,6 +13,7 @@ from domain.subscription import blocked_steps
 from domain.subscription.agenda import next_due
 from domain.subscription.hints import is_relevant
 from domain.subscription.journal import Cause, CauseKind
+from tracing import steps
 from workflows.subscription.blocked_steps import BLOCKED_RETRY_DELAY, retry_delay
 from workflows.subscription.process import SubscriptionProcess
 
@@ -143,7 +144,7 @@ class MainLoop:
         self._current_action = ""
         if self.has_event:
             self._current_action, self._last_event = blocked_steps.HEAR, self.hints[0].event
-            with self._process.blocked.attempting(self._current_action):
+            with self._process.blocked.attempting(self._current_action), steps.step("hear", self._last_event):
                 await self._process_event(self.hints[0])
         elif not self.is_done and self._is_due:
             await self._act()
@@ -187,7 +188,7 @@ class MainLoop:
 
     async def _report_end(self) -> None:
         self._current_action = blocked_steps.END
-        with self._process.blocked.attempting(self._current_action):
+        with self._process.blocked.attempting(self._current_action), steps.step(self._current_action):
             await self._process.ends.report()
         self._end_not_before = None
 
@@ -196,7 +197,7 @@ class MainLoop:
         self._current_action = blocked_steps.HOLD
         # If it is refused, everything else continues; the sync shows whether the agreement has ended.
         self._hold_not_before = now + BLOCKED_RETRY_DELAY
-        with blocked.attempting(self._current_action):
+        with blocked.attempting(self._current_action), steps.step(self._current_action):
             refused = await due_actions.apply_hold()
         if refused is not None:
             self._current_action = ""
@@ -210,7 +211,7 @@ class MainLoop:
         if due is None:
             return
         self._current_action = due.action
-        with self._process.blocked.attempting(self._current_action):
+        with self._process.blocked.attempting(self._current_action), steps.step(due.action):
             wait = await self._process.due_actions.act(due)
         if wait is None and recorder.subscription.sequence == before:
             # No progress: never spin.

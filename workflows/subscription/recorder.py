@@ -22,6 +22,7 @@ from domain.subscription.journal import CarriedOut, Step
 from domain.subscription.policy import LadderStep, Policy, TrialPolicy
 from domain.subscription.reminders import Reminder
 from domain.subscription.state import Notice, Subscription
+from tracing import steps
 from workflows.retries import retry_forever
 from workflows.subscription import visibility
 
@@ -78,6 +79,7 @@ class StepRecorder:
         self._carries_out = None
         self.subscription = step.subscription
         self.steps_taken += 1
+        steps.mark_latest()
         self.recent.extend(f"{moment(entry.at)} {entry.summary}" for entry in step.entries)
         changes = visibility.changed_attributes(workflow.info().typed_search_attributes, self.subscription, ahead)
         if changes:

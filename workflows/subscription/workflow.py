@@ -11,6 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.subscription.cancellation import CancelPreview
     from domain.subscription.hints import is_relevant
     from domain.subscription.state import Subscription
+    from tracing import steps
     from workflows.subscription import visibility
     from workflows.subscription.activation import Activation
     from workflows.subscription.command_handler import CommandHandler, update
@@ -76,7 +77,8 @@ class SubscriptionWorkflow:
     async def run(self, start: SubscriptionInput) -> str:
         if not self._activation.is_done:
             async with self._lock:
-                await self._activation.activate(start)
+                with steps.activation():
+                    await self._activation.activate(start)
         self._recorder.show()
         while not self._is_done and not self._should_continue_as_new:
             await self._loop.wait_for_work()
