@@ -107,8 +107,9 @@ def confirmation_payload(confirmation: Confirmation) -> Payload:
     }
 
 
-def usage_payload(crossing: Crossing) -> Payload:
+def usage_payload(crossing: Crossing, subscription: str) -> Payload:
     return {
+        "subscription": subscription,
         "feature": crossing.feature,
         "threshold": crossing.threshold,
         "included": crossing.included,

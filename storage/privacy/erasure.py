@@ -10,6 +10,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import Rejected
+from domain.events.customer_events import customer_erased
+from domain.events.ports import DeliveryAnnouncer
 from domain.privacy import redaction
 from domain.privacy.ports import Erased
 from domain.subscription.journal import Cause, CauseKind
@@ -17,6 +19,7 @@ from domain.subscription.lifecycle import Status
 from domain.subscription.policy import TrialMark
 from storage.db.codec import state_from_json, state_to_json
 from storage.db.engine import transaction
+from storage.events.outbox import write_events
 from storage.privacy.registry import RULES
 from storage.privacy.subjects import subject_of
 from storage.privacy.whose import Subject
@@ -36,9 +39,10 @@ _ERASING = text("set local tenure.erasing = 'yes'")
 class Erasures:
     """Implements `domain.privacy.ports.ErasureRecords`, and knows who was erased."""
 
-    def __init__(self, engine: AsyncEngine, trial_key: TrialKey) -> None:
+    def __init__(self, engine: AsyncEngine, trial_key: TrialKey, announcer: DeliveryAnnouncer | None = None) -> None:
         self._engine = engine
         self._trial_key = trial_key
+        self._announcer = announcer
 
     async def live_subscription(self, tenant: str, customer: str) -> str | None:
         """The subscription of a customer that is not canceled."""
@@ -104,7 +108,11 @@ class Erasures:
             if is_first:
                 await _note(connection, subject, actor)
             found = await _erased(connection, subject)
+            told = [customer_erased(tenant, customer, found.erased_at)] if is_first else []
+            begun = await write_events(connection, told)
             await before_commit(found.erased_at)
+        if self._announcer is not None:
+            self._announcer.announce(begun)
         return found
 
     def _mark(self, tenant: str, external_id: str) -> str:

@@ -10,6 +10,9 @@ from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, literal, 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import Malformed
+from domain.events.customer_events import customer_updated
+from domain.events.deliveries import QueuedDelivery
+from domain.events.ports import DeliveryAnnouncer
 from domain.privacy.redaction import erased
 from domain.subscription.contact_changes import (
     CHANGEABLE,
@@ -22,6 +25,7 @@ from domain.subscription.contact_changes import (
 from domain.subscription.journal import Cause, CauseKind
 from domain.subscription.lifecycle import Status
 from storage.db.engine import transaction
+from storage.events.outbox import write_events
 from storage.schema.customer_tables import customer_changes
 from storage.schema.tables import customers, subscriptions
 from storage.subscriptions.trials import TrialKey, keep_mark_of_address
@@ -44,12 +48,23 @@ class Changed:
     """False if nothing differed."""
 
 
+@dataclass(frozen=True)
+class Applied:
+    """What has come of changing a customer's row."""
+
+    is_news: bool
+    """False if nothing differed."""
+    begun: Sequence[QueuedDelivery] = ()
+    """The deliveries of what products are told of it."""
+
+
 class CustomerChanges:
     """Changes customers, and implements `domain.subscription.contact_changes.ContactChanges`."""
 
-    def __init__(self, engine: AsyncEngine, trial_key: TrialKey) -> None:
+    def __init__(self, engine: AsyncEngine, trial_key: TrialKey, announcer: DeliveryAnnouncer | None = None) -> None:
         self._engine = engine
         self._trial_key = trial_key
+        self._announcer = announcer
 
     async def change(self, *, tenant: str, external_id: str, given: Mapping[str, Any], cause: Cause) -> Changed | None:
         """Updates the fields of `CHANGEABLE` in *given*. Returns None if there is no such customer.
@@ -70,8 +85,9 @@ class CustomerChanges:
             new = {name: given[name] for name in CHANGEABLE if name in given}
             if "metadata" in new:
                 new["metadata"] = _merged(row.metadata, new["metadata"])
-            changed = await apply(connection, self._trial_key, row, new, cause)
-        return Changed(str(row.id), changed)
+            applied = await apply(connection, self._trial_key, row, new, cause)
+        self._announce(applied)
+        return Changed(str(row.id), applied.is_news)
 
     async def unreported(self, customer: str) -> Sequence[SubscriptionNotification]:
         live = and_(subscriptions.c.customer == _it.customer, subscriptions.c.status != Status.CANCELED.value)
@@ -148,10 +164,11 @@ class CustomerChanges:
                 return
             await connection.execute(delete(customer_changes).where(_it.customer == row.id, _IS_PROVIDERS_CHANGE))
             new = {"email": found.email, "name": found.name}
-            await apply(connection, self._trial_key, row, new, cause, carries=False)
+            applied = await apply(connection, self._trial_key, row, new, cause, carries=False)
             if trouble:
                 reported = {"told_at": func.now(), "trouble": trouble}
                 await connection.execute(_row(row, (), cause, carries=False).values(reported))
+        self._announce(applied)
 
     async def pending(self) -> list[str]:
         """Customers with a change that nobody has processed."""
@@ -170,6 +187,10 @@ class CustomerChanges:
         async with transaction(self._engine) as connection:
             return [str(each) for each in (await connection.execute(wanted)).scalars()]
 
+    def _announce(self, applied: Applied) -> None:
+        if self._announcer is not None:
+            self._announcer.announce(applied.begun)
+
 
 async def apply(
     connection: AsyncConnection,
@@ -180,14 +201,14 @@ async def apply(
     *,
     carries: bool = True,
     is_notified: bool = False,
-) -> bool:
-    """Changes a customer's locked row, and records who must be notified. Returns False if nothing differed.
+) -> Applied:
+    """Changes a customer's locked row, and records who must be notified.
 
     Without *carries* the provider knows already; with *is_notified* the subscription does.
     """
     changed = {name: value for name, value in new.items() if getattr(row, name) != value}
     if not changed:
-        return False
+        return Applied(is_news=False)
     await connection.execute(update(customers).where(customers.c.id == row.id).values(changed))
     if "email" in changed:
         await keep_mark_of_address(connection, trial_key, row.tenant, row.external_id, changed["email"])
@@ -199,10 +220,11 @@ async def apply(
     if "email" in changed:
         await connection.execute(delete(customer_changes).where(_it.customer == row.id, _IS_PROVIDERS_CHANGE))
     current = {name: changed.get(name, getattr(row, name)) for name in ("email", "name", "locale")}
-    recorded = _row(row, tuple(changed), cause, carries=for_provider).values(current)
-    await connection.execute(recorded.values(told_at=func.now()) if is_notified else recorded)
+    recorded = _row(row, tuple(changed), cause, carries=for_provider).values(current).returning(_it.id, _it.at)
+    made = (await connection.execute(recorded.values(told_at=func.now()) if is_notified else recorded)).one()
     await _delete_done(connection, row.id)
-    return True
+    told = customer_updated(str(made.id), row.tenant, str(row.id), tuple(changed), made.at)
+    return Applied(is_news=True, begun=await write_events(connection, [told]))
 
 
 async def problems(engine: AsyncEngine) -> list[CustomerProblem]:

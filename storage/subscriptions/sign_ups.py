@@ -1,5 +1,6 @@
 """Customer data of a sign-up: kept separately until the sign-up is accepted."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.customers import Contact
 from domain.errors import GatewayUnavailable, Rejected
+from domain.events.deliveries import QueuedDelivery
 from domain.privacy.redaction import erased
 from domain.subscription.journal import Cause, CauseKind, Step
 from domain.subscription.lifecycle import Status
@@ -162,10 +164,11 @@ async def _check_turn(connection: AsyncConnection, sign_up: Row[Any]) -> None:
         raise GatewayUnavailable("another sign-up of the customer is in progress", code="sign_up_under_way")
 
 
-async def settle(connection: AsyncConnection, trial_key: TrialKey, step: Step) -> None:
+async def settle(connection: AsyncConnection, trial_key: TrialKey, step: Step) -> Sequence[QueuedDelivery]:
     """Applies the sign-up's data together with the step that decides it. Does nothing for any other step.
 
-    The first step decides a trial, the first payment a paid start.
+    The first step decides a trial, the first payment a paid start. Returns the deliveries that begin if a customer's
+    data has changed by it.
 
     Raises:
         Rejected: code `sign_up_overtaken`; the step must not be written.
@@ -175,22 +178,23 @@ async def settle(connection: AsyncConnection, trial_key: TrialKey, step: Step) -
     waiting = select(sign_up_contacts).where(sign_up_contacts.c.subscription == UUID(it.id)).with_for_update()
     sign_up = (await connection.execute(waiting)).one_or_none()
     if sign_up is None:
-        return
+        return ()
     is_this = sign_up_contacts.c.subscription == sign_up.subscription
     if it.is_over:
         await connection.execute(delete(sign_up_contacts).where(is_this))
-        return
+        return ()
     await _check_turn(connection, sign_up)
     await _ensure_customer(connection, sign_up, it)
     if not _is_accepted(it):
         await connection.execute(update(sign_up_contacts).where(is_this).values(has_turn=False))
-        return
+        return ()
     values = {name: getattr(sign_up, name) for name in _CONTACT_FIELDS if getattr(sign_up, name) is not None}
     known = (await connection.execute(select(customers).where(customers.c.id == sign_up.customer))).one()
     cause = step.entries[0].cause if step.entries else Cause(CauseKind.COMMAND, it.id)
     # The provider may know the customer already; the subscription starts with this data and need not be notified.
-    await customer_changes.apply(connection, trial_key, known, values, cause, is_notified=True)
+    applied = await customer_changes.apply(connection, trial_key, known, values, cause, is_notified=True)
     await connection.execute(delete(sign_up_contacts).where(is_this))
+    return applied.begun
 
 
 def _is_accepted(it: Subscription) -> bool:

@@ -73,8 +73,7 @@ class SubscriptionRecords:
         self, connection: AsyncConnection, step: Step
     ) -> tuple[Sequence[QueuedMail], Sequence[QueuedDelivery]]:
         """Returns the mails of the step that wait, and the deliveries of its events that begin."""
-        begun: Sequence[QueuedDelivery] = ()
-        await sign_ups.settle(connection, self._trial_key, step)
+        begun = list(await sign_ups.settle(connection, self._trial_key, step))
         before, is_erased = await _lock(connection, step.subscription)
         if is_erased:
             step = await _of_erased(connection, step)
@@ -86,7 +85,7 @@ class SubscriptionRecords:
             await _save_mails(connection, step)
             await _save_invoice(connection, step)
             await _save_reversal(connection, step)
-            begun = await write_events(connection, events_of(step, before))
+            begun += await write_events(connection, events_of(step, before))
         return await _queued(connection, step.subscription, step.mails), begun
 
     async def limit_conflicts(self, subscription: Subscription, check: FitCheck) -> Sequence[LimitConflict]:

@@ -1,8 +1,8 @@
 """Notices of crossed usage thresholds, and their mails."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -14,12 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.catalog.plans import Catalog
 from domain.entitlements.ports import NoticesSent
 from domain.entitlements.usage_mails import Crossing, usage_mail
+from domain.events.customer_events import threshold_reached
+from domain.events.outbound import OutboundEvent
+from domain.events.ports import DeliveryAnnouncer
 from domain.notifications.mail_types import Mail, Occasion
 from domain.notifications.ports import QueuedMail
 from storage.catalog.catalogs import catalog_from_json
 from storage.catalog.current import in_force
 from storage.db.codec import mail_id
 from storage.db.engine import transaction
+from storage.events.outbox import write_events
 from storage.schema.tables import customers, mails, subscriptions
 from storage.schema.usage_tables import catalog_versions, usage_notices
 
@@ -40,8 +44,9 @@ _KEY = [column.name for column in usage_notices.primary_key.columns]
 class UsageNotices:
     """Implements `domain.entitlements.ports.Notices`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, announcer: DeliveryAnnouncer | None = None) -> None:
         self._engine = engine
+        self._announcer = announcer
 
     async def write(self, *, limit: int) -> NoticesSent:
         async with transaction(self._engine) as connection:
@@ -49,13 +54,16 @@ class UsageNotices:
             if not waiting:
                 return NoticesSent()
             current = await _current_catalog(connection)
-            recipients = await _subscriptions(connection, {(row.tenant, row.customer) for row in waiting})
+            recipients = await _recipients(connection, {(row.tenant, row.customer) for row in waiting})
             rows = list(_mail_rows(waiting, catalogs, current, recipients))
             queued = await _queue(connection, rows) if rows else ()
             claimed = tuple_(*(usage_notices.c[name] for name in _KEY)).in_(
                 [tuple(getattr(row, name) for name in _KEY) for row in waiting]
             )
             await connection.execute(update(usage_notices).where(claimed).values(told_at=func.now()))
+            begun = await write_events(connection, list(_events(waiting, recipients)))
+        if self._announcer is not None:
+            self._announcer.announce(begun)
         return NoticesSent(len(waiting), tuple(queued))
 
     async def left_behind(self, *, limit: int) -> Sequence[QueuedMail]:
@@ -121,31 +129,45 @@ async def _catalogs(connection: AsyncConnection, names: set[str]) -> tuple[dict[
     return found, unreadable_names
 
 
-async def _subscriptions(connection: AsyncConnection, holders: set[_Customer]) -> dict[_Customer, UUID]:
-    """The live subscription of each customer, else the newest; some have none."""
+@dataclass(frozen=True)
+class _Recipient:
+    customer: UUID
+    subscription: UUID
+
+
+async def _recipients(connection: AsyncConnection, holders: set[_Customer]) -> dict[_Customer, _Recipient]:
+    """Each customer with their live subscription, else the newest; some have none."""
     wanted = (
-        select(customers.c.tenant, customers.c.external_id, subscriptions.c.id)
+        select(customers.c.tenant, customers.c.external_id, subscriptions.c.id, subscriptions.c.customer)
         .join(subscriptions, subscriptions.c.customer == customers.c.id)
         .where(tuple_(customers.c.tenant, customers.c.external_id).in_(list(holders)))
         # The last one of a customer stays in the mapping.
         .order_by(subscriptions.c.status != "canceled", subscriptions.c.created_at)
     )
-    return {(row.tenant, row.external_id): row.id for row in await connection.execute(wanted)}
+    return {(row.tenant, row.external_id): _Recipient(row.customer, row.id) for row in await connection.execute(wanted)}
 
 
 def _mail_rows(
     waiting: Sequence[Row[Any]],
     catalogs: Mapping[str, Catalog],
     current: Catalog | None,
-    recipients: Mapping[_Customer, UUID],
+    recipients: Mapping[_Customer, _Recipient],
 ) -> list[dict[str, Any]]:
     found = []
     for row in waiting:
-        catalog, subscription = catalogs.get(row.catalog), recipients.get((row.tenant, row.customer))
+        catalog, recipient = catalogs.get(row.catalog), recipients.get((row.tenant, row.customer))
         mail = usage_mail(_crossing(row), catalog, _for_sale(catalog, current)) if catalog is not None else None
-        if mail is not None and subscription is not None:
-            found.append(_row_of(mail, row.tenant, subscription))
+        if mail is not None and recipient is not None:
+            found.append(_row_of(mail, row.tenant, recipient.subscription))
     return found
+
+
+def _events(waiting: Sequence[Row[Any]], recipients: Mapping[_Customer, _Recipient]) -> Iterator[OutboundEvent]:
+    for row in waiting:
+        recipient = recipients.get((row.tenant, row.customer))
+        if recipient is not None:
+            whose = str(recipient.customer), str(recipient.subscription)
+            yield threshold_reached(_crossing(row), row.tenant, *whose)
 
 
 def _for_sale(catalog: Catalog, current: Catalog | None) -> Catalog:

@@ -29,6 +29,8 @@ NOTICE_RETENTION = timedelta(days=800)
 SIGN_UP_RETENTION = timedelta(days=1)
 IDEMPOTENCY_RETENTION = timedelta(hours=72)
 """How long a repeat of a request gets the first response."""
+EVENT_RETENTION = timedelta(days=30)
+"""How long events for products, and what came of delivering them, can be read."""
 NEAR_LIMIT = 80
 """In percent of the limit."""
 ADVISORY_LOCK = 7_314_420_191
@@ -47,6 +49,7 @@ _AGES = {
     "notices": NOTICE_RETENTION,
     "sign_ups": SIGN_UP_RETENTION,
     "idempotency_keys": IDEMPOTENCY_RETENTION,
+    "told_events": EVENT_RETENTION,
 }
 
 _Cursor = tuple[str, str, str]

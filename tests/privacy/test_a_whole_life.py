@@ -4,11 +4,15 @@ import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sandbox.product import Product, RefusedError
 from sandbox.stack import Stack
+from storage.schema.event_tables import events
 from tests.harness.callers import Caller, problem_of
 from tests.harness.lives import A_MINUTE, Life
 from tests.harness.patience import until
@@ -16,6 +20,14 @@ from tests.privacy.marked import a_marked_customer
 from tests.privacy.searching import histories_with_mark, tables_with_mark
 
 pytestmark = pytest.mark.usefixtures("healed")
+
+
+TOLD = {"subscription.created", "subscription.canceled", "invoice.paid", "customer.updated", "customer.erased"}
+
+
+async def told_of(engine: AsyncEngine, customer: str) -> set[str]:
+    async with engine.connect() as connection:
+        return set(await connection.scalars(select(events.c.type).where(events.c.customer == UUID(customer))))
 
 
 async def a_whole_life(product: Product, admin: Caller) -> Life:
@@ -82,6 +94,7 @@ async def test_after_the_erasure_nothing_has_the_mark_and_the_invoices_are_as_be
     mark = life.external_id
     before, invoices = await tables_with_mark(stack.engine, mark), await _invoices(product, life)
     assert set(before) > {"customers", "subscriptions", "journal", "usage", "webhook_inbox", "audit_details"}
+    assert "events" not in before, "what products are told names nobody"
     assert f"subscription/{life.id}" not in await histories_with_mark(stack, mark), "it has references alone"
     assert len(invoices) == 1
 
@@ -94,6 +107,7 @@ async def test_after_the_erasure_nothing_has_the_mark_and_the_invoices_are_as_be
     assert await histories_with_mark(stack, mark) == []
     assert await _invoices(product, life) == invoices
     assert (await life.kinds())["customer_erased"] == 1
+    assert await told_of(stack.engine, (await life.stands())["customer"]["id"]) >= TOLD
     problem_of(await admin.get(f"/v1/customers/{life.external_id}"), 404, "unknown_customer")
     listed = [json.loads(line) for line in (folder / "erasures.jsonl").read_text().splitlines()]
     customer = (await life.stands())["customer"]
@@ -134,6 +148,7 @@ async def test_an_export_has_every_row_and_what_the_provider_calls_them(product:
     assert tables["journal"]
     assert tables["idempotency_keys"][0]["body"]["id"] == life.id
     assert tables["invoices"][0]["amount"] == 4900
+    assert {each["type"] for each in tables["events"]} >= {"subscription.created", "invoice.paid"}
     assert told["provider"]["customers"][0].startswith("cus_")
     assert told["provider"]["subscriptions"][0].startswith("sub_")
     unknown = await admin.get("/v1/customers/nobody-of-that-name/export")

@@ -16,6 +16,7 @@ from storage.catalog.current import put_in_force
 from storage.usage.figures import UsageFigures
 from storage.usage.history import UsageHistory
 from storage.usage.roll_up import UsageRollUpRecords
+from tests.storage.events.rows import an_endpoint, an_event, written
 from tests.storage.ledger import Ledger, a_step, later
 from tests.storage.shop import SHOP, Shop
 
@@ -289,7 +290,7 @@ async def test_old_rows_are_deleted_in_batches_with_a_heartbeat_after_each(
 
     assert await book.forget(alive=lambda: left.append(1)) == {"samples": 5}
     # Two batches of two and one of one; of each other kind one that is empty.
-    assert len(left) == 3 + 6
+    assert len(left) == 3 + 7
     assert await forget_all(book) == {}
 
 
@@ -362,6 +363,24 @@ async def test_idempotency_keys_are_kept_for_72_hours(ledger: Ledger, book: Usag
     assert await forget_all(book) == {"idempotency_keys": 3}
     left = await ledger.rows("select key from idempotency_keys order by key")
     assert [row["key"] for row in left] == ["6 days", "71 hours"], "the older one is in progress"
+
+
+async def test_events_for_products_are_kept_for_30_days_with_what_came_of_them(
+    ledger: Ledger, book: UsageRollUpRecords
+) -> None:
+    await an_endpoint(ledger.engine)
+    [old, young] = await written(ledger.engine, an_event(), an_event())
+    await ledger.run(f"update events set created_at = now() - interval '31 days' where id = '{old.event}'")  # noqa: S608
+    await ledger.run(f"update events set created_at = now() - interval '29 days' where id = '{young.event}'")  # noqa: S608
+    await ledger.run(
+        "insert into delivery_attempts (tenant, delivery, round, number, at, duration_ms)"
+        " select tenant, id, 0, 1, now(), 5 from event_deliveries"
+    )
+
+    assert await forget_all(book) == {"told_events": 1}
+    left = [await ledger.rows(query) for query in ("select id from events", "select event as id from event_deliveries")]
+    assert [[str(row["id"]) for row in rows] for rows in left] == [[young.event]] * 2
+    assert await ledger.count("delivery_attempts") == 1
 
 
 async def test_history_has_the_latest_periods_oldest_first(ledger: Ledger, shop: Shop, history: UsageHistory) -> None:
