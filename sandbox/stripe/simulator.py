@@ -189,6 +189,10 @@ class StripeSimulator(Dashboard):
         """How many calls were executed without a response."""
         return self._api.lost_answers
 
+    def is_delivering(self) -> bool:
+        """Whether an event is on its way to the endpoint, or waits for its next attempt."""
+        return self._deliverer.is_busy
+
     def delivery_counts(self) -> Counter[str]:
         """How many events are pending, delivered, dropped and given up."""
         return Counter(dict(self._store.query("SELECT state, count(*) FROM deliveries GROUP BY state")))

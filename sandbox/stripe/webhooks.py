@@ -62,6 +62,10 @@ class Deliverer:
         self._kick_all()
         self.hurry()
 
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._lanes)
+
     async def start(self) -> None:
         if self._client is None:
             self._client = httpx.AsyncClient(timeout=ANSWER_WITHIN, trust_env=False)

@@ -12,7 +12,6 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, Field
 from starlette.types import Receive, Scope, Send
 
-from sandbox.processes import free_port
 from sandbox.serving import serve
 from sandbox.stack import Addresses, Stack
 from tenure.client import AsyncTenure, Entitlement, Options, Person, RetryPolicy, Standing, Used
@@ -21,7 +20,7 @@ from tests.harness.callers import problem_of
 from tests.harness.patience import PATIENT
 from tests.harness.social import UNHURRIED
 
-AWAY = f"http://127.0.0.1:{free_port()}"
+AWAY = "http://127.0.0.1:1"
 AT_ONCE = Options(quick=RetryPolicy(attempts=1))
 
 

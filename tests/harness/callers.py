@@ -14,10 +14,15 @@ from sandbox.product import REPEATS, UNFINISHED
 from sandbox.stack import Stack
 from storage.access.api_keys import ApiKeys, Role
 from storage.access.tenants import Tenants
-from tests.harness.patience import PATIENT
+from tests.harness.patience import PATIENT, until
 
 PROBLEM = "application/problem+json"
 TABLES = ("customers", "subscriptions", "journal", "mails")
+LOOKS = 5
+_ON_ITS_WAY = text(
+    "SELECT count(*) FROM webhook_inbox WHERE handled_at IS NULL AND received_at > now() - interval '10 seconds'"
+)
+"""What has waited for longer waits for something that a test has taken away."""
 
 
 class Caller:
@@ -113,6 +118,32 @@ async def written(engine: AsyncEngine, *tables: str) -> dict[str, int]:
             table: (await connection.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one()  # noqa: S608
             for table in tables or TABLES
         }
+
+
+async def at_rest(stack: Stack) -> None:
+    """Return once what earlier tests began is done: no webhook is on its way, and no step of a workflow.
+
+    For tests in which tables are to stay as they are, or in which nobody is to ask Stripe for anything.
+    """
+    found: list[tuple[dict[str, int], int]] = []
+
+    async def is_so() -> bool:
+        if stack.simulator.is_delivering():
+            return False
+        async with stack.engine.connect() as connection:
+            if (await connection.execute(_ON_ITS_WAY)).scalar_one():
+                return False
+        found.append((await written(stack.engine), len(stack.simulator.call_log())))
+        # A workflow that was told of an event has done within a few looks what follows from it.
+        return len(found) > LOOKS and found[-1] == found[-LOOKS]
+
+    await until(is_so)
+
+
+async def written_at_rest(stack: Stack, *tables: str) -> dict[str, int]:
+    """How many rows each table holds, once what earlier tests began is done."""
+    await at_rest(stack)
+    return await written(stack.engine, *tables)
 
 
 async def workflows_of(stack: Stack, subscription: str) -> list[str]:

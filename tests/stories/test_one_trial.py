@@ -10,7 +10,7 @@ from domain.signing import SigningSecrets
 from sandbox.product import Product, RefusedError
 from sandbox.serving import serve
 from sandbox.stack import Stack
-from tests.harness.callers import workflows_of, written
+from tests.harness.callers import workflows_of, written, written_at_rest
 from tests.harness.lives import Life
 
 Begin = Callable[..., Awaitable[Life]]
@@ -23,7 +23,7 @@ SHARED = "pm_card_visa_shared"
 async def test_a_card_that_had_a_trial_gets_no_other_whoever_gives_it(begin: Begin, stack: Stack) -> None:
     first = await begin(payment_method=SHARED)
     await first.mails()
-    before = await written(stack.engine, *KEPT)
+    before = await written_at_rest(stack, *KEPT)
     other = f"{first.external_id}-by-another"
 
     with pytest.raises(RefusedError) as refusal:

@@ -12,7 +12,7 @@ from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from tenure.cli.importing import import_
 from tenure.cli.take_over import Result, subscription_id_of
-from tests.harness.callers import written
+from tests.harness.callers import written, written_at_rest
 from tests.harness.catalogs import CATALOG, POLICY
 from tests.harness.elsewhere import Elsewhere
 from tests.harness.lives import Life
@@ -65,7 +65,7 @@ async def test_a_dry_run_reports_everything_and_writes_nothing_then_all_is_adopt
     unmapped = await elsewhere.subscriber(a_name("unmapped"), await elsewhere.price(100))
     price_map = terminal.folder / "map.yaml"
     price_map.write_text(f"prices:\n  {old}: {{plan: professional}}\n")
-    before, calls = await written(stack.engine), len(stack.simulator.call_log())
+    before, calls = await written_at_rest(stack), len(stack.simulator.call_log())
 
     would = await imports(terminal, first, yearly, unmapped, map=str(price_map), dry_run="")
 

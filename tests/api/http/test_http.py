@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from sandbox.stack import Stack
 from tests.api.messages import PATH, an_event, kept, signed
-from tests.harness.callers import Caller, a_sign_up, fields_of, problem_of, written
+from tests.harness.callers import Caller, a_sign_up, fields_of, problem_of, written, written_at_rest
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ BODIES: dict[str, Callable[[str], bytes]] = {
 async def test_a_body_of_another_content_type_is_415(
     stack: Stack, admin: Caller, name: str, path: str, kind: str
 ) -> None:
-    before = await written(stack.engine)
+    before = await written_at_rest(stack)
 
     answer = await sent(admin, path, BODIES[path](name), kind)
 
@@ -163,7 +163,7 @@ async def test_a_missing_key_is_reported_before_anything_else(stranger: Caller) 
     ],
 )
 async def test_ambiguous_json_is_rejected(stack: Stack, admin: Caller, path: str, body: bytes, field: str) -> None:
-    before = await written(stack.engine)
+    before = await written_at_rest(stack)
 
     answer = await sent(admin, path, body, "application/json")
 

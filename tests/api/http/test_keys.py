@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.stack import Stack
 from storage.access.api_keys import ApiKeys, Role
-from tests.harness.callers import Caller, a_sign_up, problem_of, written
+from tests.harness.callers import Caller, a_sign_up, problem_of, written, written_at_rest
 
 BODIES: dict[str, dict[str, Any]] = {
     "suspend": {"reason": "chargeback"},
@@ -47,7 +47,7 @@ async def test_a_wrong_or_wrongly_sent_key_is_rejected(
 
 
 async def test_a_sign_up_without_a_key_writes_nothing(stack: Stack, stranger: Caller, name: str) -> None:
-    before = await written(stack.engine, "customers", "idempotency_keys")
+    before = await written_at_rest(stack, "customers", "idempotency_keys")
 
     problem_of(await stranger.sign_up(name), 401, "unauthorized")
 
@@ -79,7 +79,7 @@ async def test_every_role_may_read(of_role: tuple[Role, Caller], admin: Caller, 
 async def test_a_read_only_key_cannot_change_anything(stack: Stack, admin: Caller, name: str) -> None:
     made = await admin.signed_up(name)
     async with Caller.of_role(stack, Role.READ_ONLY) as reader:
-        before = await written(stack.engine)
+        before = await written_at_rest(stack)
         problem = problem_of(await reader.post("/v1/subscriptions", a_sign_up(f"{name}-2")), 403, "forbidden")
         assert "read_only" in problem["detail"]
         problem_of(await reader.command(made["id"], "cancel"), 403, "forbidden")

@@ -13,7 +13,7 @@ from api.http.idempotency import IdempotentRoute
 from domain.names import DEFAULT_TENANT
 from sandbox.stack import Stack
 from storage.access.api_keys import Role
-from tests.harness.callers import Caller, a_sign_up, problem_of, workflows_of, written
+from tests.harness.callers import Caller, a_sign_up, at_rest, problem_of, workflows_of, written, written_at_rest
 from tests.harness.patience import PATIENT
 
 
@@ -78,7 +78,7 @@ async def test_a_repeated_sign_up_returns_the_first_response(stack: Stack, admin
     first = await admin.sign_up(name, key=name)
     # Later changes do not show in the replayed response.
     assert (await admin.command(first.json()["id"], "cancel")).status_code == 200
-    before = await written(stack.engine)
+    before = await written_at_rest(stack)
 
     again = await admin.sign_up(name, key=name)
 
@@ -121,6 +121,7 @@ async def test_a_decline_is_replayed_without_another_charge(stack: Stack, admin:
     body = {"trial_days": 0, "payment_method": "pm_card_chargeCustomerFail"}
     first = await admin.sign_up(name, key=name, **body)
     problem_of(first, 402, "payment_declined")
+    await at_rest(stack)
     calls = len(stack.simulator.call_log())
 
     again = await admin.sign_up(name, key=name, **body)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.stack import Stack
-from tests.harness.callers import Caller, a_sign_up, fields_of, problem_of, written
+from tests.harness.callers import Caller, a_sign_up, fields_of, problem_of, written, written_at_rest
 
 LONG = "x" * 10_000
 SURROGATE = "\ud800"
@@ -111,7 +111,7 @@ BAD_BODIES = {
 
 async def refused(stack: Stack, caller: Caller, content: bytes, key: str | None) -> dict[str, Any]:
     """Return the problem, which is the same with and without a key; nothing is written."""
-    before = await written(stack.engine, *("customers", "subscriptions", "idempotency_keys"))
+    before = await written_at_rest(stack, *("customers", "subscriptions", "idempotency_keys"))
     headers = {"Idempotency-Key": key} if key else {}
     answer = await caller.send("/v1/subscriptions", content, **headers)
     assert answer.status_code == 422, f"{answer.status_code}: {answer.text}"
@@ -177,7 +177,7 @@ async def test_a_body_that_is_not_a_json_object_is_rejected(
 
 
 async def test_a_body_that_is_not_declared_json_is_rejected(stack: Stack, admin: Caller, name: str) -> None:
-    before = await written(stack.engine, "customers")
+    before = await written_at_rest(stack, "customers")
 
     answer = await admin.http.post(
         "/v1/subscriptions", content=json.dumps(a_sign_up(name)), headers={"Content-Type": "text/plain"}
@@ -194,7 +194,7 @@ async def test_a_body_of_more_than_a_megabyte_is_rejected(
 ) -> None:
     content = json.dumps(a_sign_up(name)).encode() + b" " * 1024 * 1024
     headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": name} if with_key else {})
-    before = await written(stack.engine, "customers", "subscriptions", "idempotency_keys")
+    before = await written_at_rest(stack, "customers", "subscriptions", "idempotency_keys")
 
     async def in_pieces() -> Any:
         for start in range(0, len(content), 65536):
@@ -211,7 +211,7 @@ async def test_a_body_of_more_than_a_megabyte_is_rejected(
 async def test_an_invalid_idempotency_key_is_rejected_with_its_header(
     stack: Stack, admin: Caller, name: str, key: str
 ) -> None:
-    before = await written(stack.engine, "customers")
+    before = await written_at_rest(stack, "customers")
 
     headers = [(b"Idempotency-Key", key.encode("latin-1"))]
     answer = await admin.http.post("/v1/subscriptions", json=a_sign_up(name), headers=headers)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sandbox.stack import Stack
 from storage.access.api_keys import Role
-from tests.harness.callers import Caller, problem_of, workflows_of, written
+from tests.harness.callers import Caller, at_rest, problem_of, workflows_of, written, written_at_rest
 
 COUNTED = ("customers", "subscriptions", "journal", "mails", "trials")
 
@@ -30,7 +30,7 @@ async def trial_start(caller: Caller, subscription: str) -> dict[str, Any]:
 
 async def test_a_second_trial_is_refused_with_the_rule_and_the_ways_on(stack: Stack, admin: Caller, name: str) -> None:
     await over(admin, name)
-    before = await written(stack.engine, *COUNTED)
+    before = await written_at_rest(stack, *COUNTED)
 
     again = problem_of(await admin.sign_up(name), 409, "trial_used")
     other = problem_of(await admin.sign_up(f"{name}-2", **mailbox(name)), 409, "trial_used")
@@ -46,6 +46,7 @@ async def test_a_refused_second_trial_changes_nothing_about_the_customer(
 ) -> None:
     first = await admin.signed_up(name)
     assert (await admin.command(first["id"], "cancel", at="now")).status_code == 200
+    await at_rest(stack)
     calls = len(stack.simulator.call_log())
 
     answer = await admin.sign_up(name, payment_method="pm_card_visa", customer={"name": "Another", "timezone": "UTC"})
@@ -81,7 +82,7 @@ async def test_an_operator_may_allow_another_trial_and_is_recorded(stack: Stack,
 
 
 async def test_a_service_may_not_allow_another_trial(stack: Stack, name: str) -> None:
-    before = await written(stack.engine, *COUNTED)
+    before = await written_at_rest(stack, *COUNTED)
     async with Caller.of_role(stack, Role.SERVICE) as service:
         problem = problem_of(await service.sign_up(name, allow_another_trial=True), 403, "forbidden")
         assert "operator" in problem["detail"]
@@ -125,7 +126,7 @@ async def test_another_tenant_may_give_the_same_mailbox_a_trial(admin: Caller, a
 async def test_one_of_ten_customers_of_one_mailbox_who_sign_up_at_once_has_the_trial(
     stack: Stack, admin: Caller, name: str
 ) -> None:
-    before = await written(stack.engine, *COUNTED)
+    before = await written_at_rest(stack, *COUNTED)
     sent = [
         admin.sign_up(f"{name}-{number}", customer={"email": f"{name}+{number}@example.com"}) for number in range(10)
     ]

@@ -12,7 +12,7 @@ import structlog
 
 from sandbox.stack import Stack
 from tests.api.messages import PATH, an_event, kept, signed
-from tests.harness.callers import Caller, problem_of, written
+from tests.harness.callers import Caller, problem_of, written, written_at_rest
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ async def test_a_modified_body_is_rejected(stack: Stack, stranger: Caller) -> No
     [b"", b"{", b"[]", b"null", b'"event"', b"{}", b'{"id":"evt_1","type":"x","data":{"object":null}}', b"\xff\xfe"],
 )
 async def test_a_signed_body_that_is_not_an_event_is_rejected(stack: Stack, stranger: Caller, body: bytes) -> None:
-    before = await written(stack.engine, "webhook_inbox")
+    before = await written_at_rest(stack, "webhook_inbox")
     signature = signed(body, stack.addresses.webhook_secret)
 
     problem_of(await stranger.send(PATH, body, **{"Stripe-Signature": signature}), 400, "bad_event")
@@ -127,7 +127,7 @@ async def test_a_rejected_webhook_leaves_one_log_line_and_no_row(
     stack: Stack, stranger: Caller, logged: list[Any], name: str, case: str, is_announced: bool
 ) -> None:
     body, signing, status, code = REFUSED[case]
-    before = await written(stack.engine, "webhook_inbox")
+    before = await written_at_rest(stack, "webhook_inbox")
     signature = signed(body, **{"secret": stack.addresses.webhook_secret} | signing)
     headers = {"Stripe-Signature": signature, "X-Request-Id": name}
 

@@ -124,8 +124,8 @@ async def test_a_clock_moved_before_sign_up_is_the_new_customers(shop: Shop) -> 
     ada = await shop.customer()
 
     created = (await shop.client.v1.customers.retrieve_async(ada)).created
-    assert abs(created - shop.simulator.now("ada").timestamp()) < 5
-    assert abs((shop.simulator.now(ada) - shop.simulator.now("ada")).total_seconds()) < 1
+    assert abs(created - shop.simulator.now("ada").timestamp()) < 3600
+    assert abs(shop.simulator.now(ada) - shop.simulator.now("ada")) < timedelta(hours=1)
     earlier = shop.simulator.now("ada") - timedelta(days=1)
     await shop.simulator.advance("ada", earlier)
     assert shop.simulator.now("ada") > earlier + timedelta(hours=23)

@@ -7,9 +7,9 @@ from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionSta
 from temporalio.testing import TimeSkipper
 
 from sandbox.travel import AT_HAND, OVER, Life, Sight, Standing, Traveller, _at_rest, _now, _under_way
+from tests.harness.patience import PATIENT
 from tests.workflows.world.provider import WorldProvider
 
-SETTLED_WITHIN = 20.0
 SET_OUT = 0.015
 """Seconds after which the server has told a worker of a timer that is due. To look before costs a query for nothing."""
 
@@ -25,7 +25,7 @@ class WorldTraveller(Traveller):
     """
 
     def __init__(self, skipper: TimeSkipper, provider: WorldProvider) -> None:
-        super().__init__(skipper, provider, settled_within=SETTLED_WITHIN)
+        super().__init__(skipper, provider, settled_within=PATIENT)
         self._provider = provider
         self._answers: dict[str, tuple[Version, Standing]] = {}
         self._seen: dict[str, tuple[WorkflowExecutionDescription, datetime, float]] = {}
