@@ -14,6 +14,7 @@ from configuration.settings import (
     PREFIX,
     ApiSettings,
     DatabaseSettings,
+    DeploymentSettings,
     ErasureSettings,
     EverySetting,
     ImportSettings,
@@ -69,6 +70,7 @@ class Process(StrEnum):
     USAGE_REPORT = "tenure usage report"
     ERASURES_EXPORT = "tenure erasures export"
     ERASURES_APPLY = "tenure erasures apply"
+    DEPLOYMENT = "tenure deployment"
     DOCTOR = "tenure doctor"
 
 
@@ -94,6 +96,7 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.USAGE_REPORT: OperatorSettings,
     Process.ERASURES_EXPORT: DatabaseSettings,
     Process.ERASURES_APPLY: ErasureSettings,
+    Process.DEPLOYMENT: DeploymentSettings,
     Process.DOCTOR: EverySetting,
 }
 
@@ -148,6 +151,8 @@ def load_settings(process: Literal[Process.CATALOG], env_file: Path = ...) -> Pu
 def load_settings(process: Literal[Process.IMPORT], env_file: Path = ...) -> ImportSettings: ...
 @overload
 def load_settings(process: Literal[Process.ERASURES_APPLY], env_file: Path = ...) -> ErasureSettings: ...
+@overload
+def load_settings(process: Literal[Process.DEPLOYMENT], env_file: Path = ...) -> DeploymentSettings: ...
 @overload
 def load_settings(process: Literal[Process.DOCTOR], env_file: Path = ...) -> EverySetting: ...
 @overload

@@ -24,6 +24,8 @@ _PLACEHOLDER = re.compile(
 _STRIPE_KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9_-]{10,}")
 _STRIPE_ACCOUNT = re.compile(r"acct_[A-Za-z0-9_]+")
 _WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_-]{16,}")
+_DEPLOYMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_/-]{0,99}")
+_BUILD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 _SENDER = re.compile(r"(?:(?P<name>[^<>]*)<(?P<inner>[^<>]+)>|(?P<bare>[^<>\s]+))")
 
 
@@ -143,6 +145,18 @@ def _sender(text: str) -> str:
     return text.strip() if found["bare"] else f"{found['name']}<{mail_address(found['inner'])}>".strip()
 
 
+def _deployment(name: str) -> str:
+    if not _DEPLOYMENT.fullmatch(name):
+        raise ValueError(f"must be a name of letters, digits, _, - and / like tenure, not {name!r}")
+    return name
+
+
+def _build_id(text: str) -> str:
+    if not _BUILD_ID.fullmatch(text):
+        raise ValueError(f"must be of letters, digits, ., _, - and + like 0.1.0-a3f9c21, not {text!r}")
+    return text
+
+
 def _host_and_port(text: str) -> str:
     host, _, port = text.rpartition(":")
     if not host or "/" in text or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
@@ -257,6 +271,8 @@ WebhookSecrets = Annotated[
 Address = Annotated[str, AfterValidator(_address)]
 Sender = Annotated[str, AfterValidator(_sender)]
 HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
+DeploymentName = Annotated[str, AfterValidator(_deployment)]
+BuildId = Annotated[str, AfterValidator(_build_id)]
 ExistingFile = Annotated[Path, AfterValidator(_file)]
 WritableFile = Annotated[Path, AfterValidator(_writable)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_all_origins)]

@@ -10,8 +10,10 @@ from configuration.mail_addresses import shown_address
 from configuration.setting_kinds import (
     Address,
     AddressesASecond,
+    BuildId,
     CollectorAddress,
     DatabaseUrl,
+    DeploymentName,
     ExistingFile,
     HostAndPort,
     Logo,
@@ -113,6 +115,32 @@ class TemporalSettings(Settings):
     """Deliveries run as activities by themselves, without a workflow each; Temporal offers them in Public Preview."""
     # Last, so that its validator sees the others.
     temporal_tls: Annotated[bool, AfterValidator(_fits_credentials)] = Field(default=False, validate_default=True)
+
+
+def _of_a_deployment(build_id: str | None, info: ValidationInfo) -> str | None:
+    if "deployment" not in info.data:
+        return build_id  # a bad one has a problem of its own
+    if build_id is None and info.data["deployment"] is not None:
+        raise ValueError("is missing: with TENURE_DEPLOYMENT each release of the workers needs one of its own")
+    if build_id is not None and info.data["deployment"] is None:
+        raise ValueError("needs TENURE_DEPLOYMENT: a build without a deployment is no version")
+    return build_id
+
+
+class VersionSettings(Settings):
+    """The version of the workers; with neither they have none."""
+
+    deployment: DeploymentName | None = None
+    # After the deployment, which its validator sees.
+    build_id: Annotated[BuildId | None, AfterValidator(_of_a_deployment)] = Field(default=None, validate_default=True)
+
+
+class DeploymentSettings(TemporalSettings):
+    """Settings of `tenure deployment`."""
+
+    deployment: DeploymentName = Field(description="the name of the deployment that the workers' versions are of")
+    build_id: BuildId | None = None
+    """What `set-current` and `ramp` are about if they name no build."""
 
 
 class StripeSettings(Settings):
@@ -295,6 +323,7 @@ class WorkerSettings(
     SiteSettings,
     StripeSettings,
     DatabaseSettings,
+    VersionSettings,
     TemporalSettings,
 ):
     """Settings of `tenure worker`."""
@@ -305,6 +334,8 @@ class WorkerSettings(
     """For all workers together; None: Stripe's limit for keys of this mode."""
     upgrade_url: WebAddress | None = None
     """Where customers choose a larger plan; None: mails about limits have no button for it."""
+    health_address: HostAndPort | None = None
+    """Where `/healthz` and `/readyz` are answered; None: nowhere."""
     policy: ExistingFile | None = None
     """For lost workflows whose own policy is lost too; None: these are not restored."""
 

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
+from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue, TaskQueueVersioningInfo
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
+from services.worker_deployments import VersionId
 
 WITHIN: Final = timedelta(seconds=2)
 """How long Temporal may take to tell about a queue."""
@@ -33,6 +34,8 @@ class Poller:
     build: str
     """The build that it runs, such as a release or a digest of its code; empty: Temporal does not say."""
     last_seen: datetime
+    deployment: str = ""
+    """The deployment that the build is a version of; empty: the worker has no version."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,16 @@ class Backlog:
 
 
 @dataclass(frozen=True)
+class Routing:
+    """The versions that new work goes to."""
+
+    current: VersionId | None = None
+    """None: to workers without versions."""
+    ramping: VersionId | None = None
+    ramping_percentage: float = 0.0
+
+
+@dataclass(frozen=True)
 class QueueStatus:
     """A task queue."""
 
@@ -53,6 +66,7 @@ class QueueStatus:
     """False: Temporal does not respond."""
     pollers: Sequence[Poller] = ()
     backlog: Backlog | None = None
+    routing: Routing = Routing()
 
 
 class Queues:
@@ -79,9 +93,16 @@ class Queues:
             return QueueStatus(name, is_known=False)
         age = found.stats.approximate_backlog_age.ToTimedelta()
         pollers = sorted(map(_poller, found.pollers), key=lambda poller: poller.identity)
-        return QueueStatus(name, True, pollers, Backlog(found.stats.approximate_backlog_count, age))
+        backlog = Backlog(found.stats.approximate_backlog_count, age)
+        return QueueStatus(name, True, pollers, backlog, _routing(found.versioning_info))
 
 
 def _poller(found: PollerInfo) -> Poller:
     build = found.deployment_options.build_id or found.worker_version_capabilities.build_id
-    return Poller(found.identity, build, found.last_access_time.ToDatetime(UTC))
+    deployment = found.deployment_options.deployment_name
+    return Poller(found.identity, build, found.last_access_time.ToDatetime(UTC), deployment)
+
+
+def _routing(found: TaskQueueVersioningInfo) -> Routing:
+    current, ramping = found.current_deployment_version, found.ramping_deployment_version
+    return Routing(VersionId.of(current), VersionId.of(ramping), found.ramping_version_percentage)

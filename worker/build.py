@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib.metadata import version
+from importlib.metadata import version as installed_version
+from typing import TypedDict
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.adopting import AdoptionActivities
@@ -34,6 +36,7 @@ from workflows.customer import CustomerWorkflow
 from workflows.heal import HealWorkflow
 from workflows.mail import MailWorkflow
 from workflows.reconcile import ReconcileWorkflow
+from workflows.subscription.upgrading import UpgradingSubscriptionWorkflow
 from workflows.subscription.workflow import SubscriptionWorkflow
 from workflows.sweep_webhooks import SweepWebhooksWorkflow
 from workflows.usage_report import ReportUsageWorkflow
@@ -50,6 +53,9 @@ WORKFLOWS = (
     RollUpUsageWorkflow,
     BulkWorkflow,
 )
+
+UPGRADING_WORKFLOWS = (UpgradingSubscriptionWorkflow, *(each for each in WORKFLOWS if each is not SubscriptionWorkflow))
+"""The same for workers with versions: a subscription moves to the current version, all others end on theirs."""
 
 PURE_PACKAGES = ("activities", "domain", "tracing")
 """Deterministic on import, so the workflow sandbox need not reload them for every run."""
@@ -83,6 +89,21 @@ class WorkerActivities:
     bulk: BulkActivities
 
 
+class _Release(TypedDict, total=False):
+    build_id: str
+    deployment_config: WorkerDeploymentConfig
+
+
+def _release(version: WorkerDeploymentVersion | None) -> _Release:
+    if version is None:
+        # Otherwise the SDK takes a second to hash every module that is imported.
+        return _Release(build_id=f"tenure {installed_version('tenure')}")
+    config = WorkerDeploymentConfig(
+        version=version, use_worker_versioning=True, default_versioning_behavior=VersioningBehavior.PINNED
+    )
+    return _Release(deployment_config=config)
+
+
 def workflow_runner() -> SandboxedWorkflowRunner:
     return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PURE_PACKAGES))
 
@@ -92,6 +113,7 @@ def build_workers(
     activities: WorkerActivities,
     *,
     payments_a_second: float | None,
+    version: WorkerDeploymentVersion | None = None,
     max_cached_workflows: int = 1000,
     finish_within: timedelta = FINISH_WITHIN,
     spans: Spans | None = None,
@@ -99,18 +121,17 @@ def build_workers(
     """Return the workers that production, sandbox and tests all run.
 
     *payments_a_second* limits the whole fleet; the value of the worker that polled last applies. None: no limit. On
-    shutdown, each worker takes no new tasks and lets its activities finish within *finish_within*. Without *spans*,
-    nothing is traced.
+    shutdown, each worker takes no new tasks and lets its activities finish within *finish_within*. With a *version*
+    they get only the work that Temporal gives to that version. Without *spans*, nothing is traced.
     """
     told = [*([] if spans is None else [TracedWork(spans)]), SubscriptionInLogs()]
     interceptors = [*told, Heartbeats(client)]
-    # Otherwise the SDK takes a second to hash every module that is imported.
-    build_id = f"tenure {version('tenure')}"
+    release = _release(version)
     return [
         Worker(
             client,
             task_queue=LIFECYCLE_QUEUE,
-            workflows=WORKFLOWS,
+            workflows=WORKFLOWS if version is None else UPGRADING_WORKFLOWS,
             interceptors=told,
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
             # Database activities run here as local activities, within the workflow task.
@@ -125,7 +146,7 @@ def build_workers(
             max_cached_workflows=max_cached_workflows,
             max_concurrent_workflow_tasks=MAX_CONCURRENT_WORKFLOW_TASKS,
             graceful_shutdown_timeout=finish_within,
-            build_id=build_id,
+            **release,
         ),
         Worker(
             client,
@@ -165,7 +186,7 @@ def build_workers(
             ],
             max_concurrent_activities=50,
             graceful_shutdown_timeout=finish_within,
-            build_id=build_id,
+            **release,
             max_task_queue_activities_per_second=payments_a_second,
         ),
         Worker(
@@ -175,7 +196,7 @@ def build_workers(
             activities=[activities.mail.deliver, activities.mail.give_up],
             max_concurrent_activities=10,
             graceful_shutdown_timeout=finish_within,
-            build_id=build_id,
+            **release,
             max_task_queue_activities_per_second=MAILS_PER_SECOND,
         ),
         Worker(
@@ -198,7 +219,7 @@ def build_workers(
             ],
             max_concurrent_activities=5,
             graceful_shutdown_timeout=finish_within,
-            build_id=build_id,
+            **release,
         ),
     ]
 

@@ -9,7 +9,7 @@ from api.http.auth import InstallationAnalyst
 from api.http.dependencies import WithDependencies, WithRepositories
 from api.http.openapi import READING
 from api.system.status import SystemStatus, system_status
-from services.system import QueueStatus
+from services.system import QueueStatus, Routing
 from storage.catalog.offered import Published
 
 router = APIRouter(prefix="/v1/system", tags=["Operations"])
@@ -20,7 +20,26 @@ class WorkerView(BaseModel):
 
     identity: str = Field(description="its process and machine", examples=["4711@worker-1"])
     build: str | None = Field(description="the build that it runs, such as a release or a digest of its code")
+    deployment: str | None = Field(
+        description="the deployment that the build is a version of; null: the worker has no version"
+    )
     last_seen: datetime
+
+
+class RoutingView(BaseModel):
+    """The builds that new work of a queue goes to, where workers have versions."""
+
+    current_build: str | None = Field(description="null: new work goes to workers without versions")
+    ramping_build: str | None = Field(description="which gets a share of new work")
+    ramping_percentage: float
+
+    @classmethod
+    def of(cls, routing: Routing) -> "RoutingView":
+        return cls(
+            current_build=None if routing.current is None else routing.current.build_id,
+            ramping_build=None if routing.ramping is None else routing.ramping.build_id,
+            ramping_percentage=routing.ramping_percentage,
+        )
 
 
 class QueueView(BaseModel):
@@ -31,11 +50,17 @@ class QueueView(BaseModel):
     workers: list[WorkerView]
     backlog: int | None = Field(description="tasks that no worker has taken yet, about")
     backlog_age_seconds: float | None = Field(description="of the oldest of them")
+    routing: RoutingView
 
     @classmethod
     def of(cls, status: QueueStatus) -> "QueueView":
         workers = [
-            WorkerView(identity=one.identity, build=one.build or None, last_seen=one.last_seen)
+            WorkerView(
+                identity=one.identity,
+                build=one.build or None,
+                deployment=one.deployment or None,
+                last_seen=one.last_seen,
+            )
             for one in status.pollers
         ]
         backlog = status.backlog
@@ -45,6 +70,7 @@ class QueueView(BaseModel):
             workers=workers,
             backlog=None if backlog is None else backlog.tasks,
             backlog_age_seconds=None if backlog is None else round(backlog.age.total_seconds(), 3),
+            routing=RoutingView.of(status.routing),
         )
 
 

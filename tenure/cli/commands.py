@@ -22,6 +22,7 @@ GROUPS: Final[dict[str, str]] = {
     "operators": "Add, list and disable operators: the people who may sign in to the console.",
     "tenants": "Add and list tenants.",
     "webhooks": "List webhooks from the payment provider, and deliver them again.",
+    "deployment": "Show the versions of the workers, and decide which gets the work.",
     "usage": "Roll up and show usage, and report overage.",
     "metrics": "Show the figures of the business, and check that revenue adds up.",
     "erasures": "List erased customers, and erase them from a restored backup.",
@@ -96,6 +97,19 @@ COMMANDS: Final[dict[str, Command]] = {
         "reconcile",
         "reconcile",
         "Compare the payment provider, the database and the workflows, and list the differences.",
+    ),
+    "deployment status": Command(
+        "deployments", "status", "List the versions of the workers, newest first, with what work each gets."
+    ),
+    "deployment set-current": Command(
+        "deployments",
+        "set_current",
+        "Give new workflows and all subscriptions to a version; its workers have a minute to start. Safe to repeat.",
+    ),
+    "deployment ramp": Command(
+        "deployments",
+        "ramp",
+        "Give a share of new workflows and of subscriptions to a version, before it is made current.",
     ),
     "usage rollup": Command(
         "usage", "rollup", "Roll usage up now: send late notices, sample gauges, take statistics, delete old data."

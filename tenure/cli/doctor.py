@@ -35,6 +35,7 @@ from storage.db.roles import DatabaseRole
 from storage.subscriptions.trial_key import check_trial_key
 from tenure.cli.catalog_warnings import follow, lack
 from tenure.cli.connections import database, temporal
+from tenure.cli.doctor_versions import examine_versions
 from tenure.cli.processes import mailer, trial_key_of
 from worker.registry import missing_attributes
 
@@ -133,8 +134,9 @@ async def _temporal(settings: EverySetting) -> str:
     workers = await _workers(client)
     if not workers:
         raise GatewayUnavailable("ready, but no worker is running: start `tenure worker`")
+    versions = await examine_versions(client, settings)
     standalone = ", deliveries as standalone activities" if settings.standalone_activities else ""
-    return f"namespace {client.namespace}, {workers} worker{'s' if workers > 1 else ''} running{standalone}"
+    return f"namespace {client.namespace}, {workers} worker{'s' if workers > 1 else ''} running, {versions}{standalone}"
 
 
 async def _schedule(client: Client, schedule_id: str) -> None:

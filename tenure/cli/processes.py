@@ -5,9 +5,10 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
+from temporalio.common import WorkerDeploymentVersion
 
 from configuration.policy_file import load_policy
-from configuration.settings import SiteSettings, TrialSettings, WorkerSettings
+from configuration.settings import SiteSettings, TrialSettings, VersionSettings, WorkerSettings
 from domain.brand import Brand
 from domain.notifications.ports import Mailer
 from domain.signing import SigningSecrets
@@ -23,6 +24,13 @@ from worker.composition import ProviderLimits, WorkerOptions
 def payments_a_second(settings: WorkerSettings) -> float:
     """Payment activities that all workers together may start per second: as set, else what the key's mode allows."""
     return settings.payments_a_second or _limits(settings).payments_a_second
+
+
+def version_of(settings: VersionSettings) -> WorkerDeploymentVersion | None:
+    """The version of the workers; None if they have none."""
+    if settings.deployment is None or settings.build_id is None:
+        return None
+    return WorkerDeploymentVersion(settings.deployment, settings.build_id)
 
 
 @asynccontextmanager

@@ -19,13 +19,15 @@ from tenure.cli import logs
 from tenure.cli.connections import database, temporal
 from tenure.cli.doctor import examine
 from tenure.cli.doctor_stripe import examine_stripe, manual_checks
-from tenure.cli.processes import payments_a_second, trial_key_of, worker_activities
+from tenure.cli.processes import payments_a_second, trial_key_of, version_of, worker_activities
 from tenure.cli.signals import for_ever, stoppable
 from tenure.cli.tracing import tracing
 from tracing.spans import Spans
 from worker.build import build_workers, workers_running
+from worker.health import Health
 from worker.registry import keep_schedules
 from worker.registry import register as register_with_temporal
+from worker.versions import Turn
 
 log = structlog.get_logger("tenure")
 
@@ -76,24 +78,29 @@ async def _work() -> None:
 
 async def _work_with(settings: WorkerSettings, spans: Spans | None) -> None:
     logs.configure(as_json=settings.log_format == "json", level=settings.log_level)
-    client = await temporal(settings, spans=spans)
+    client, health = await temporal(settings, spans=spans), Health()
     if settings.standalone_activities:
         await check_standalone_activities(client)
-    async with database(settings, spans=spans) as engine:
+    async with database(settings, spans=spans) as engine, health.served_at(settings.health_address):
         await _check_database(engine)
         await check_trial_key(engine, trial_key_of(settings))
         # An earlier release that ran until now has written marks without it.
         await key_all_marks(engine, trial_key_of(settings))
-        rate = payments_a_second(settings)
+        rate, version = payments_a_second(settings), version_of(settings)
         async with (
             worker_activities(settings, client, engine, spans) as activities,
-            workers_running(build_workers(client, activities, payments_a_second=rate, spans=spans)),
+            workers_running(build_workers(client, activities, payments_a_second=rate, version=version, spans=spans)),
         ):
-            await keep_schedules(client)
-            log.info("worker ready", namespace=client.namespace, payments_a_second=rate)
+            if version is None:
+                await keep_schedules(client)
+            health.is_ready = True
+            log.info("worker ready", namespace=client.namespace, payments_a_second=rate, build_id=settings.build_id)
             try:
+                if version is not None:
+                    await Turn(client, version).wait()
                 await for_ever()
             finally:
+                health.is_ready = False
                 log.info("worker stopping")
 
 

@@ -199,6 +199,19 @@ class Worker:
     last_seen: datetime
     build: str | None = None
     """The build that it runs, such as a release or a digest of its code."""
+    deployment: str | None = None
+    """The deployment that the build is a version of; None: the worker has no version."""
+
+
+@dataclass(frozen=True)
+class Routing:
+    """The builds that new work of a task queue goes to, where workers have versions."""
+
+    current_build: str | None = None
+    """None: new work goes to workers without versions."""
+    ramping_build: str | None = None
+    """It gets a share of new work."""
+    ramping_percentage: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -212,6 +225,7 @@ class TaskQueue:
     backlog: int | None = None
     """Tasks that no worker has taken yet, about."""
     backlog_age_seconds: float | None = None
+    routing: Routing = Routing()
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,26 @@ WEAK: dict[str, tuple[dict[str, str], str]] = {
         {"TENURE_TEMPORAL_TLS": "true", "TENURE_TEMPORAL_TLS_CLIENT_CERT": "catalog.yaml"},
         "TENURE_TEMPORAL_TLS needs both TENURE_TEMPORAL_TLS_CLIENT_CERT and TENURE_TEMPORAL_TLS_CLIENT_KEY, or neither",
     ),
+    "a deployment with a dot": (
+        {"TENURE_DEPLOYMENT": "tenure.eu"},
+        "TENURE_DEPLOYMENT must be a name of letters, digits, _, - and / like tenure, not 'tenure.eu'",
+    ),
+    "a deployment without a build": (
+        {"TENURE_BUILD_ID": ""},
+        "TENURE_BUILD_ID is missing: with TENURE_DEPLOYMENT each release of the workers needs one of its own",
+    ),
+    "a build without a deployment": (
+        {"TENURE_DEPLOYMENT": ""},
+        "TENURE_BUILD_ID needs TENURE_DEPLOYMENT: a build without a deployment is no version",
+    ),
+    "a build with a space": (
+        {"TENURE_BUILD_ID": "0.1.0 beta"},
+        "TENURE_BUILD_ID must be of letters, digits, ., _, - and + like 0.1.0-a3f9c21, not '0.1.0 beta'",
+    ),
+    "probes without a port": (
+        {"TENURE_HEALTH_ADDRESS": "0.0.0.0"},  # noqa: S104
+        "TENURE_HEALTH_ADDRESS must be a host and a port like temporal.internal:7233, not '0.0.0.0'",
+    ),
     "neither true nor false": ({"TENURE_TEMPORAL_TLS": "perhaps"}, "TENURE_TEMPORAL_TLS must be true or false"),
     "a log in another format": ({"TENURE_LOG_FORMAT": "xml"}, "TENURE_LOG_FORMAT must be 'json' or 'console'"),
     "a colour by name": (

@@ -20,11 +20,13 @@ SERVICES: Mapping[str, tuple[Process, type[Settings]]] = {
     "api": (Process.API, ApiSettings),
     "worker": (Process.WORKER, WorkerSettings),
 }
-SET_BY_COMPOSE = {"TENURE_DATABASE_URL", "TENURE_TEMPORAL_ADDRESS"}
+SET_BY_COMPOSE = {"TENURE_DATABASE_URL", "TENURE_TEMPORAL_ADDRESS", "TENURE_HEALTH_ADDRESS"}
 LEFT_AT_DEFAULTS = {
     "TENURE_API_HOST",
     "TENURE_API_PORT",
+    "TENURE_BUILD_ID",
     "TENURE_DATABASE_POOLER",
+    "TENURE_DEPLOYMENT",
     "TENURE_STANDALONE_ACTIVITIES",
     "TENURE_TEMPORAL_API_KEY",
     "TENURE_TEMPORAL_NAMESPACE",
@@ -33,7 +35,7 @@ LEFT_AT_DEFAULTS = {
     "TENURE_TEMPORAL_TLS_CLIENT_KEY",
     "TENURE_TEMPORAL_TLS_SERVER_CA",
 }
-"""Settings whose defaults fit the servers of the compose file and the port that it publishes."""
+"""Settings whose defaults fit the servers of the compose file, the port that it publishes, and its single worker."""
 FILLED_IN = {"POSTGRES_PASSWORD": "k7Qx2mVb", "TEMPORAL_POSTGRES_PASSWORD": "Zr4tWn8s"} | {
     name: GOOD[name]
     for name in ("TENURE_SECRET_KEY", "TENURE_TRIAL_KEY", "TENURE_STRIPE_API_KEY", "TENURE_STRIPE_WEBHOOK_SECRETS")

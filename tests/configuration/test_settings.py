@@ -16,10 +16,11 @@ from tests.configuration.variables import GOOD, NO_FILE, refused
 pytestmark = pytest.mark.usefixtures("bare_environment")
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
+VERSIONED = {"TENURE_DEPLOYMENT", "TENURE_BUILD_ID"}
 NEEDS: dict[Process, set[str]] = {
     Process.MIGRATE: {"TENURE_DATABASE_URL", "TENURE_TEMPORAL_ADDRESS", "TENURE_TRIAL_KEY"},
-    Process.API: set(GOOD) - {"TENURE_SMTP_URL", "TENURE_MAIL_FROM"},
-    Process.WORKER: set(GOOD) - {"TENURE_STRIPE_WEBHOOK_SECRETS", "TENURE_CATALOG", "TENURE_POLICY"},
+    Process.API: set(GOOD) - VERSIONED - {"TENURE_SMTP_URL", "TENURE_MAIL_FROM"},
+    Process.WORKER: set(GOOD) - VERSIONED - {"TENURE_STRIPE_WEBHOOK_SECRETS", "TENURE_CATALOG", "TENURE_POLICY"},
     Process.KEYS: {"TENURE_DATABASE_URL"},
     Process.OPERATORS: {"TENURE_DATABASE_URL"},
     Process.OPERATORS_LINK: {"TENURE_DATABASE_URL", "TENURE_PUBLIC_URL"},
@@ -50,7 +51,8 @@ NEEDS: dict[Process, set[str]] = {
     Process.USAGE_REPORT: {"TENURE_DATABASE_URL", "TENURE_TEMPORAL_ADDRESS"},
     Process.ERASURES_EXPORT: {"TENURE_DATABASE_URL"},
     Process.ERASURES_APPLY: {"TENURE_DATABASE_URL", "TENURE_TEMPORAL_ADDRESS", "TENURE_TRIAL_KEY"},
-    Process.DOCTOR: set(GOOD),
+    Process.DEPLOYMENT: {"TENURE_TEMPORAL_ADDRESS", "TENURE_DEPLOYMENT"},
+    Process.DOCTOR: set(GOOD) - VERSIONED,
 }
 
 

@@ -19,6 +19,8 @@ GOOD = {
     "TENURE_MAIL_FROM": "Acme Billing <billing@acme.com>",
     "TENURE_CATALOG": "catalog.yaml",
     "TENURE_POLICY": "policy.yaml",
+    "TENURE_DEPLOYMENT": "tenure",
+    "TENURE_BUILD_ID": "0.1.0-a3f9c21",
 }
 
 

@@ -120,8 +120,8 @@ class Site:
             await running.wait()
 
     @asynccontextmanager
-    async def worker(self) -> AsyncIterator[Process]:
-        async with self.process("worker") as process:
+    async def worker(self, **settings: str) -> AsyncIterator[Process]:
+        async with self.process("worker", **settings) as process:
             await until(lambda: process.says("worker ready"))
             yield process
 

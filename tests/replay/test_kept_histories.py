@@ -9,7 +9,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from tests.replay.record import HISTORIES, KEPT
-from worker.build import WORKFLOWS, workflow_runner
+from worker.build import UPGRADING_WORKFLOWS, WORKFLOWS, workflow_runner
 
 KEPT_FILES = sorted(HISTORIES.glob("*.json"))
 
@@ -29,6 +29,17 @@ async def test_a_kept_history_replays(file: Path, caplog: pytest.LogCaptureFixtu
     replayer = Replayer(workflows=WORKFLOWS, workflow_runner=workflow_runner())
 
     await replayer.replay_workflow(_history(file))
+
+    assert broken_off(caplog) == []
+
+
+@pytest.mark.parametrize("life", ["changed-1", "paused-1", "recovery-1"])
+async def test_workers_with_versions_replay_a_subscription_of_workers_without(
+    life: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    replayer = Replayer(workflows=UPGRADING_WORKFLOWS, workflow_runner=workflow_runner())
+
+    await replayer.replay_workflow(_history(HISTORIES / f"{life}-subscription.json"))
 
     assert broken_off(caplog) == []
 
