@@ -62,6 +62,9 @@ from api.metrics import recovery as metrics_recovery
 from api.metrics import routes as metrics_routes
 from api.metrics import trials as metrics_trials
 from api.metrics import usage as metrics_usage
+from api.monitoring import routes as monitoring_routes
+from api.monitoring.exposition import Exposition
+from api.monitoring.installation import Installation
 from api.payment_pages import billing_sessions, checkout, invoices, pay_link, portal, purchase_return
 from api.pricing import routes as pricing_routes
 from api.reconciliation import routes as reconciliation_routes
@@ -143,6 +146,7 @@ ROUTERS = (
     pricing_routes.router,
     pricing_routes.json_router,
     health.router,
+    monitoring_routes.router,
     customer_banner.router,
     customer_privacy.router,
     customers_routes.router,  # last: its path parameter matches anything below the prefix
@@ -179,7 +183,9 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
         strict_content_type=False,
     )
     app.state.dependencies, app.state.repositories = dependencies, repositories
-    app.state.registry = registry = CollectorRegistry()
+    registry = CollectorRegistry()
+    installation = Installation(repositories.crossings, dependencies.client, repositories.queues)
+    app.state.exposition = Exposition(registry, installation, dependencies.registries)
     app.state.rate_limits = RateLimits(dependencies.rates, described_routes())
     for router in ROUTERS:
         app.include_router(router)

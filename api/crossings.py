@@ -4,7 +4,7 @@ Everything else runs as `tenure_app` in transactions that are for one tenant. A 
 follows it is for that tenant.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -23,10 +23,10 @@ from storage.access.api_keys import ApiKeys
 from storage.access.console_sessions import ConsoleSessions
 from storage.access.web_sessions import Destination, WebSession, WebSessions
 from storage.db.health import check
+from storage.monitoring.installation import InstallationFigures
 from storage.purchases import PurchaseRecords
 from storage.subscriptions.billing_accounts import BillingAccount, BillingAccounts
 from storage.subscriptions.pay_pages import PayPage, PayPages
-from storage.subscriptions.read_model import Subscriptions
 from storage.usage.notices import UsageNotices
 from storage.webhooks.inbox import Inbox
 
@@ -64,8 +64,8 @@ class Crossings:
     """Tells customers of all tenants what they have used."""
     offer: OfferPublisher
     """Publishes the catalog and the policy."""
-    blocked: Callable[[], Awaitable[Mapping[str, int]]]
-    """Counts blocked subscriptions for `/metrics`."""
+    figures: InstallationFigures
+    """Counts for `/metrics`: numbers, and no row."""
     fault: Callable[[], Awaitable[str | None]]
     """Finds out whether the database can be used; sees no tenant's rows."""
 
@@ -90,6 +90,6 @@ class Crossings:
             redeliver=deliver,
             notices=UsageNoticeDispatcher(notifier.send_pending),
             offer=OfferPublisher(publish),
-            blocked=Subscriptions(engine).blocked,
+            figures=InstallationFigures(engine),
             fault=lambda: check(engine),
         )

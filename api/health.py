@@ -1,13 +1,11 @@
-"""Liveness, readiness and metrics."""
+"""Liveness and readiness."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from datetime import timedelta
 
-from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
@@ -15,7 +13,7 @@ from temporalio.service import RPCError
 
 from api.crossings import Crossings
 from api.http.dependencies import WithDependencies, WithRepositories
-from domain.errors import GatewayUnavailable, TenureError
+from domain.errors import GatewayUnavailable
 from storage.db.health import check
 
 router = APIRouter(tags=["Operations"])
@@ -105,45 +103,3 @@ async def ask_temporal(client: Client) -> None:
         await client.workflow_service.describe_namespace(request, timeout=TEMPORAL_TIMEOUT)
     except (RPCError, RuntimeError) as error:  # RuntimeError: the client has not connected yet
         raise GatewayUnavailable(f"Temporal is unavailable for namespace {client.namespace!r}") from error
-
-
-@router.get("/metrics", include_in_schema=False)
-async def metrics(request: Request, dependencies: WithDependencies, repositories: WithRepositories) -> Response:
-    registry = request.app.state.registry
-    assert isinstance(registry, CollectorRegistry)  # noqa: S101 - set by create_app
-    temporal, blocked = await asyncio.gather(
-        checked(ask_temporal(dependencies.client), TEMPORAL_TIMEOUT), _blocked(repositories)
-    )
-    looked_up = gauges(blocked, is_temporal_up=temporal == "ok")
-    return Response(generate_latest(registry) + generate_latest(looked_up), media_type=CONTENT_TYPE_LATEST)
-
-
-async def _blocked(repositories: WithRepositories) -> Mapping[str, int] | None:
-    """The number of blocked subscriptions by code; None while the database is unavailable."""
-    try:
-        async with asyncio.timeout(DATABASE_TIMEOUT.total_seconds()):
-            return await repositories.crossings.blocked()
-    except (TimeoutError, TenureError, PoolTimeout):
-        return None
-
-
-def gauges(blocked: Mapping[str, int] | None, *, is_temporal_up: bool) -> CollectorRegistry:
-    """What is looked up for each scrape; *blocked* is None while the database is unavailable."""
-    registry = CollectorRegistry()
-    up = Gauge("tenure_dependency_up", "1 if a server that we depend on answers", ["dependency"], registry=registry)
-    up.labels("temporal").set(is_temporal_up)
-    up.labels("database").set(blocked is not None)
-    if blocked is not None:
-        _add_blocked(blocked, registry)
-    return registry
-
-
-def _add_blocked(found: Mapping[str, int], registry: CollectorRegistry) -> None:
-    description = "Subscriptions with a step that an external system blocks"
-    number = Gauge("tenure_subscriptions_blocked", description, registry=registry)
-    by_code = Gauge(
-        "tenure_subscriptions_blocked_by_code", f"{description}, by error code", ["code"], registry=registry
-    )
-    number.set(sum(found.values()))
-    for code, count in found.items():
-        by_code.labels(code).set(count)

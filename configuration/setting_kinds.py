@@ -1,7 +1,7 @@
 """Types of settings, each with a message that says how to fix a bad one. No message contains a secret."""
 
 import re
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
@@ -164,6 +164,18 @@ def _host_and_port(text: str) -> str:
     return text
 
 
+def _listen_address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    try:
+        ip_address(host.removeprefix("[").removesuffix("]"))
+        is_port = port.isascii() and port.isdigit() and 0 < int(port) < 65536
+    except ValueError:
+        is_port = False
+    if not is_port or (":" in host.strip("[]") and not host.startswith("[")):
+        raise ValueError(f"must be an IP address and a port of this machine, like 0.0.0.0:9464, not {text!r}")
+    return text
+
+
 def _file(path: Path) -> Path:
     if not path.is_file():
         raise ValueError(f"names a missing file: {path}")
@@ -273,6 +285,7 @@ Sender = Annotated[str, AfterValidator(_sender)]
 HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
 DeploymentName = Annotated[str, AfterValidator(_deployment)]
 BuildId = Annotated[str, AfterValidator(_build_id)]
+ListenAddress = Annotated[str, AfterValidator(_listen_address)]
 ExistingFile = Annotated[Path, AfterValidator(_file)]
 WritableFile = Annotated[Path, AfterValidator(_writable)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_all_origins)]

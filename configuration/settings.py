@@ -16,6 +16,7 @@ from configuration.setting_kinds import (
     DeploymentName,
     ExistingFile,
     HostAndPort,
+    ListenAddress,
     Logo,
     Networks,
     Origins,
@@ -281,8 +282,16 @@ class TracingSettings(Settings):
     """How many of all traces are recorded."""
 
 
+class MonitoringSettings(Settings):
+    """Where a process is scraped."""
+
+    metrics_address: ListenAddress | None = None
+    """None: the API tells its metrics where it answers everything else, and a worker tells none."""
+
+
 class ApiSettings(
     TracingSettings,
+    MonitoringSettings,
     RateSettings,
     TrialSettings,
     ErasingSettings,
@@ -317,6 +326,7 @@ class ApiSettings(
 
 class WorkerSettings(
     TracingSettings,
+    MonitoringSettings,
     TrialSettings,
     ErasingSettings,
     ZoneSettings,

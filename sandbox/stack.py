@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -27,6 +28,7 @@ from domain.signing import SigningSecrets
 from domain.subscription.policy import Policy
 from gateways.stripe.catalog_push import push
 from gateways.stripe.http_client import connected
+from monitoring.process import ProcessMetrics
 from sandbox.control import control_app
 from sandbox.lives import SubscriptionLife, is_customer
 from sandbox.mailbox import Mailbox
@@ -51,7 +53,7 @@ from storage.catalog.offer import Offer
 from storage.catalog.policies import Policies
 from storage.db.engine import create_engine_from_url
 from storage.db.migrations import upgrade
-from storage.db.pooling import Pooling
+from storage.db.pooling import Pooling, Turns
 from storage.db.roles import DatabaseRole
 from storage.db.traced_statements import trace_statements
 from storage.privacy.erasures_file import ErasuresFile
@@ -60,6 +62,7 @@ from storage.subscriptions.trials import TrialKey
 from tracing.spans import Spans
 from worker import composition
 from worker.build import WorkerActivities, build_workers, workers_running
+from worker.measuring import ActivityMeter
 from worker.registry import KINDS, keep_schedules
 
 FINISH_WITHIN = timedelta(seconds=3)
@@ -166,6 +169,8 @@ class _Ground:
     api_engines: tuple[AsyncEngine, ...]
     """An API's, one for each role."""
     client: Client
+    measured: ProcessMetrics
+    """Of all that runs here, for Tenure's API to tell."""
 
 
 def _silent(_text: str) -> None:
@@ -211,13 +216,17 @@ async def _lay_ground(exits: AsyncExitStack, options: Options, secrets: Secrets,
     api_engines = tuple(create_engine_from_url(postgres.url, Pooling.for_callers(), role=role) for role in DatabaseRole)
     for each in api_engines:
         exits.push_async_callback(each.dispose)
+    measured = ProcessMetrics("sandbox", version("tenure"))
+    for name, each in zip(("worker", "application", "system"), (engine, *api_engines), strict=True):
+        measured.pools.watch(name, Turns.of(each))
     # Within one machine, to compress costs more than to send.
-    client = await Client.connect(temporal.address, grpc_compression=GrpcCompression.NONE)
+    runtime = await exits.enter_async_context(measured.temporal_sdk.running())
+    client = await Client.connect(temporal.address, grpc_compression=GrpcCompression.NONE, runtime=runtime)
     if options.spans is not None:
         client = traced(client, options.spans)
         for each in (engine, *api_engines):
             trace_statements(each, options.spans)
-    return _Ground(postgres, temporal, mailbox, simulator, engine, api_engines, client)
+    return _Ground(postgres, temporal, mailbox, simulator, engine, api_engines, client, measured)
 
 
 async def _build_on(
@@ -238,7 +247,9 @@ async def _build_on(
     await register_endpoint(stripe, f"{api_url}{WEBHOOKS}")
     # Stopped in reverse order: first the API, then the workers, then the Stripe simulator.
     provider = await exits.enter_async_context(
-        composition.payment_provider(secrets.stripe_key, ground.simulator.base_url, spans=options.spans)
+        composition.payment_provider(
+            secrets.stripe_key, ground.simulator.base_url, spans=options.spans, meter=ground.measured.provider
+        )
     )
     activities = _worker_activities(ground, options, secrets, provider, api_url, policy, skipper.client)
     workers = build_workers(
@@ -247,6 +258,7 @@ async def _build_on(
         payments_a_second=options.payments_a_second,
         finish_within=FINISH_WITHIN,
         spans=options.spans,
+        meter=ActivityMeter(ground.measured.registry),
     )
     await exits.enter_async_context(workers_running(workers))
     await keep_schedules(ground.client)
@@ -314,6 +326,7 @@ def _app_dependencies(
         brand=_brand(api_url),
         key_mode=composition.key_mode(secrets.stripe_key),
         rates=RATES,
+        registries=(ground.measured.registry,),
     )
 
 

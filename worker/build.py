@@ -10,7 +10,7 @@ from typing import TypedDict
 
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker import Interceptor, Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.adopting import AdoptionActivities
@@ -30,6 +30,7 @@ from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QU
 from tracing.spans import Spans
 from worker.heartbeats import Heartbeats
 from worker.logged_work import SubscriptionInLogs
+from worker.measuring import ActivityMeter, Measured
 from worker.traced_work import TracedWork
 from workflows.bulk import BulkWorkflow
 from workflows.customer import CustomerWorkflow
@@ -117,14 +118,17 @@ def build_workers(
     max_cached_workflows: int = 1000,
     finish_within: timedelta = FINISH_WITHIN,
     spans: Spans | None = None,
+    meter: ActivityMeter | None = None,
 ) -> list[Worker]:
     """Return the workers that production, sandbox and tests all run.
 
     *payments_a_second* limits the whole fleet; the value of the worker that polled last applies. None: no limit. On
     shutdown, each worker takes no new tasks and lets its activities finish within *finish_within*. With a *version*
-    they get only the work that Temporal gives to that version. Without *spans*, nothing is traced.
+    they get only the work that Temporal gives to that version. Without *spans*, nothing is traced; without a *meter*,
+    nothing is measured.
     """
-    told = [*([] if spans is None else [TracedWork(spans)]), SubscriptionInLogs()]
+    told: list[Interceptor] = [] if spans is None else [TracedWork(spans)]
+    told += [SubscriptionInLogs(), *([] if meter is None else [Measured(meter)])]
     interceptors = [*told, Heartbeats(client)]
     release = _release(version)
     return [

@@ -32,7 +32,7 @@ from domain.notifications.links_of_mails import links_of_mails
 from domain.notifications.mail_types import Recipient as Addressee
 from domain.notifications.mail_types import Rendered
 from domain.notifications.ports import AgainDispatcher, Mailer, MailToSend
-from domain.provider.ports import CustomerContacts, EventReader, Provider
+from domain.provider.ports import CallMeter, CustomerContacts, EventReader, Provider
 from domain.signing import SigningSecrets
 from domain.subscription.policy import Policy
 from gateways.mail.logo import LOGO_ADDRESS, logo_of
@@ -93,7 +93,12 @@ from worker.build import WorkerActivities
 
 @asynccontextmanager
 async def payment_provider(
-    api_key: str, api_base: str | None = None, *, api_processes: int | None = None, spans: Spans | None = None
+    api_key: str,
+    api_base: str | None = None,
+    *,
+    api_processes: int | None = None,
+    spans: Spans | None = None,
+    meter: CallMeter | None = None,
 ) -> AsyncIterator[Provider]:
     """Yield the payment provider of an account; it connects on first use.
 
@@ -103,9 +108,10 @@ async def payment_provider(
         api_processes: for an API, how many of them share what the account's limits leave them; None: the requests
             are limited by the task queues.
         spans: what traces the requests; None: nothing does.
+        meter: measures the requests, if given.
     """
     calls = None if api_processes is None else rate_limits.questions_a_second(api_key, api_processes)
-    async with connected(api_key, api_base, calls_a_second=calls, spans=spans) as client:
+    async with connected(api_key, api_base, calls_a_second=calls, spans=spans, meter=meter) as client:
         yield stripe_provider(client)
 
 

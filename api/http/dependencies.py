@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from fastapi import Depends, Request
+from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
@@ -136,6 +137,10 @@ class AppDependencies:
     """The mode of keys that are created here. Where real money is taken, test keys are refused."""
     rates: RequestRates = field(default_factory=RequestRates)
     """How many requests each API key may send."""
+    registries: tuple[CollectorRegistry, ...] = ()
+    """What else the process measures, told with the API's own metrics."""
+    metrics_are_apart: bool = False
+    """Metrics are served on an address of their own, and not here."""
     most_requests: int = 2000
     """Further ones are refused while so many are in progress."""
     erases_at_provider: bool = False

@@ -374,3 +374,15 @@ class Provider:
     refunds: Refunds
     owners: Owners
     history: EventHistory
+
+
+class CallMeter(Protocol):
+    """Measures requests to the provider."""
+
+    def answered(self, method: str, resource: str, status: int, seconds: float) -> None:
+        """Note one; *resource* is the first part of its path, *status* 0 if there was no answer."""
+        ...
+
+    def waited(self, seconds: float) -> None:
+        """Note for how long one has waited for its turn."""
+        ...

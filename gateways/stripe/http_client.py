@@ -4,11 +4,13 @@ import json
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from time import perf_counter
 from typing import Any
 from urllib.parse import urlsplit
 
 import stripe
 
+from domain.provider.ports import CallMeter
 from gateways.stripe.pacing import Pace
 from tracing.spans import Kind, Span, Spans
 
@@ -28,6 +30,10 @@ MAX_REMEMBERED_KEYS = 10_000
 """Keys with a replayed server error that are remembered. A forgotten key reports its error once more."""
 
 
+NO_ANSWER = 0
+"""In place of a status."""
+
+
 class _Client(stripe.HTTPXClient):
     """Continues with `key/1`, `key/2`, … after Stripe has failed, or refused the request, under `key`.
 
@@ -38,10 +44,18 @@ class _Client(stripe.HTTPXClient):
     because the cause may have been fixed.
     """
 
-    def __init__(self, *, timeout: float, pace: Pace | None = None, spans: Spans | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        timeout: float,
+        pace: Pace | None = None,
+        spans: Spans | None = None,
+        meter: CallMeter | None = None,
+    ) -> None:
         super().__init__(timeout=timeout)
         self._pace = pace
         self._spans = spans
+        self._meter = meter
         self._burnt: dict[str, int] = {}
         """The number of keys in a row that replayed a server error, by base key."""
 
@@ -76,9 +90,18 @@ class _Client(stripe.HTTPXClient):
     async def _send(
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any
     ) -> tuple[bytes, int, Mapping[str, str]]:
+        began = perf_counter()
         if self._pace is not None:
             await self._pace.turn()
-        return await super().request_async(method, url, headers, post_data)
+        sent, status = perf_counter(), NO_ANSWER
+        try:
+            answer = await super().request_async(method, url, headers, post_data)
+            status = answer[1]
+            return answer
+        finally:
+            if self._meter is not None:
+                self._meter.waited(sent - began)
+                self._meter.answered(method, _resource(url), status, perf_counter() - sent)
 
     def _note(self, key: str, burnt: int, status: int) -> None:
         if status < FIRST_SERVER_ERROR or burnt >= MAX_BURNT_KEYS:
@@ -99,6 +122,11 @@ def _note_status(span: Span, status: int) -> None:
     span.note({"http.response.status_code": status})
     if status >= FIRST_ERROR:
         span.fail(str(status))
+
+
+def _resource(url: str) -> str:
+    """The part of a path behind the API's version: `invoices` of `/v1/invoices/in_1/pay`."""
+    return urlsplit(url).path.split("/")[2]
 
 
 def _reject_unsafe_path(url: str) -> None:
@@ -149,6 +177,7 @@ async def connected(
     *,
     calls_a_second: float | None = None,
     spans: Spans | None = None,
+    meter: CallMeter | None = None,
 ) -> AsyncIterator[stripe.StripeClient]:
     """A client for an account, closed at the end of the block.
 
@@ -157,9 +186,10 @@ async def connected(
         api_base: where the API is; Stripe's own by default.
         calls_a_second: how many requests it sends at most; None: as many as it is asked for.
         spans: what traces its requests; None: nothing does.
+        meter: measures them, if given.
     """
     pace = None if calls_a_second is None else Pace(calls_a_second)
-    http = _Client(timeout=TIMEOUT_SECONDS, pace=pace, spans=spans)
+    http = _Client(timeout=TIMEOUT_SECONDS, pace=pace, spans=spans, meter=meter)
     try:
         yield stripe.StripeClient(
             api_key,

@@ -64,6 +64,20 @@ class Turns:
         self._looks = self._last_ended = 0
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def most(self) -> int:
+        """How many there are."""
+        return self.pooling.connections
+
+    @property
+    def in_use(self) -> int:
+        return self._taken
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for one."""
+        return sum(not waiter.done() for waiter in self._queue)
+
     @classmethod
     def of(cls, engine: AsyncEngine) -> Self | None:
         """The turns of an engine; None if it was made without."""

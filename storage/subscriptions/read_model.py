@@ -122,14 +122,6 @@ class Subscriptions:
         row = await self.get(tenant, subscription)
         return None if row is None else state_from_json(dict(row.state))
 
-    async def blocked(self) -> dict[str, int]:
-        """How many subscriptions of all tenants are blocked, by the code of the cause."""
-        code = subscriptions.c.state["blocked"]["code"].astext.label("code")
-        wanted = select(code, func.count().label("number")).where(subscriptions.c.blocked_since.is_not(None))
-        async with transaction(self._engine) as connection:
-            rows = (await connection.execute(wanted.group_by(code))).all()
-        return {row.code or "": row.number for row in rows}
-
     async def ended(self, subscription: str) -> tuple[Subscription, datetime] | None:
         """A canceled subscription and when something last happened to it; None if it is not canceled."""
         last = select(func.max(journal.c.at)).where(journal.c.subscription == subscriptions.c.id).scalar_subquery()

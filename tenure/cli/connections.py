@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
+from temporalio.runtime import Runtime
 from temporalio.service import TLSConfig
 
 from configuration.settings import DatabaseSettings, Pooler, StripeSettings, TemporalSettings
 from domain.errors import GatewayUnavailable
-from domain.provider.ports import Provider
+from domain.provider.ports import CallMeter, Provider
 from services.traced_temporal import traced
 from services.watched_temporal import watched
 from storage.db.engine import create_engine_from_url
@@ -54,8 +55,14 @@ async def database(
         await engine.dispose()
 
 
-async def temporal(settings: TemporalSettings, *, for_callers: bool = False, spans: Spans | None = None) -> Client:
-    """Return a client.
+async def temporal(
+    settings: TemporalSettings,
+    *,
+    for_callers: bool = False,
+    spans: Spans | None = None,
+    runtime: Runtime | None = None,
+) -> Client:
+    """Return a client, on a runtime of its own if one is given.
 
     One *for_callers* connects on first use, so that an API can start before Temporal does, and fails soon rather than
     let them wait. With *spans*, its calls are traced.
@@ -70,6 +77,7 @@ async def temporal(settings: TemporalSettings, *, for_callers: bool = False, spa
             api_key=plain(settings.temporal_api_key),
             tls=_tls(settings),
             lazy=for_callers,
+            runtime=runtime,
         )
     except RuntimeError as error:
         raise GatewayUnavailable(
@@ -96,9 +104,15 @@ def _tls(settings: TemporalSettings) -> TLSConfig | bool:
 
 @asynccontextmanager
 async def payment_provider(
-    settings: StripeSettings, *, api_processes: int | None = None, spans: Spans | None = None
+    settings: StripeSettings,
+    *,
+    api_processes: int | None = None,
+    spans: Spans | None = None,
+    meter: CallMeter | None = None,
 ) -> AsyncIterator[Provider]:
     """Yield the payment provider; it connects on first use. See `composition.payment_provider`."""
     key, base = settings.stripe_api_key.get_secret_value(), settings.stripe_api_base
-    async with composition.payment_provider(key, base, api_processes=api_processes, spans=spans) as provider:
+    async with composition.payment_provider(
+        key, base, api_processes=api_processes, spans=spans, meter=meter
+    ) as provider:
         yield provider

@@ -11,6 +11,7 @@ from configuration.policy_file import load_policy
 from configuration.settings import SiteSettings, TrialSettings, VersionSettings, WorkerSettings
 from domain.brand import Brand
 from domain.notifications.ports import Mailer
+from domain.provider.ports import CallMeter
 from domain.signing import SigningSecrets
 from storage.catalog.policies import Policies
 from storage.subscriptions.trials import TrialKey
@@ -35,9 +36,13 @@ def version_of(settings: VersionSettings) -> WorkerDeploymentVersion | None:
 
 @asynccontextmanager
 async def worker_activities(
-    settings: WorkerSettings, client: Client, engine: AsyncEngine, spans: Spans | None = None
+    settings: WorkerSettings,
+    client: Client,
+    engine: AsyncEngine,
+    spans: Spans | None = None,
+    meter: CallMeter | None = None,
 ) -> AsyncIterator[WorkerActivities]:
-    """Yield the activities of the workers. With *spans*, what they ask of the payment provider is traced.
+    """Yield the activities of the workers. *spans* trace, and a *meter* measures, their requests to the provider.
 
     Raises:
         ConfigurationError: the policy is invalid.
@@ -46,7 +51,7 @@ async def worker_activities(
     policy = None if settings.policy is None else load_policy(settings.policy)
     if policy is not None:
         await Policies(engine).check(policy)
-    async with payment_provider(settings, spans=spans) as provider:
+    async with payment_provider(settings, spans=spans, meter=meter) as provider:
         yield composition.worker_activities(
             client,
             engine,

@@ -14,17 +14,20 @@ from domain.errors import GatewayUnavailable
 from services.delivery_starter import check_standalone_activities
 from storage.db.health import check
 from storage.db.migrations import Patience, current, head, upgrade
+from storage.db.pooling import Turns
 from storage.subscriptions.trial_key import check_trial_key, key_all_marks
 from tenure.cli import logs
 from tenure.cli.connections import database, temporal
 from tenure.cli.doctor import examine
 from tenure.cli.doctor_stripe import examine_stripe, manual_checks
 from tenure.cli.processes import payments_a_second, trial_key_of, version_of, worker_activities
+from tenure.cli.scraping import measured_worker
 from tenure.cli.signals import for_ever, stoppable
 from tenure.cli.tracing import tracing
 from tracing.spans import Spans
 from worker.build import build_workers, workers_running
 from worker.health import Health
+from worker.measuring import ActivityMeter
 from worker.registry import keep_schedules
 from worker.registry import register as register_with_temporal
 from worker.versions import Turn
@@ -78,18 +81,30 @@ async def _work() -> None:
 
 async def _work_with(settings: WorkerSettings, spans: Spans | None) -> None:
     logs.configure(as_json=settings.log_format == "json", level=settings.log_level)
-    client, health = await temporal(settings, spans=spans), Health()
-    if settings.standalone_activities:
-        await check_standalone_activities(client)
-    async with database(settings, spans=spans) as engine, health.served_at(settings.health_address):
+    health = Health()
+    async with (
+        measured_worker(settings) as measured,
+        database(settings, spans=spans) as engine,
+        health.served_at(settings.health_address),
+    ):
+        runtime = None if measured is None else measured.temporal_sdk.runtime
+        client = await temporal(settings, spans=spans, runtime=runtime)
+        if settings.standalone_activities:
+            await check_standalone_activities(client)
         await _check_database(engine)
         await check_trial_key(engine, trial_key_of(settings))
         # An earlier release that ran until now has written marks without it.
         await key_all_marks(engine, trial_key_of(settings))
         rate, version = payments_a_second(settings), version_of(settings)
+        meter, calls = None, None
+        if measured is not None:
+            measured.pools.watch("worker", Turns.of(engine))
+            meter, calls = ActivityMeter(measured.registry), measured.provider
         async with (
-            worker_activities(settings, client, engine, spans) as activities,
-            workers_running(build_workers(client, activities, payments_a_second=rate, version=version, spans=spans)),
+            worker_activities(settings, client, engine, spans, calls) as activities,
+            workers_running(
+                build_workers(client, activities, payments_a_second=rate, version=version, spans=spans, meter=meter)
+            ),
         ):
             if version is None:
                 await keep_schedules(client)

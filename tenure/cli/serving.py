@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import structlog
@@ -14,6 +14,7 @@ from temporalio.client import Client
 from api.app import create_app
 from api.http.dependencies import AppDependencies
 from api.http.slow_clients import PunctualProtocol
+from api.monitoring.exposition import exposition_of
 from configuration.loading import Process, SettingsError, load_settings
 from configuration.offer_check import load_offer
 from configuration.pages_file import load_presentation
@@ -21,16 +22,19 @@ from configuration.settings import PREFIX, ApiSettings
 from domain.brand import Brand
 from domain.errors import GatewayUnavailable
 from domain.request_rates import RequestRates
+from monitoring.process import ProcessMetrics
 from services.delivery_starter import check_standalone_activities, delivery_starter
 from storage.access.api_keys import Role
 from storage.catalog.offer import Offer
 from storage.db.health import refuse_unfit_login
+from storage.db.pooling import Turns
 from storage.db.roles import DatabaseRole
 from storage.privacy.erasures_file import ErasuresFile
 from storage.subscriptions.trial_key import check_trial_key
 from tenure.cli import logs
 from tenure.cli.connections import database, payment_provider, temporal
 from tenure.cli.processes import signing_of, trial_key_of
+from tenure.cli.scraping import process_metrics, scraped
 from tenure.cli.signals import stoppable
 from tenure.cli.tracing import tracing
 from tracing.spans import Spans
@@ -59,18 +63,24 @@ async def _serve() -> None:
 async def _serve_with(settings: ApiSettings, spans: Spans | None) -> None:
     logs.configure(as_json=settings.log_format == "json", level=settings.log_level)
     # Temporal and PostgreSQL may start later: `/readyz` reports whether they are up.
-    client = await temporal(settings, for_callers=True, spans=spans)
+    measured = process_metrics(Process.API)
     # Of the process's connections, what it does across tenants gets a quarter.
     crossing = max(1, settings.database_pool // 4)
     rest = max(1, settings.database_pool - crossing)
     system_url = settings.system_database_url
     async with (
+        measured.temporal_sdk.running() as runtime,
         database(settings, DatabaseRole.APPLICATION, for_callers=True, connections=rest, spans=spans) as engine,
         database(settings, for_callers=True, connections=crossing, url=system_url, spans=spans) as system_engine,
-        api_dependencies(settings, client, engine, system_engine, spans) as dependencies,
+        AsyncExitStack() as exits,
     ):
-        for each in (engine, system_engine):
+        client = await temporal(settings, for_callers=True, spans=spans, runtime=runtime)
+        for name, each in (("application", engine), ("system", system_engine)):
+            measured.pools.watch(name, Turns.of(each))
             await refuse_unfit_login(each)
+        dependencies = await exits.enter_async_context(
+            api_dependencies(settings, client, engine, system_engine, measured, spans)
+        )
         app = create_app(dependencies)
         config = uvicorn.Config(
             app,
@@ -85,7 +95,8 @@ async def _serve_with(settings: ApiSettings, spans: Spans | None) -> None:
             forwarded_allow_ips=list(settings.trusted_proxies),
         )
         log.info("api starting", host=settings.api_host, port=settings.api_port)
-        await _until_stopped(_Server(config), _check_servers(settings, client, system_engine))
+        async with scraped(settings, Process.API, exposition_of(app)):
+            await _until_stopped(_Server(config), _check_servers(settings, client, system_engine))
 
 
 class _Server(uvicorn.Server):
@@ -135,6 +146,7 @@ async def api_dependencies(
     client: Client,
     engine: AsyncEngine,
     system_engine: AsyncEngine,
+    measured: ProcessMetrics,
     spans: Spans | None = None,
 ) -> AsyncIterator[AppDependencies]:
     """Yield the dependencies of the API. With *spans*, its requests and what it asks of others are traced.
@@ -153,7 +165,9 @@ async def api_dependencies(
         await check_trial_key(system_engine, trial_key)
         await publish()
     starter = delivery_starter(client, standalone=settings.standalone_activities)
-    async with payment_provider(settings, api_processes=settings.api_replicas, spans=spans) as provider:
+    async with payment_provider(
+        settings, api_processes=settings.api_replicas, spans=spans, meter=measured.provider
+    ) as provider:
         yield AppDependencies(
             client=client,
             engine=engine,
@@ -178,6 +192,8 @@ async def api_dependencies(
             logo=settings.brand_logo,
             presentation=load_presentation(settings.catalog),
             timezone=settings.timezone,
+            registries=(measured.registry,),
+            metrics_are_apart=settings.metrics_address is not None,
             most_requests=settings.api_concurrency,
             erases_at_provider=settings.erase_at_stripe,
             standalone_activities=settings.standalone_activities,

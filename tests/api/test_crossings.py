@@ -25,7 +25,7 @@ CROSSINGS = {
     "redeliver",
     "notices",
     "offer",
-    "blocked",
+    "figures",
     "fault",
 }
 

@@ -143,6 +143,17 @@ WEAK: dict[str, tuple[dict[str, str], str]] = {
         "TENURE_API_PORT must be a port, 1 to 65535",
     ),
     "a port too high": ({"TENURE_API_PORT": "65536"}, "TENURE_API_PORT must be a port, 1 to 65535"),
+    "metrics at a name": (
+        {"TENURE_METRICS_ADDRESS": "metrics.internal:9464"},
+        (
+            "TENURE_METRICS_ADDRESS must be an IP address and a port of this machine, like 0.0.0.0:9464,"
+            " not 'metrics.internal:9464'"
+        ),
+    ),
+    "metrics without a port": (
+        {"TENURE_METRICS_ADDRESS": "::1"},
+        "TENURE_METRICS_ADDRESS must be an IP address and a port of this machine, like 0.0.0.0:9464, not '::1'",
+    ),
     "an API key in clear": (
         {"TENURE_TEMPORAL_API_KEY": "hunter2"},
         "TENURE_TEMPORAL_TLS must be true, since TENURE_TEMPORAL_API_KEY is set",

@@ -74,11 +74,11 @@ class Terminal:
         self.settings: dict[str, str] = {}
         self._forker = forker
 
-    async def start(self, *words: str) -> asyncio.subprocess.Process:
-        """Start a command in earnest, and let it run."""
+    async def start(self, *words: str, **settings: str) -> asyncio.subprocess.Process:
+        """Start a command in earnest, with further settings, and let it run."""
         pipe = asyncio.subprocess.PIPE
         return await asyncio.create_subprocess_exec(
-            TENURE, *words, cwd=self.folder, env=self._environment(), stdout=pipe, stderr=pipe
+            TENURE, *words, cwd=self.folder, env={**self._environment(), **settings}, stdout=pipe, stderr=pipe
         )
 
     async def run(self, *words: str) -> Said:

@@ -1,6 +1,7 @@
 """The production processes on real servers, told apart from the sandbox by settings alone."""
 
 import asyncio
+import re
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -64,8 +65,8 @@ def production_settings(database: str, temporal: str, stripe: str, smtp: str, pu
 
 
 @asynccontextmanager
-async def at_work(terminal: Terminal, process: str) -> AsyncIterator[None]:
-    running = await terminal.start(process)
+async def at_work(terminal: Terminal, process: str, **settings: str) -> AsyncIterator[None]:
+    running = await terminal.start(process, **settings)
     try:
         yield
     finally:
@@ -108,9 +109,15 @@ async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compos
     assert "Stripe has everything already" in (await terminal.run("catalog", "push", str(CATALOG))).out
     key = (await terminal.run("keys", "create", "--role", "service", "--name", "sign-up")).out.strip()
     url = terminal.settings["TENURE_PUBLIC_URL"]
-    async with at_work(terminal, "worker"), at_work(terminal, "api"):
+    of_worker, of_api = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    async with (
+        at_work(terminal, "worker", TENURE_METRICS_ADDRESS=of_worker),
+        at_work(terminal, "api", TENURE_METRICS_ADDRESS=of_api),
+    ):
         await _until(f"{url}/readyz", 200)
         made = await _sign_up(url, key)
+        public = await _until(f"{url}/metrics", 404)
+        by_worker, by_api = [(await _until(f"http://{at}/metrics", 200)).text for at in (of_worker, of_api)]
         well = await terminal.run("doctor")
         account = await terminal.run("doctor", "--stripe")
         moved = await terminal.run("policy", "migrate", str(POLICY))
@@ -137,6 +144,12 @@ async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compos
     assert [said.status for said in not_done] == [1, 1, 1]
     for said, what in zip(not_done, ("the reconciliation", "the roll-up", "the report"), strict=True):
         assert f"tenure: no worker answers: start `tenure worker`; {what} starts as soon as" in said.err
+    assert public.json()["code"] == "not_found"
+    assert 'tenure_charges_total{outcome="paid"} 1.0' in by_worker
+    assert re.search(r'temporal_activity_execution_latency_seconds_count{.*activity_type="begin"', by_worker)
+    assert 'tenure_provider_requests_total{method="POST",resource="subscriptions",status="200"} 1.0' in by_worker
+    assert 'tenure_http_requests_total{method="POST",route="/v1/subscriptions",status="201"} 1.0' in by_api
+    assert 'tenure_dependency_up{dependency="database"} 1.0' in by_api
     assert "Your Tenure receipt" in " ".join(mail["subject"] for mail in mailbox.messages("ada@example.com"))
 
 

@@ -1,0 +1,1 @@
+"""What the API tells Prometheus: its own requests, and how the installation is."""

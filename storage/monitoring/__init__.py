@@ -1,0 +1,1 @@
+"""What operators' monitoring counts across all tenants: numbers, and no row."""
