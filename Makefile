@@ -74,6 +74,7 @@ docs: $(INSTALLED) ## write the parts of docs/ that follow from the code
 	$(BIN)/python -m tests.docs.timeline
 	$(BIN)/python -m tests.docs.roles_page
 	$(BIN)/python -m tests.docs.figures_page
+	$(BIN)/python -m tests.docs.events_page
 	$(BIN)/python -m tests.docs.llms_txt
 
 site: $(SITE) ## the documents as pages in .site/html; fails for a link that leads nowhere

@@ -41,6 +41,8 @@ from api.customers import routes as customers_routes
 from api.entitlements import consume
 from api.entitlements import routes as entitlements_routes
 from api.entitlements.views import DenialProblem
+from api.events import routes as events_routes
+from api.events.webhooks import describe_events
 from api.http.dependencies import AppDependencies, Repositories
 from api.http.docs_page import add_docs
 from api.http.errors import add_error_handlers
@@ -128,6 +130,7 @@ ROUTERS = (
     cancellation_list.router,
     metrics_usage.router,
     audit_routes.router,
+    events_routes.router,
     inbox_routes.router,
     reconciliation_routes.router,
     schedules_routes.router,
@@ -195,7 +198,8 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
     add_pages(app, Pages(dependencies.brand, dependencies.public_url, dependencies.logo))
     app.state.pricing_pages = pricing_routes.PricingPages.of(dependencies)
     add_error_pages(app)
-    add_description(app, described_routes(), DenialProblem, LimitConflictProblem, ConfirmationProblem)
+    problems = (DenialProblem, LimitConflictProblem, ConfirmationProblem)
+    add_description(app, described_routes(), *problems, describe_webhooks=describe_events)
     app.add_middleware(PlainRoutes, routes=_plain_routes())
     app.add_middleware(JsonBodies)
     app.add_middleware(BodyLimit)

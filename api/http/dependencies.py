@@ -56,6 +56,7 @@ from storage.catalog.offered import Offered
 from storage.catalog.policies import Policies
 from storage.db.engine import of_tenant
 from storage.discrepancies import DiscrepancyList
+from storage.events.feed import EventFeed
 from storage.privacy.erasure import Erasures
 from storage.privacy.export import Exports
 from storage.revenue.cancellation_list import CancellationList
@@ -212,6 +213,7 @@ class Repositories:
     erasures: Erasures
     erasing: Callable[[str], ErasureService]
     """What erases customers of a tenant."""
+    events: EventFeed
     inbox: InboxList
     event_replay: EventReplay
     discrepancies: DiscrepancyList
@@ -289,6 +291,7 @@ class Repositories:
                 dependencies.contacts if dependencies.erases_at_provider else None,
                 dependencies.erasure_log,
             ),
+            EventFeed(engine),
             inbox,
             EventReplay(inbox, crossings.redeliver),
             discrepancies,

@@ -1,6 +1,6 @@
 """The OpenAPI description: tags, shared error responses, the security scheme and the names of schemas."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -44,6 +44,7 @@ TAGS: Final = [
     {"name": "Metrics", "description": "Recurring revenue, and what moves it."},
     {"name": "Bulk", "description": "One command for every subscription of a list."},
     {"name": "Invoices", "description": "Invoices of the payment provider."},
+    {"name": "Events", "description": "What happens to subscriptions, as products are told."},
     {"name": "API keys", "description": "Who may call this API."},
     {"name": "Webhooks", "description": "Events from the payment provider."},
     {"name": "Operations", "description": "Health and metrics."},
@@ -167,8 +168,16 @@ def _rename_schemas(schema: dict[str, Any]) -> dict[str, Any]:
     return renamed
 
 
-def add_description(app: FastAPI, endpoints: Sequence[APIRoute], *kinds: type[Problem]) -> None:
-    """Set the app's OpenAPI description of its *endpoints*, with all *kinds* of problems besides the common one."""
+def add_description(
+    app: FastAPI,
+    endpoints: Sequence[APIRoute],
+    *kinds: type[Problem],
+    describe_webhooks: Callable[[dict[str, Any]], None],
+) -> None:
+    """Set the app's OpenAPI description of its *endpoints*, with all *kinds* of problems besides the common one.
+
+    *describe_webhooks* adds what products are sent.
+    """
 
     def describe() -> dict[str, object]:
         if app.openapi_schema is None:
@@ -183,6 +192,7 @@ def add_description(app: FastAPI, endpoints: Sequence[APIRoute], *kinds: type[Pr
                 described = kind.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
                 schemas.update(described.pop("$defs"))
                 schemas[kind.__name__] = described
+            describe_webhooks(schema)
             _require_api_key(schema)
             _name_roles(schema, endpoints)
             app.openapi_schema = _rename_schemas(schema)

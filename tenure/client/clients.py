@@ -14,6 +14,7 @@ from tenure.client import (
     audit_operations,
     bulk_operations,
     customer_operations,
+    event_operations,
     gating,
     health_operations,
     metrics_operations,
@@ -107,6 +108,8 @@ class AsyncTenure(BaseClient):
 
     list_audit = awaited(audit_operations.list_audit)
     audit = async_iterator(audit_operations.audit)
+
+    list_events = awaited(event_operations.list_events)
 
     list_inbox = awaited(health_operations.list_inbox)
     inbox_summary = awaited(health_operations.inbox_summary)
@@ -288,6 +291,8 @@ class Tenure(BaseClient):
 
     list_audit = blocking(audit_operations.list_audit)
     audit = iterator(audit_operations.audit)
+
+    list_events = blocking(event_operations.list_events)
 
     list_inbox = blocking(health_operations.list_inbox)
     inbox_summary = blocking(health_operations.inbox_summary)

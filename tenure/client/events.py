@@ -164,6 +164,27 @@ class TenureEvent:
 
 
 @dataclass(frozen=True)
+class EventPage:
+    """A page of the feed."""
+
+    said: tuple[object, ...] = field(repr=False, metadata={"said": "data"})
+    """The events as they were sent."""
+    next_cursor: str | None = None
+    """Where to read on, also if there is nothing more as yet; None: there has been no event."""
+    has_more: bool = False
+    """Whether there is more to read at once."""
+
+    @property
+    def data(self) -> tuple["TenureEvent", ...]:
+        """The events, oldest first.
+
+        Raises:
+            UnreadableEvent: one of them is no event.
+        """
+        return tuple(event_from(each) for each in self.said)
+
+
+@dataclass(frozen=True)
 class _Head:
     id: str
     type: EventType

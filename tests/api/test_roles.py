@@ -43,7 +43,7 @@ CELLS_EACH: Final = len(CALLERS) * len(TENANTS)
 NAMES_NOBODY: Final = frozenset(
     {
         *("listApiKeys", "createApiKey", "listCustomers", "listInvoices", "listPlans", "comparePlans", "getPlan"),
-        *("getUsageStatistics", "listSubscriptions", "createSubscription", "listAudit"),
+        *("getUsageStatistics", "listSubscriptions", "createSubscription", "listAudit", "listEvents"),
         *("getMovements", "getMrr", "getRevenueOverview", "getCustomerCounts", "getChurn", "getCohorts"),
         *("getTrials", "getRecovery", "getCancellations", "listCancellations", "getUsageFigures"),
         *("listBulkRuns", "previewBulk"),

@@ -22,6 +22,7 @@ from tenure.client import (
     audit_operations,
     bulk_operations,
     customer_operations,
+    event_operations,
     gating,
     health_operations,
     metrics_operations,
@@ -41,6 +42,7 @@ OPERATIONS = (
     outcome_operations,
     api_key_operations,
     audit_operations,
+    event_operations,
     health_operations,
     bulk_operations,
 )

@@ -34,6 +34,8 @@ class Stored:
     """By external id: address."""
     pending: set[str]
     """Subscriptions that are signed up for and not decided."""
+    events: list[tuple[str, int, str]]
+    """What products are told: subscription, sequence and type."""
 
 
 class Database(Protocol):
@@ -69,6 +71,7 @@ class InMemoryDatabase:
             sorted((*key, each.kind.value, each.before, each.after) for key, each in rows.movements.items()),
             {each.contact.external_id: each.contact.email for each in rows.customers.values()},
             set(rows.pending),
+            sorted((str(each.subscription), each.sequence or 0, each.type.value) for each in rows.events.values()),
         )
 
 
@@ -115,6 +118,10 @@ class PostgresDatabase:
                 for row in await rows("select external_id, email from customers")
             },
             {str(row["id"]) for row in await rows("select subscription id from sign_up_contacts")},
+            sorted(
+                (str(row["subscription"]), row["sequence"], row["type"])  # type: ignore[misc]  # of a row
+                for row in await rows("select subscription, sequence, type from events where sequence is not null")
+            ),
         )
 
 

@@ -11,10 +11,10 @@ from domain.catalog.plans import Interval
 from domain.errors import GatewayBusy, GatewayUnavailable, Rejected
 from domain.notifications.mail_types import Occasion
 from domain.subscription.ends import EndKind
-from domain.subscription.journal import TrialClaim
+from domain.subscription.journal import Entry, TrialClaim
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import TrialMark
-from tests.builders import NOW, TRIAL_END, VISA, a_trial
+from tests.builders import CAUSE, NOW, TRIAL_END, VISA, a_trial
 from tests.contracts.database import Database, Stored, asked, signed_up
 from tests.storage.ledger import a_mail, a_step, an_invoice, later
 
@@ -34,6 +34,17 @@ async def refusal(database: Database, *steps: object) -> str:
 
 
 # Steps
+
+
+async def test_what_products_are_told_of_a_step_is_stored_once(database: Database) -> None:
+    it = later(await signed_up(database))
+    step = a_step(it, entries=(Entry("renewed", NOW, "Renewed", CAUSE),), invoice=an_invoice())
+    for again in (step, step, a_step(later(it), invoice=an_invoice())):
+        await database.records.save(again)
+
+    stored = await database.stored()
+
+    assert stored.events == [(it.id, 2, "invoice.paid"), (it.id, 2, "subscription.renewed")]
 
 
 async def test_a_step_is_stored_whole_and_again_without_effect(database: Database) -> None:

@@ -13,6 +13,7 @@ from sandbox.product import Product
 from sandbox.stack import Options, Stack, running
 from tests.harness import wire_record
 from tests.harness.catalogs import CATALOG, POLICY
+from tests.harness.event_schemas import check_all
 from tests.harness.folders import data_folder
 from tests.harness.lives import Life
 from tests.harness.names import named_after
@@ -91,6 +92,7 @@ async def stack(stack_folder: Path, pytestconfig: pytest.Config) -> AsyncIterato
         yield running_stack
         await pytestconfig.stash[SEEN].read(running_stack)
         await every_life_replays(running_stack)
+        await check_all(running_stack.engine)
 
 
 @pytest.fixture(scope="session")

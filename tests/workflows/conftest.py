@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
+from tests.harness.event_schemas import check, sent
 from tests.harness.names import named_after
 from tests.harness.workers import patient_workers
 from tests.harness.workflow_coverage import MET
@@ -40,6 +41,9 @@ async def world(the_world: World) -> AsyncIterator[World]:
     for life in the_world.lives:
         the_world.observed.taken(life.journal)
         await replays(life)
+        for event in the_world.records.events.values():
+            if event.subscription == life.id:
+                check(sent(event))
 
 
 @pytest.fixture

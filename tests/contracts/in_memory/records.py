@@ -6,6 +6,7 @@ from dataclasses import replace
 from domain.customers import Contact
 from domain.entitlements.downgrade_fit import LimitConflict
 from domain.errors import GatewayBusy, Haste, Rejected
+from domain.events.step_events import events_of
 from domain.notifications.mail_types import Mail
 from domain.notifications.ports import MailToSend, QueuedMail
 from domain.revenue.movements import movements
@@ -39,6 +40,7 @@ class InMemoryRecords(InMemorySignUps):
                 self._keep_marks(step)
                 self._keep_lines_and_mails(step)
                 self._keep_money(step)
+                self._keep_events(step, before)
         queued = (self.mails[str(mail_id(it.id, mail))] for mail in step.mails)
         return [QueuedMail(each.id, it.id, each.mail.occasion) for each in queued if each.status == "queued"]
 
@@ -113,6 +115,10 @@ class InMemoryRecords(InMemorySignUps):
         had_paid = any(key[0] in lives and movement.after > 0 for key, movement in self.movements.items())
         for position, movement in enumerate(movements(before, it, had_paid_before=had_paid)):
             self.movements[it.id, it.sequence, position] = movement
+
+    def _keep_events(self, step: Step, before: Subscription | None) -> None:
+        for event in events_of(step, before):
+            self.events.setdefault(event.id, event)
 
     def _keep_lines_and_mails(self, step: Step) -> None:
         it = step.subscription

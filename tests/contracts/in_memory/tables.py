@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from domain.customers import Contact
 from domain.errors import Rejected
+from domain.events.outbound import OutboundEvent
 from domain.notifications.mail_types import Mail
 from domain.provider.payments import Invoice, Reversal
 from domain.revenue.movements import Movement
@@ -57,13 +58,15 @@ class Rows:
     trials: dict[tuple[str, str, str], str]
     """By tenant, mark and digest: the subscription that used it."""
     reversals: dict[tuple[str, str], tuple[str, Reversal]]
+    events: dict[str, OutboundEvent]
+    """What products are told of steps, by id."""
 
 
 class Tables(Rows):
     """The tables, and what is found in them."""
 
     def __init__(self) -> None:
-        super().__init__({}, {}, {}, {}, {}, {}, {}, {}, {})
+        super().__init__({}, {}, {}, {}, {}, {}, {}, {}, {}, {})
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

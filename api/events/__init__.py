@@ -1,0 +1,1 @@
+"""Events for products: what they look like, and the feed."""
