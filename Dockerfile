@@ -27,7 +27,7 @@ COPY catalogs/*.yaml catalogs/*.json catalogs/
 ENV PATH=/opt/tenure/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001
 EXPOSE 8000
-# Of the API. The worker answers no requests: switch the check off where it runs.
+# Of the API. A worker answers at TENURE_HEALTH_ADDRESS: give it a check of its own where it runs, and the migration none.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=4 CMD ["python", "-c", \
     "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ.get('TENURE_API_PORT', '8000') + '/healthz', timeout=4)"]
 ENTRYPOINT ["tenure"]

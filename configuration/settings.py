@@ -344,7 +344,7 @@ class WorkerSettings(
     """For all workers together; None: Stripe's limit for keys of this mode."""
     upgrade_url: WebAddress | None = None
     """Where customers choose a larger plan; None: mails about limits have no button for it."""
-    health_address: HostAndPort | None = None
+    health_address: ListenAddress | None = None
     """Where `/healthz` and `/readyz` are answered; None: nowhere."""
     policy: ExistingFile | None = None
     """For lost workflows whose own policy is lost too; None: these are not restored."""

@@ -1,4 +1,4 @@
-"""Serves a process's metrics, and nothing else, on an address of their own."""
+"""Serves a process's metrics, or answers to probes, each on an address of its own."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from monitoring.exposition import CONTENT_TYPE, PATH, Expose
 
 STOP_WITHIN = 1
-"""Seconds that an open scrape gets when the process stops."""
+"""Seconds that an open request gets when the process stops."""
 
 
 class _Server(uvicorn.Server):
@@ -46,8 +46,15 @@ def listening(address: str) -> socket.socket:
 @asynccontextmanager
 async def serving(expose: Expose, listener: socket.socket) -> AsyncIterator[None]:
     """Answer `GET /metrics` while the block runs; the listener is closed at its end."""
+    async with answering(_app(expose), listener):
+        yield
+
+
+@asynccontextmanager
+async def answering(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
+    """Let an app answer requests while the block runs; the listener is closed at its end."""
     config = uvicorn.Config(
-        _app(expose),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,

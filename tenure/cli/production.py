@@ -7,6 +7,8 @@ from typing import Annotated
 import structlog
 from cyclopts import Parameter
 from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+from temporalio.common import WorkerDeploymentVersion
 
 from configuration.loading import Process, load_settings
 from configuration.settings import MigrateSettings, WorkerSettings
@@ -21,7 +23,7 @@ from tenure.cli.connections import database, temporal
 from tenure.cli.doctor import examine
 from tenure.cli.doctor_stripe import examine_stripe, manual_checks
 from tenure.cli.processes import payments_a_second, trial_key_of, version_of, worker_activities
-from tenure.cli.scraping import measured_worker
+from tenure.cli.scraping import measured_worker, probed
 from tenure.cli.signals import for_ever, stoppable
 from tenure.cli.tracing import tracing
 from tracing.spans import Spans
@@ -85,7 +87,7 @@ async def _work_with(settings: WorkerSettings, spans: Spans | None) -> None:
     async with (
         measured_worker(settings) as measured,
         database(settings, spans=spans) as engine,
-        health.served_at(settings.health_address),
+        probed(settings, health),
     ):
         runtime = None if measured is None else measured.temporal_sdk.runtime
         client = await temporal(settings, spans=spans, runtime=runtime)
@@ -108,15 +110,19 @@ async def _work_with(settings: WorkerSettings, spans: Spans | None) -> None:
         ):
             if version is None:
                 await keep_schedules(client)
-            health.is_ready = True
             log.info("worker ready", namespace=client.namespace, payments_a_second=rate, build_id=settings.build_id)
-            try:
-                if version is not None:
-                    await Turn(client, version).wait()
-                await for_ever()
-            finally:
-                health.is_ready = False
-                log.info("worker stopping")
+            await _until_stopped(client, version, health)
+
+
+async def _until_stopped(client: Client, version: WorkerDeploymentVersion | None, health: Health) -> None:
+    health.is_ready = True
+    try:
+        if version is not None:
+            await Turn(client, version).wait()
+        await for_ever()
+    finally:
+        health.is_ready = False
+        log.info("worker stopping")
 
 
 async def _check_database(engine: AsyncEngine) -> None:

@@ -1,14 +1,16 @@
-"""What a production process measures, and where it is scraped."""
+"""What a production process measures, and where it is scraped and probed."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from socket import socket
 
 from configuration.loading import Process, SettingsError
 from configuration.settings import PREFIX, MonitoringSettings, WorkerSettings
 from monitoring.exposition import Expose, exposed
 from monitoring.process import ProcessMetrics
-from monitoring.server import listening, serving
+from monitoring.server import answering, listening, serving
+from worker.health import Health
 
 
 def process_metrics(process: Process) -> ProcessMetrics:
@@ -22,17 +24,33 @@ async def scraped(settings: MonitoringSettings, process: Process, expose: Expose
     Raises:
         SettingsError: the address is not available.
     """
-    address = settings.metrics_address
-    if address is None:
+    if settings.metrics_address is None:
         yield
         return
-    try:
-        listener = listening(address)
-    except OSError as error:
-        problem = f"{PREFIX}METRICS_ADDRESS: {address} is not available: {error.strerror}"
-        raise SettingsError(process, [problem]) from error
-    async with serving(expose, listener):
+    async with serving(expose, _listener("METRICS_ADDRESS", settings.metrics_address, process)):
         yield
+
+
+@asynccontextmanager
+async def probed(settings: WorkerSettings, health: Health) -> AsyncIterator[None]:
+    """Answer a worker's probes at the address of the settings, if they name one, while the block runs.
+
+    Raises:
+        SettingsError: the address is not available.
+    """
+    if settings.health_address is None:
+        yield
+        return
+    async with answering(health, _listener("HEALTH_ADDRESS", settings.health_address, Process.WORKER)):
+        yield
+
+
+def _listener(setting: str, address: str, process: Process) -> socket:
+    try:
+        return listening(address)
+    except OSError as error:
+        problem = f"{PREFIX}{setting}: {address} is not available: {error.strerror}"
+        raise SettingsError(process, [problem]) from error
 
 
 @asynccontextmanager

@@ -180,7 +180,7 @@ WEAK: dict[str, tuple[dict[str, str], str]] = {
     ),
     "probes without a port": (
         {"TENURE_HEALTH_ADDRESS": "0.0.0.0"},  # noqa: S104
-        "TENURE_HEALTH_ADDRESS must be a host and a port like temporal.internal:7233, not '0.0.0.0'",
+        "TENURE_HEALTH_ADDRESS must be an IP address and a port of this machine, like 0.0.0.0:9464, not '0.0.0.0'",
     ),
     "neither true nor false": ({"TENURE_TEMPORAL_TLS": "perhaps"}, "TENURE_TEMPORAL_TLS must be true or false"),
     "a log in another format": ({"TENURE_LOG_FORMAT": "xml"}, "TENURE_LOG_FORMAT must be 'json' or 'console'"),

@@ -1,6 +1,8 @@
 """`.env.example`, `docker-compose.yml` and the image's build agree with each other and with the settings."""
 
 import re
+import shutil
+import subprocess
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -149,6 +151,57 @@ def test_what_runs_in_a_container_has_no_rights_that_it_does_not_need() -> None:
         assert not {"privileged", "cap_add", "network_mode", "user"} & service.keys(), name
     users = re.findall(r"^USER (.*)$", (TREE / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
     assert users == ["10001"]
+
+
+def test_every_service_has_limits_and_says_whether_it_is_healthy() -> None:
+    services = YAML(typ="safe").load(COMPOSE)["services"]
+    ends = {name for name, service in services.items() if service["restart"].startswith("on-failure")}
+
+    assert ends == {"migrate", "temporal-schema", "temporal-namespace"}
+    for name, service in services.items():
+        assert {"cpus", "mem_limit", "pids_limit"} <= service.keys(), name
+        assert service["healthcheck"].get("disable", False) == (name in ends), name
+        assert "test" in service["healthcheck"] or name in ends, name
+
+
+@pytest.mark.parametrize(("service", "port"), [("api", "8000"), ("worker", "8001")])
+def test_a_process_is_probed_where_it_answers(service: str, port: str) -> None:
+    read = YAML(typ="safe").load(COMPOSE)["services"][service]
+    asked = re.findall(r"http://127\.0\.0\.1:(\d+)/healthz", " ".join(read["healthcheck"]["test"]))
+
+    assert asked == [port]
+    listens = (
+        read["environment"].get("TENURE_HEALTH_ADDRESS") or f"127.0.0.1:{ApiSettings.model_fields['api_port'].default}"
+    )
+    assert listens == f"127.0.0.1:{port}"
+
+
+def test_processes_have_both_roles_of_the_database_by_a_login_that_is_no_superuser() -> None:
+    """`tests/tenancy` runs this script, and every policy of the database as its login."""
+    read = YAML(typ="safe").load(COMPOSE)
+    urls = {read["services"][name]["environment"]["TENURE_DATABASE_URL"].split(":")[1] for name in SERVICES}
+
+    assert urls == {"//tenure"}
+    assert "CREATE ROLE tenure LOGIN CREATEROLE PASSWORD" in read["configs"]["postgres-logins"]["content"]
+    assert "TENURE_SYSTEM_DATABASE_URL" in read["services"]["api"]["environment"]
+
+
+def has_compose() -> bool:
+    docker = shutil.which("docker")
+    if docker is None:
+        return False
+    return subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode == 0  # noqa: S603
+
+
+@pytest.mark.skipif(not has_compose(), reason="needs Docker Compose")
+def test_docker_compose_takes_the_file(tmp_path: Path) -> None:
+    env_file = tmp_path / "env"
+    env_file.write_text("\n".join(f"{name}={value}" for name, value in (dotenv_values(EXAMPLE) | FILLED_IN).items()))
+    command = ["docker", "compose", "--file", str(COMPOSE), "--env-file", str(env_file), "config", "--quiet"]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_compose_file_publishes_ports_to_its_own_machine_alone() -> None:

@@ -175,6 +175,10 @@ def test_probes_go_to_ports_that_are_open() -> None:
     assert paths == {"api": ["/healthz", "/readyz", "/healthz"], "worker": ["/readyz", "/readyz", "/healthz"]}
     worker = {port["name"]: port["containerPort"] for port in container(pods()["worker"])["ports"]}
     assert manifests.variables(pods()["worker"])["TENURE_HEALTH_ADDRESS"] == f"0.0.0.0:{worker['health']}"
+    assert {manifests.variables(pods()[name])["TENURE_METRICS_ADDRESS"] for name in ("api", "worker")} == {
+        f"0.0.0.0:{worker['metrics']}"
+    }
+    assert {"name": "metrics", "containerPort": worker["metrics"]} in container(pods()["api"])["ports"]
     assert re.findall(r"^EXPOSE (.*)$", DOCKERFILE, re.MULTILINE) == ["8000"]
     assert {"name": "http", "containerPort": 8000} in container(pods()["api"])["ports"]
 
