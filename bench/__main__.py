@@ -25,6 +25,7 @@ FIGURES: Mapping[str, Callable[..., Coroutine[Any, Any, str]]] = {
 }
 WITH: Mapping[tuple[str, str], Callable[[], Coroutine[Any, Any, str]]] = {
     ("consume", "traces"): consume.measure_traced,
+    ("history", "encryption"): history.measure_encrypted,
     ("history", "traces"): history.measure_traced,
 }
 """Figures with and without something, by name and what that is."""

@@ -1,5 +1,6 @@
 """What a usual life leaves in Temporal: 14 days of trial, three reminders, conversion, twelve monthly renewals."""
 
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from temporalio.client import Client
 
 from sandbox.product import Product
 from sandbox.stack import Options, running
+from services.payload_codec import PayloadKey
 from tracing.open_telemetry import OpenTelemetrySpans
 from tracing.spans import Spans
 
@@ -97,11 +99,24 @@ async def measure_traced() -> str:
     return "\n".join([_report(plain), "", *_added("traces", plain, traced)])
 
 
-async def _lived(*, standalone: bool = False, spans: Spans | None = None) -> Left:
+async def measure_encrypted() -> str:
+    """Live it twice, the second time with payloads compressed and encrypted, and tell what that changes."""
+    plain, encrypted = await _lived(), await _lived(keys=(PayloadKey("2026-11", os.urandom(32)),))
+    return "\n".join([_report(plain), "", *_added("encryption", plain, encrypted)])
+
+
+async def _lived(*, standalone: bool = False, spans: Spans | None = None, keys: tuple[PayloadKey, ...] = ()) -> Left:
     with tempfile.TemporaryDirectory() as folder:
         catalog, policy = CATALOGS / "manufacturing.yaml", CATALOGS / "policy.yaml"
         options = Options(
-            Path(folder), catalog, policy, durable=False, ui=False, standalone_activities=standalone, spans=spans
+            Path(folder),
+            catalog,
+            policy,
+            durable=False,
+            ui=False,
+            standalone_activities=standalone,
+            spans=spans,
+            payload_keys=keys,
         )
         async with (
             running(options) as stack,

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from configuration.settings import (
     PREFIX,
     ApiSettings,
+    CodecServerSettings,
     DatabaseSettings,
     DeploymentSettings,
     ErasureSettings,
@@ -71,6 +72,8 @@ class Process(StrEnum):
     ERASURES_EXPORT = "tenure erasures export"
     ERASURES_APPLY = "tenure erasures apply"
     DEPLOYMENT = "tenure deployment"
+    CODEC_SERVER = "tenure codec-server"
+    PAYLOAD_KEYS = "tenure payload-keys"
     DOCTOR = "tenure doctor"
 
 
@@ -97,6 +100,8 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.ERASURES_EXPORT: DatabaseSettings,
     Process.ERASURES_APPLY: ErasureSettings,
     Process.DEPLOYMENT: DeploymentSettings,
+    Process.CODEC_SERVER: CodecServerSettings,
+    Process.PAYLOAD_KEYS: OperatorSettings,
     Process.DOCTOR: EverySetting,
 }
 
@@ -120,7 +125,8 @@ def load_settings(process: Literal[Process.WORKER], env_file: Path = ...) -> Wor
 def load_settings(process: Literal[Process.MIGRATE], env_file: Path = ...) -> MigrateSettings: ...
 @overload
 def load_settings(
-    process: Literal[Process.POLICY, Process.RECONCILE, Process.USAGE_REPORT], env_file: Path = ...
+    process: Literal[Process.POLICY, Process.RECONCILE, Process.USAGE_REPORT, Process.PAYLOAD_KEYS],
+    env_file: Path = ...,
 ) -> OperatorSettings: ...
 @overload
 def load_settings(
@@ -153,6 +159,8 @@ def load_settings(process: Literal[Process.IMPORT], env_file: Path = ...) -> Imp
 def load_settings(process: Literal[Process.ERASURES_APPLY], env_file: Path = ...) -> ErasureSettings: ...
 @overload
 def load_settings(process: Literal[Process.DEPLOYMENT], env_file: Path = ...) -> DeploymentSettings: ...
+@overload
+def load_settings(process: Literal[Process.CODEC_SERVER], env_file: Path = ...) -> CodecServerSettings: ...
 @overload
 def load_settings(process: Literal[Process.DOCTOR], env_file: Path = ...) -> EverySetting: ...
 @overload

@@ -1,5 +1,7 @@
 """Types of settings, each with a message that says how to fix a bad one. No message contains a secret."""
 
+import base64
+import binascii
 import re
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -21,6 +23,8 @@ LARGEST_LOGO = 20_000
 _PLACEHOLDER = re.compile(
     r"change[-_ ]?(me|this)|replace[-_ ]|placeholder|example|your[-_ ]|secret[-_]key", re.IGNORECASE
 )
+PAYLOAD_KEY_BYTES = 32
+_PAYLOAD_KEY = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,40}):(?P<key>\S+)")
 _STRIPE_KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9_-]{10,}")
 _STRIPE_ACCOUNT = re.compile(r"acct_[A-Za-z0-9_]+")
 _WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_-]{16,}")
@@ -73,6 +77,30 @@ def _share(share: float) -> float:
     if not 0 <= share <= 1:
         raise ValueError(f"must be a share from 0 to 1, like 0.1 for a tenth, not {share:g}")
     return share
+
+
+def _payload_key(key: SecretStr) -> str:
+    """Its name; the message of an error does not contain it."""
+    found = _PAYLOAD_KEY.fullmatch(key.get_secret_value())
+    if found is None:
+        raise ValueError("must be a name and a key, like 2026-11:BASE64, with commas between several")
+    try:
+        size = len(base64.b64decode(found["key"], validate=True))
+    except binascii.Error:
+        size = 0
+    if size != PAYLOAD_KEY_BYTES:
+        raise ValueError(
+            f"has a key {found['name']!r} that is not {PAYLOAD_KEY_BYTES} bytes in base64:"
+            " make one with `openssl rand -base64 32`"
+        )
+    return found["name"]
+
+
+def _all_payload_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    names = [_payload_key(key) for key in keys]
+    if len(set(names)) < len(names):
+        raise ValueError("has the same name twice: give each key a name of its own")
+    return keys
 
 
 def _secret_key(key: SecretStr, which: str = "") -> SecretStr:
@@ -269,6 +297,9 @@ def _split(url: str) -> SplitResult | None:
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 SmtpUrl = Annotated[SecretStr, AfterValidator(_mail_server)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+PayloadKeys = Annotated[
+    tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed_secrets), AfterValidator(_all_payload_keys)
+]
 CollectorAddress = Annotated[str, AfterValidator(_collector)]
 Share = Annotated[float, AfterValidator(_share)]
 SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]

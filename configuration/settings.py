@@ -20,6 +20,7 @@ from configuration.setting_kinds import (
     Logo,
     Networks,
     Origins,
+    PayloadKeys,
     Replicas,
     RequestsASecond,
     SecretKey,
@@ -108,6 +109,8 @@ class TemporalSettings(Settings):
 
     temporal_address: HostAndPort = Field(description="the address of Temporal, like temporal.internal:7233")
     temporal_namespace: str = "default"
+    payload_keys: PayloadKeys = ()
+    """What Temporal stores is encrypted under the first; empty: it is not encrypted."""
     temporal_api_key: SecretStr | None = None
     temporal_tls_client_cert: ExistingFile | None = None
     temporal_tls_client_key: ExistingFile | None = None
@@ -354,11 +357,24 @@ class WorkerSettings(
         return self.support_email or shown_address(self.mail_from.rpartition("<")[2].rstrip(">"))
 
 
+class CodecServerSettings(DatabaseSettings):
+    """Settings of `tenure codec-server`."""
+
+    payload_keys: PayloadKeys = Field(description="the keys of `tenure worker`, to decrypt what Temporal stores")
+    temporal_ui_url: WebAddress | None = None
+    """Temporal's own pages, which may ask; None: no page may."""
+    codec_host: str = "0.0.0.0"  # noqa: S104 - a container is reached from outside
+    codec_port: int = Field(default=8081, ge=1, le=65535)
+
+
 class WebhookSettings(TrialSettings, StripeSettings, DatabaseSettings, TemporalSettings):
     """Settings of `tenure webhooks replay` and `backfill`: a completed purchase begins a subscription."""
 
 
 class EverySetting(ApiSettings, WorkerSettings, MigrateSettings):
     """All settings."""
+
+    codec_host: str = "0.0.0.0"  # noqa: S104 - as in `CodecServerSettings`
+    codec_port: int = Field(default=8081, ge=1, le=65535)
 
     policy: ExistingFile = Field(description=_POLICY)

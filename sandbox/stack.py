@@ -44,6 +44,7 @@ from sandbox.stripe import StripeSimulator
 from sandbox.stripe.account import MERCHANT
 from sandbox.temporal import TemporalDevServer
 from sandbox.travel import Traveller, Watch, nobody_watches
+from services.payload_codec import PayloadKey, converter_with
 from services.traced_temporal import traced
 from services.watched_temporal import watched
 from storage.access.api_keys import ApiKeys, Role
@@ -154,6 +155,8 @@ class Options:
     """Deliveries run as activities by themselves, without a workflow each."""
     spans: Spans | None = None
     """None: nothing is traced."""
+    payload_keys: tuple[PayloadKey, ...] = ()
+    """Empty: what Temporal stores is not encrypted."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +224,12 @@ async def _lay_ground(exits: AsyncExitStack, options: Options, secrets: Secrets,
         measured.pools.watch(name, Turns.of(each))
     # Within one machine, to compress costs more than to send.
     runtime = await exits.enter_async_context(measured.temporal_sdk.running())
-    client = await Client.connect(temporal.address, grpc_compression=GrpcCompression.NONE, runtime=runtime)
+    client = await Client.connect(
+        temporal.address,
+        grpc_compression=GrpcCompression.NONE,
+        runtime=runtime,
+        data_converter=converter_with(options.payload_keys),
+    )
     if options.spans is not None:
         client = traced(client, options.spans)
         for each in (engine, *api_engines):

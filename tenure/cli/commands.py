@@ -25,6 +25,7 @@ GROUPS: Final[dict[str, str]] = {
     "deployment": "Show the versions of the workers, and decide which gets the work.",
     "usage": "Roll up and show usage, and report overage.",
     "metrics": "Show the figures of the business, and check that revenue adds up.",
+    "payload-keys": "List the keys under which Temporal stores payloads, and forget one.",
     "erasures": "List erased customers, and erase them from a restored backup.",
 }
 COMMANDS: Final[dict[str, Command]] = {
@@ -74,6 +75,17 @@ COMMANDS: Final[dict[str, Command]] = {
         "production",
         "doctor",
         "Check settings and every connection, and say what to fix; status 1 if there is anything.",
+    ),
+    "codec-server": Command(
+        "codec_server",
+        "codec_server",
+        "Decrypt payloads for Temporal's pages, for who has an API key of an admin or operator, until SIGTERM.",
+    ),
+    "payload-keys list": Command(
+        "payload_keys", "list_", "List the keys that have encrypted, and how many running subscriptions need each."
+    ),
+    "payload-keys forget": Command(
+        "payload_keys", "forget", "Let processes start without a key, once no running subscription needs it."
     ),
     "keys create": Command("keys", "create", "Create an API key and print it; it cannot be shown again."),
     "keys list": Command("keys", "list_", "List the API keys of a tenant, newest first, with when each was last used."),

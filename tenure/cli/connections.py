@@ -1,6 +1,6 @@
 """Connections to the database, Temporal and Stripe, as set."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from pydantic import SecretStr
@@ -12,12 +12,14 @@ from temporalio.service import TLSConfig
 from configuration.settings import DatabaseSettings, Pooler, StripeSettings, TemporalSettings
 from domain.errors import GatewayUnavailable
 from domain.provider.ports import CallMeter, Provider
+from services.payload_codec import PayloadKey, converter_with
 from services.traced_temporal import traced
 from services.watched_temporal import watched
 from storage.db.engine import create_engine_from_url
 from storage.db.pooling import Pooling
 from storage.db.roles import DatabaseRole
 from storage.db.traced_statements import trace_statements
+from storage.payload_keys import check_payload_keys
 from tracing.spans import Spans
 from worker import composition
 
@@ -78,6 +80,7 @@ async def temporal(
             tls=_tls(settings),
             lazy=for_callers,
             runtime=runtime,
+            data_converter=converter_with(payload_keys_of(settings.payload_keys)),
         )
     except RuntimeError as error:
         raise GatewayUnavailable(
@@ -86,6 +89,20 @@ async def temporal(
         ) from error
     client = watched(client) if for_callers else client
     return client if spans is None else traced(client, spans)
+
+
+def payload_keys_of(secrets: Sequence[SecretStr]) -> tuple[PayloadKey, ...]:
+    """The keys under which Temporal stores payloads."""
+    return tuple(PayloadKey.of(one.get_secret_value()) for one in secrets)
+
+
+async def hold_to_payload_keys(settings: TemporalSettings, engine: AsyncEngine) -> None:
+    """Refuse to run without a key under which payloads are stored.
+
+    Raises:
+        Rejected: code `payload_key_missing` or `payload_key_differs`.
+    """
+    await check_payload_keys(engine, {one.id: one.fingerprint for one in payload_keys_of(settings.payload_keys)})
 
 
 def _tls(settings: TemporalSettings) -> TLSConfig | bool:

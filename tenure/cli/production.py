@@ -19,7 +19,7 @@ from storage.db.migrations import Patience, current, head, upgrade
 from storage.db.pooling import Turns
 from storage.subscriptions.trial_key import check_trial_key, key_all_marks
 from tenure.cli import logs
-from tenure.cli.connections import database, temporal
+from tenure.cli.connections import database, hold_to_payload_keys, temporal
 from tenure.cli.doctor import examine
 from tenure.cli.doctor_stripe import examine_stripe, manual_checks
 from tenure.cli.processes import payments_a_second, trial_key_of, version_of, worker_activities
@@ -94,6 +94,7 @@ async def _work_with(settings: WorkerSettings, spans: Spans | None) -> None:
         if settings.standalone_activities:
             await check_standalone_activities(client)
         await _check_database(engine)
+        await hold_to_payload_keys(settings, engine)
         await check_trial_key(engine, trial_key_of(settings))
         # An earlier release that ran until now has written marks without it.
         await key_all_marks(engine, trial_key_of(settings))

@@ -1,9 +1,8 @@
 """The production process `tenure api`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import structlog
 import uvicorn
@@ -32,7 +31,8 @@ from storage.db.roles import DatabaseRole
 from storage.privacy.erasures_file import ErasuresFile
 from storage.subscriptions.trial_key import check_trial_key
 from tenure.cli import logs
-from tenure.cli.connections import database, payment_provider, temporal
+from tenure.cli.asgi_server import Server, serve_until_stopped
+from tenure.cli.connections import database, hold_to_payload_keys, payment_provider, temporal
 from tenure.cli.processes import signing_of, trial_key_of
 from tenure.cli.scraping import process_metrics, scraped
 from tenure.cli.signals import stoppable
@@ -96,37 +96,19 @@ async def _serve_with(settings: ApiSettings, spans: Spans | None) -> None:
         )
         log.info("api starting", host=settings.api_host, port=settings.api_port)
         async with scraped(settings, Process.API, exposition_of(app)):
-            await _until_stopped(_Server(config), _check_servers(settings, client, system_engine))
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to us, so that a process that is asked to stop exits with status 0."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def _until_stopped(server: _Server, checking: Coroutine[Any, Any, None]) -> None:
-    """Serve until the process is asked to stop, or *checking* raises."""
-    serving, check = asyncio.create_task(server.serve()), asyncio.create_task(checking)
-    try:
-        await asyncio.wait({serving, check}, return_when=asyncio.FIRST_EXCEPTION)
-        if check.done():
-            check.result()
-    finally:
-        server.should_exit = True
-        check.cancel()
-        await serving
+            await serve_until_stopped(Server(config), _check_servers(settings, client, system_engine))
 
 
 async def _check_servers(settings: ApiSettings, client: Client, engine: AsyncEngine) -> None:
     """Check what the settings expect of the database and of Temporal, as soon as each is there.
 
     Raises:
-        Rejected: code `trial_key_differs`. Code `no_standalone_activities`.
+        Rejected: code `trial_key_differs`, `payload_key_missing`, `payload_key_differs` or `no_standalone_activities`.
     """
-    checks = [_once_there(lambda: check_trial_key(engine, trial_key_of(settings)))]
+    checks = [
+        _once_there(lambda: check_trial_key(engine, trial_key_of(settings))),
+        _once_there(lambda: hold_to_payload_keys(settings, engine)),
+    ]
     if settings.standalone_activities:
         checks.append(_once_there(lambda: check_standalone_activities(client)))
     await asyncio.gather(*checks)

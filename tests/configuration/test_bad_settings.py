@@ -48,6 +48,30 @@ WEAK: dict[str, tuple[dict[str, str], str]] = {
         {"TENURE_PUBLIC_URL": "billing.acme.com"},
         "TENURE_PUBLIC_URL must be a web address like https://billing.yourproduct.com, not 'billing.acme.com'",
     ),
+    "a collector without a scheme": (
+        {"TENURE_OTLP_ENDPOINT": "collector:4318"},
+        "TENURE_OTLP_ENDPOINT must be a collector's address like http://otel-collector:4318, not 'collector:4318'",
+    ),
+    "a collector with a password": (
+        {"TENURE_OTLP_ENDPOINT": "https://user:hunter2@collector"},
+        "TENURE_OTLP_ENDPOINT must be a plain address: put credentials into OTEL_EXPORTER_OTLP_HEADERS",
+    ),
+    "a share of traces in percent": (
+        {"TENURE_TRACE_SHARE": "10"},
+        "TENURE_TRACE_SHARE must be a share from 0 to 1, like 0.1 for a tenth, not 10",
+    ),
+    "a payload key without a name": (
+        {"TENURE_PAYLOAD_KEYS": "A" * 43 + "="},
+        "TENURE_PAYLOAD_KEYS must be a name and a key, like 2026-11:BASE64, with commas between several",
+    ),
+    "a payload key that is short": (
+        {"TENURE_PAYLOAD_KEYS": "old:aHVudGVyMg=="},
+        ("TENURE_PAYLOAD_KEYS has a key 'old' that is not 32 bytes in base64: make one with `openssl rand -base64 32`"),
+    ),
+    "two payload keys of one name": (
+        {"TENURE_PAYLOAD_KEYS": f"old:{'A' * 43}=,old:{'B' * 42}A="},
+        "TENURE_PAYLOAD_KEYS has the same name twice: give each key a name of its own",
+    ),
     "a short secret key": (
         {"TENURE_SECRET_KEY": "q3xUu1kV8mB0sLr7ZtYw2NfKe5cHj9P"},
         "TENURE_SECRET_KEY has 31 characters, but needs 32: generate one with `openssl rand -base64 48`",

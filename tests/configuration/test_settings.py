@@ -11,7 +11,7 @@ from configuration.settings import LogFormat, LogLevel, Settings
 from domain.brand import Brand
 from domain.request_rates import RequestRate
 from gateways.mail.mailer import SmtpServer
-from tests.configuration.variables import GOOD, NO_FILE, refused
+from tests.configuration.variables import GOOD, NEEDED_BY_ONE, NO_FILE, refused
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
 
@@ -53,6 +53,8 @@ NEEDS: dict[Process, set[str]] = {
     Process.ERASURES_APPLY: {"TENURE_DATABASE_URL", "TENURE_TEMPORAL_ADDRESS", "TENURE_TRIAL_KEY"},
     Process.DEPLOYMENT: {"TENURE_TEMPORAL_ADDRESS", "TENURE_DEPLOYMENT"},
     Process.DOCTOR: set(GOOD) - VERSIONED,
+    Process.CODEC_SERVER: {"TENURE_DATABASE_URL", "TENURE_PAYLOAD_KEYS"},
+    Process.PAYLOAD_KEYS: {"TENURE_DATABASE_URL", "TENURE_TEMPORAL_ADDRESS"},
 }
 
 
@@ -67,6 +69,8 @@ def test_everything_that_a_process_lacks_is_reported_together(process: Process) 
 def test_a_process_starts_with_what_it_needs_and_no_more(environment: pytest.MonkeyPatch, process: Process) -> None:
     for name in set(GOOD) - NEEDS[process]:
         environment.delenv(name)
+    for name in NEEDS[process] - set(GOOD):
+        environment.setenv(name, NEEDED_BY_ONE[name])
     assert isinstance(load_settings(process, NO_FILE), Settings)
 
 

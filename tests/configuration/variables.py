@@ -24,6 +24,10 @@ GOOD = {
 }
 
 
+NEEDED_BY_ONE = {"TENURE_PAYLOAD_KEYS": f"2026-11:{'A' * 43}="}
+"""Which others can do without."""
+
+
 def refused(process: Process, env_file: Path = NO_FILE) -> SettingsError:
     with pytest.raises(SettingsError) as caught:
         load_settings(process, env_file)

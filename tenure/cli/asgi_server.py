@@ -1,0 +1,31 @@
+"""The HTTP server of a process that ends by SIGTERM."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+
+class Server(uvicorn.Server):
+    """Leaves signals to us, so that a process that is asked to stop exits with status 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve_until_stopped(server: Server, checking: Coroutine[Any, Any, None] | None = None) -> None:
+    """Serve until the process is asked to stop, or *checking* raises."""
+    serving = asyncio.create_task(server.serve())
+    check = asyncio.create_task(checking) if checking is not None else serving
+    try:
+        await asyncio.wait({serving, check}, return_when=asyncio.FIRST_EXCEPTION)
+        if check.done():
+            check.result()
+    finally:
+        server.should_exit = True
+        if check is not serving:
+            check.cancel()
+        await serving
