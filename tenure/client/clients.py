@@ -110,6 +110,7 @@ class AsyncTenure(BaseClient):
     audit = async_iterator(audit_operations.audit)
 
     list_events = awaited(event_operations.list_events)
+    events = async_iterator(event_operations.events)
 
     list_inbox = awaited(health_operations.list_inbox)
     inbox_summary = awaited(health_operations.inbox_summary)
@@ -293,6 +294,7 @@ class Tenure(BaseClient):
     audit = iterator(audit_operations.audit)
 
     list_events = blocking(event_operations.list_events)
+    events = iterator(event_operations.events)
 
     list_inbox = blocking(health_operations.list_inbox)
     inbox_summary = blocking(health_operations.inbox_summary)

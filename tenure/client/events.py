@@ -123,6 +123,8 @@ class EventUsage:
     period_start: datetime
     resets_at: datetime | None = None
     is_billed: bool = False
+    subscription: str | None = None
+    """Its id."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,8 @@ class TenureEvent:
     """Of the subscription; None: it is about none."""
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """All of it, as it was sent."""
+    cursor: str | None = field(default=None, compare=False)
+    """From the feed: go on after this one, and none is missed. The last few may be read once more."""
 
     @property
     def is_known(self) -> bool:
@@ -165,23 +169,12 @@ class TenureEvent:
 
 @dataclass(frozen=True)
 class EventPage:
-    """A page of the feed."""
+    """The next events of the feed, oldest first."""
 
-    said: tuple[object, ...] = field(repr=False, metadata={"said": "data"})
-    """The events as they were sent."""
+    data: tuple[TenureEvent, ...]
     next_cursor: str | None = None
-    """Where to read on, also if there is nothing more as yet; None: there has been no event."""
+    """Where to read on, also if there is nothing more as yet; None if there has been no event."""
     has_more: bool = False
-    """Whether there is more to read at once."""
-
-    @property
-    def data(self) -> tuple["TenureEvent", ...]:
-        """The events, oldest first.
-
-        Raises:
-            UnreadableEvent: one of them is no event.
-        """
-        return tuple(event_from(each) for each in self.said)
 
 
 @dataclass(frozen=True)

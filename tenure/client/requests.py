@@ -50,7 +50,8 @@ class Call(Generic[T]):
     method: str
     path: str
     kind: type[T]
-    query: Mapping[str, str | int] = field(default_factory=dict)
+    query: Mapping[str, str | int | tuple[str, ...]] = field(default_factory=dict)
+    """Several values are sent as several parameters of the name."""
     body: Mapping[str, Any] | None = None
     key: str | None = None
     """Sent as `Idempotency-Key`; None: the key is in the body, or the request only reads."""
@@ -64,8 +65,9 @@ class Call(Generic[T]):
             Malformed: it cannot; `fields` says why.
         """
         for name, value in self.query.items():
-            if not _is_text(str(value)):
-                raise malformed(name, f"{value!a} cannot be sent: {NO_TEXT}")
+            for one in value if isinstance(value, tuple) else (str(value),):
+                if not _is_text(one):
+                    raise malformed(name, f"{one!a} cannot be sent: {NO_TEXT}")
         if self.key is not None and not (self.key.isascii() and self.key.isprintable()):
             raise malformed("key", f"{self.key!a} cannot be sent: keys here are printable ASCII characters alone")
 

@@ -2,13 +2,28 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from standardwebhooks import Webhook
 
-from tenure.client import CannotSend, InvalidSignature, TenureEvent, UnreadableEvent, verified_event
+from domain.entitlements.usage_mails import Crossing
+from domain.events import payloads, types
+from tenure.client import (
+    CannotSend,
+    EventInvoice,
+    EventSubscription,
+    EventType,
+    EventUsage,
+    InvalidSignature,
+    TenureEvent,
+    UnreadableEvent,
+    verified_event,
+)
+from tests.builders import a_trial
+from tests.storage.ledger import an_invoice
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -49,7 +64,7 @@ def sent(event: Any, *secrets: str, at: datetime = NOW) -> tuple[bytes, dict[str
     signatures = [Webhook(secret).sign("msg_1", at, body.decode()) for secret in secrets or (SECRET,)]
     headers = {
         "webhook-id": "msg_1",
-        "webhook-timestamp": f"{at.timestamp():.0f}",
+        "webhook-timestamp": f"{int(at.timestamp())}",
         "webhook-signature": " ".join(signatures),
     }
     return body, headers
@@ -170,3 +185,17 @@ def test_of_a_later_version_what_cannot_be_read_is_left_out() -> None:
 def test_what_is_no_event_is_said_to_be_none(body: bytes) -> None:
     with pytest.raises(UnreadableEvent):
         verified_event(*sent(body), SECRET, now=NOW)
+
+
+def test_the_client_reads_all_that_tenure_tells() -> None:
+    """Nothing is left out, and nothing is made up."""
+    it, at = a_trial(), NOW
+    crossing = Crossing("images", at, 80, 10, 8, "pro", "shop_v1", at)
+    told = {
+        EventSubscription: payloads.subscription_payload(it),
+        EventInvoice: payloads.invoice_payload(an_invoice()),
+        EventUsage: payloads.usage_payload(crossing, it.id),
+    }
+    for kind, payload in told.items():
+        assert {one.name for one in fields(kind)} == payload.keys(), kind
+    assert set(get_args(EventType)) == set(types.EventType)

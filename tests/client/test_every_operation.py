@@ -104,7 +104,7 @@ CALLS: Mapping[str, tuple[str, Callable[[Core], Steps[Any]]]] = {
     "rotateApiKey": ("rotate_api_key", lambda core: api_key_operations.rotate_api_key(core, "k1")),
     "revokeApiKey": ("revoke_api_key", lambda core: api_key_operations.revoke_api_key(core, "k1")),
     "listAudit": ("audit", lambda core: audit_operations.audit(core, target="s1")(None)),
-    "listEvents": ("list_events", lambda core: event_operations.list_events(core, type="invoice.paid")),
+    "listEvents": ("events", lambda core: event_operations.events(core, types=["invoice.paid"])(None)),
     "listInbox": ("inbox", lambda core: health_operations.inbox(core, state="set_aside")(None)),
     "getInboxSummary": ("inbox_summary", health_operations.inbox_summary),
     "replayEvent": ("replay_event", lambda core: health_operations.replay_event(core, "evt_1", "it was lost")),

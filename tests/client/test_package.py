@@ -55,6 +55,7 @@ LISTS = {
     "customers",
     "discrepancies",
     "each_cancellation",
+    "events",
     "inbox",
     "mails",
     "reconciliation_runs",

@@ -8,13 +8,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
 import pytest
+from temporalio.testing import WorkflowEnvironment
 
 from sandbox.mailbox import Mailbox
 from sandbox.postgres import Postgres
 from sandbox.processes import free_port
 from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator
-from sandbox.temporal import TemporalDevServer
+from sandbox.temporal import TemporalDevServer, executable
 from storage.db.migrations import head
 from tests.harness.catalogs import CATALOG, POLICY
 from tests.harness.patience import PATIENT
@@ -165,6 +166,25 @@ async def test_a_process_with_another_trial_key_stops_at_once(terminal: Terminal
     assert [said.status for said in stopped] == [1, 1, 1]
     assert all("TENURE_TRIAL_KEY is not the key that this installation began with" in said.err for said in stopped)
     assert "FIX   database     TENURE_TRIAL_KEY is not the key" in ill.out
+
+
+async def test_a_start_with_standalone_activities_needs_a_server_that_has_them(
+    terminal: Terminal, mailbox: Mailbox
+) -> None:
+    older = await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(executable()),
+        dev_server_extra_args=["--dynamic-config-value", "activity.enableStandalone=false"],
+    )
+    async with older:
+        terminal.settings["TENURE_TEMPORAL_ADDRESS"] = older.client.service_client.config.target_host
+        terminal.settings["TENURE_STANDALONE_ACTIVITIES"] = "true"
+        assert (await terminal.run("migrate")).status == 0
+        stopped = [await terminal.run(process) for process in ("api", "worker")]
+        ill = await terminal.run("doctor")
+
+    assert [said.status for said in stopped] == [1, 1]
+    assert all("has no standalone activities: unset TENURE_STANDALONE_ACTIVITIES" in said.err for said in stopped)
+    assert "FIX   temporal     this Temporal server has no standalone activities" in ill.out
 
 
 async def _sign_up(url: str, key: str) -> httpx.Response:
