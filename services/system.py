@@ -12,17 +12,10 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
-from services.worker_deployments import VersionId
+from services.worker_deployments import QUEUES, VersionId
 
 WITHIN: Final = timedelta(seconds=2)
 """How long Temporal may take to tell about a queue."""
-_QUEUES: Final = (
-    (LIFECYCLE_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
-    (PAYMENTS_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
-    (MAIL_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
-    (RECORDS_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
-)
 
 
 @dataclass(frozen=True)
@@ -77,7 +70,7 @@ class Queues:
 
     async def all(self) -> list[QueueStatus]:
         """All of them; what Temporal does not tell in time is not known."""
-        return list(await asyncio.gather(*(self._status(name, kind) for name, kind in _QUEUES)))
+        return list(await asyncio.gather(*(self._status(name, kind) for name, kind in QUEUES.items())))
 
     async def _status(self, name: str, kind: TaskQueueType.ValueType) -> QueueStatus:
         request = DescribeTaskQueueRequest(

@@ -28,7 +28,13 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.errors import GatewayUnavailable, Rejected
 from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
 
-QUEUES: Final = frozenset({LIFECYCLE_QUEUE, PAYMENTS_QUEUE, MAIL_QUEUE, RECORDS_QUEUE})
+QUEUES: Final = {
+    LIFECYCLE_QUEUE: TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    PAYMENTS_QUEUE: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+    MAIL_QUEUE: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+    RECORDS_QUEUE: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+}
+"""The task queues that a worker's process polls, and what for."""
 _REFUSALS: Final = frozenset({RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.INVALID_ARGUMENT})
 
 
@@ -171,7 +177,7 @@ class WorkerDeployments:
                 return sorted(QUEUES)
             _unavailable(error)
         polled = {queue.name for queue in found.worker_deployment_version_info.task_queue_infos}
-        return sorted(QUEUES - polled)
+        return sorted(QUEUES.keys() - polled)
 
     async def set_current(self, build_id: str) -> None:
         """Give new workflows, and all subscriptions, to this version; empty: to workers without versions.

@@ -1,6 +1,8 @@
 """What is shown of the task queues while Temporal does not respond."""
 
 import asyncio
+import json
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -9,6 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from services import system
 from services.system import Queues
+from services.worker_deployments import QUEUES
 
 
 class AnsweringClient:
@@ -39,3 +42,10 @@ async def test_queues_are_not_known_while_temporal_is_away(
     assert [(queue.name, queue.is_known, queue.backlog) for queue in found] == [
         (name, False, None) for name in ("lifecycle", "payments", "mail", "records")
     ]
+
+
+def test_every_queue_that_a_worker_polls_is_watched() -> None:
+    names = json.loads((Path(__file__).parents[1] / "contracts" / "wire_names.json").read_text(encoding="utf-8"))
+    polled = {activity["queue"] for activity in names["temporal"]["activities"].values()}
+
+    assert polled == set(QUEUES)

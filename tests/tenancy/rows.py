@@ -19,7 +19,7 @@ _ANY = {
     "BOOLEAN": "false",
     "DATE": "'2026-03-01'",
     "TIMESTAMP WITH TIME ZONE": "'2026-03-01 12:00:00Z'",
-    "JSONB": "'{}'",
+    "JSONB": "'[]'",
     "JSON": "'{}'",
     "BYTEA": "''",
 }
