@@ -123,7 +123,7 @@ def test_a_process_starts_with_what_its_pod_is_told(name: str, environment: pyte
         environment.delenv(variable, raising=False)
     filled_in = GOOD | {"TENURE_SYSTEM_DATABASE_URL": GOOD["TENURE_DATABASE_URL"]}
     for variable, value in manifests.variables(pods()[name]).items():
-        environment.setenv(variable, filled_in[variable] if value is None else value)
+        environment.setenv(variable, filled_in.get(variable, "") if value is None else value)
     environment.chdir(TREE)
 
     process, kind = PROCESSES[name]
