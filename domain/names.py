@@ -11,6 +11,8 @@ RECORDS_QUEUE: Final = "records"
 """Activities that access PostgreSQL outside a workflow task."""
 PAYMENTS_QUEUE: Final = "payments"
 MAIL_QUEUE: Final = "mail"
+EVENTS_QUEUE: Final = "events"
+"""Activities that send events to the endpoints of products."""
 
 
 class SearchAttribute(StrEnum):
@@ -35,6 +37,11 @@ def customer_workflow_id(customer: str) -> str:
 
 def mail_workflow_id(mail_id: str) -> str:
     return f"mail/{mail_id}"
+
+
+def event_delivery_id(event: str, endpoint: str, round_: int) -> str:
+    """One event on its way to one endpoint; *round_* counts how often it was begun again."""
+    return f"event/{event}/{endpoint}" + (f"/{round_}" if round_ else "")
 
 
 def bulk_workflow_id(run: str) -> str:

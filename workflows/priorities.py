@@ -121,3 +121,8 @@ def mail_priority(occasion: Occasion) -> Priority:
     if occasion in _REMINDERS:
         return Priority(priority_key=Urgency.REMINDER)
     return Priority(priority_key=Urgency.COLLECTION if occasion in _URGENT else Urgency.LOOKUP)
+
+
+def delivery_priority(endpoint: str) -> Priority:
+    """The priority of an event to a product: never ahead of a subscription's own steps, and fair among endpoints."""
+    return Priority(priority_key=Urgency.LOOKUP, fairness_key=endpoint)

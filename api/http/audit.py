@@ -1,6 +1,6 @@
 """Notes in the audit who has asked for what, before it is done, and what came of it.
 
-Every command of an operator or an admin is noted, and every one with a reason in somebody's own words: these are kept
+Every command of an operator, an admin or a key for webhooks is noted, and every one with a reason in somebody's own words: these are kept
 there alone, and workflows get a reference.
 """
 
@@ -14,7 +14,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from api.http.auth import OPERATOR_ROLES, Caller, CallerKind, authenticate, require_role, roles_of
+from api.http.auth import (
+    OPERATOR_ROLES,
+    WEBHOOK_OPERATOR_ROLES,
+    Caller,
+    CallerKind,
+    authenticate,
+    require_role,
+    roles_of,
+)
 from api.http.bodies import parsed_body
 from api.http.dependencies import repositories_of
 from api.http.request_context import current_request
@@ -31,6 +39,8 @@ LONGEST: Final = 10_000
 """Bytes of a reason; none that an endpoint accepts is longer."""
 WORDS: Final = ("comment", "reason", "text")
 """The fields of requests that hold what somebody wrote."""
+AUDITED_ROLES: Final = frozenset({*OPERATOR_ROLES, *WEBHOOK_OPERATOR_ROLES})
+"""All commands of these are noted."""
 RECORDS_OF_USE: Final = frozenset({"recordUsage"})
 """Reports what products have seen happen, by the thousand: nobody's command."""
 KINDS: Final = {
@@ -42,6 +52,8 @@ KINDS: Final = {
     "schedule_id": "schedule",
     "run_id": "bulk_run",
     "mail_id": "mail",
+    "endpoint_id": "webhook_endpoint",
+    "delivery_id": "event_delivery",
 }
 """The kinds of targets, by the parameter of the path."""
 PLAIN_KINDS: Final = frozenset({"event", "discrepancy", "schedule"})
@@ -50,6 +62,7 @@ MADE_BY: Final = {
     "createApiKey": KINDS["key_id"],
     "runReconciliation": KINDS["schedule_id"],
     "startBulk": KINDS["run_id"],
+    "createWebhookEndpoint": KINDS["endpoint_id"],
 }
 """What is made, or acted on, where the path names nothing, other than subscriptions."""
 
@@ -68,7 +81,7 @@ class AuditedRoute(APIRoute):
                 return await handle(request)
             await check_role(request, caller, roles, action)
             reason = _reason(request)
-            if caller.role not in OPERATOR_ROLES and not reason:
+            if caller.role not in AUDITED_ROLES and not reason:
                 return await handle(request)
             command = await _command(request, caller, action, reason)
             async with audited(repositories_of(request).audit, command) as asked:

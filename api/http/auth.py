@@ -20,6 +20,8 @@ ANALYST_ROLES: Final = (Role.READ_ONLY, Role.OPERATOR, Role.ADMIN)
 SERVICE_ROLES: Final = (Role.SERVICE, Role.OPERATOR, Role.ADMIN)
 OPERATOR_ROLES: Final = (Role.OPERATOR, Role.ADMIN)
 ADMIN_ROLES: Final = (Role.ADMIN,)
+WEBHOOK_ADMIN_ROLES: Final = (Role.WEBHOOKS, Role.ADMIN)
+WEBHOOK_OPERATOR_ROLES: Final = (Role.WEBHOOKS, Role.OPERATOR, Role.ADMIN)
 """Each begins with the role that OpenAPI and docs/api-roles.md name."""
 
 LIVE_ONLY: Final = (
@@ -173,6 +175,10 @@ Operator = Annotated[Caller, Depends(RoleRequirement(*OPERATOR_ROLES))]
 """May override: suspend, reactivate, extend trials."""
 Admin = Annotated[Caller, Depends(RoleRequirement(*ADMIN_ROLES))]
 """May decide who else gets in, and do what cannot be undone: erase customers."""
+WebhookAdmin = Annotated[Caller, Depends(RoleRequirement(*WEBHOOK_ADMIN_ROLES))]
+"""May decide where events are sent."""
+WebhookOperator = Annotated[Caller, Depends(RoleRequirement(*WEBHOOK_OPERATOR_ROLES))]
+"""May look after what is sent there."""
 InstallationAnalyst = Annotated[Caller, Depends(InstallationRole(*ANALYST_ROLES))]
 """May look at what all tenants share: Schedules, reconciliation runs, workers."""
 InstallationOperator = Annotated[Caller, Depends(InstallationRole(*OPERATOR_ROLES))]

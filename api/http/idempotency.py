@@ -78,9 +78,9 @@ class SecretRoute(IdempotentRoute):
 
 
 class ShownOnceRoute(IdempotentRoute):
-    """As its base, for responses with an API key: a repeat gets the same response without it."""
+    """As its base, for responses with a secret or an API key: a repeat gets the same response without it."""
 
-    shown_once = frozenset({"key"})
+    shown_once = frozenset({"key", "secret"})
 
 
 async def _check_role(request: Request, caller: Caller, roles: Sequence[Role], operation: str) -> None:

@@ -20,7 +20,8 @@ Manages the lifecycle of every subscription: sign-up, trial, conversion, renewal
   are known now. Another request under a key that is in use is a 409 `idempotency_key_reused`, where
   draft-ietf-httpapi-idempotency-key-header names 422: here that means that a field is wrong, whatever the key. There
   are two exceptions to a repeat: a payment that needs confirmation (402 `authentication_required`), as repeating it
-  returns the current state; and the text of a new API key, which is shown once and null in the response to a repeat.
+  returns the current state; and the text of a new API key or webhook secret, which is shown once and null in the
+  response to a repeat.
 - **Errors** are problem details (RFC 9457) with a stable `code`. 409 means that the current state does not allow the
   command. 422 means that the request is malformed, and names the field. Neither changes anything. After a 503 it is
   safe to retry under the same key.
@@ -46,6 +47,7 @@ TAGS: Final = [
     {"name": "Invoices", "description": "Invoices of the payment provider."},
     {"name": "Events", "description": "What happens to subscriptions, as products are told."},
     {"name": "API keys", "description": "Who may call this API."},
+    {"name": "Events", "description": "What products are told, and where it is sent."},
     {"name": "Webhooks", "description": "Events from the payment provider."},
     {"name": "Operations", "description": "Health and metrics."},
 ]

@@ -34,6 +34,8 @@ def links_of_mails(public_url: str, secrets: SigningSecrets) -> LinksOfMail:
             return {"enter_url": enter_url(public_url, mailed_tokens(secrets, mail.id)[0])}
         if mail.occasion is Occasion.OPERATOR_SIGN_IN:
             return {"enter_url": sign_in_url(public_url, mailed_tokens(secrets, mail.id)[0])}
+        if mail.occasion is Occasion.ENDPOINT_DISABLED:
+            return {"enter_url": f"{public_url.rstrip('/')}/console"}
         until = mail.at + GOOD_FOR
         made = {
             fact: MailLink(mail.subscription, flow, mail.occasion, mail.link_generation, until)

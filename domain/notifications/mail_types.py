@@ -62,9 +62,11 @@ class Occasion(StrEnum):
     """Somebody asked for a link to the customer's billing page."""
     OPERATOR_SIGN_IN = "operator_sign_in"
     """An operator asked for a link to sign in to the console."""
+    ENDPOINT_DISABLED = "endpoint_disabled"
+    """A webhook endpoint has failed for so long that nothing more is sent to it."""
 
 
-TO_OPERATORS: Final = frozenset({Occasion.OPERATOR_SIGN_IN})
+TO_OPERATORS: Final = frozenset({Occasion.OPERATOR_SIGN_IN, Occasion.ENDPOINT_DISABLED})
 """Of no subscription; all others are mails to its customer."""
 
 FACTS: Final[Mapping[str, str]] = {
@@ -112,7 +114,9 @@ FACTS: Final[Mapping[str, str]] = {
     "buy_url": "the page that mails the customer a link to where they choose a plan after an end",
     "change_plan_url": "the page that mails the customer a link to where they change their plan",
     "enter_url": "the one-time link to the billing page, or to the console",
-    "tenant_name": "the tenant whose console an operator signs in to",
+    "tenant_name": "the tenant whose operator the mail is to",
+    "endpoint_url": "the address of a webhook endpoint",
+    "failing_since": "instant: the first attempt of those that failed since the last that succeeded",
     "reason": "nonpayment; any other value is not shown to the customer",
     "old_plan_name": "the name of the previous plan; the same as plan_name when only other things change",
     "quantity": "the quantity of the plan, '3'",
@@ -171,6 +175,7 @@ REQUIRED_FACTS: Final[Mapping[Occasion, frozenset[str]]] = {
     Occasion.USAGE_LIMIT: frozenset({"plan_name", "meter_name", "used", "limit", "percent"}),
     Occasion.BILLING_LINK: frozenset({"plan_name"}),
     Occasion.OPERATOR_SIGN_IN: frozenset({"tenant_name"}),
+    Occasion.ENDPOINT_DISABLED: frozenset({"tenant_name", "endpoint_url", "failing_since"}),
 }
 """The facts each occasion requires; all others are optional."""
 

@@ -88,6 +88,7 @@ _ALWAYS: Final[Mapping[Occasion, Tone]] = {
     Occasion.USAGE_WARNING: LIMIT_IS_NEAR,
     Occasion.CARD_EXPIRING: Tone.WARNING,
     Occasion.PURCHASE_REFUSED: Tone.WARNING,
+    Occasion.ENDPOINT_DISABLED: Tone.WARNING,
 }
 """All others are calm."""
 

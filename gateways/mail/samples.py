@@ -194,4 +194,12 @@ def _usage() -> Iterator[SampleFacts]:
     sign_in = {"tenant_name": "default", "enter_url": "https://app.northwind.example/console/enter/sample"}
     yield Occasion.OPERATOR_SIGN_IN, "", sign_in
     yield Occasion.OPERATOR_SIGN_IN, "of-a-tenant", sign_in | {"tenant_name": "europe"}
+    disabled = {
+        "tenant_name": "default",
+        "endpoint_url": "https://app.northwind.example/hooks/billing",
+        "failing_since": "2026-11-30T08:15:00Z",
+        "enter_url": "https://app.northwind.example/console",
+    }
+    yield Occasion.ENDPOINT_DISABLED, "", disabled
+    yield Occasion.ENDPOINT_DISABLED, "of-a-tenant", disabled | {"tenant_name": "europe"}
     yield Occasion.USAGE_LIMIT, "never-stops", {**USAGE, "used": "10000", "percent": "100", "beyond_limit": "free"}

@@ -16,7 +16,7 @@ from localization.formats import Formats
 
 INSTANTS = (
     *("trial_ends_at", "period_start", "period_end", "paid_at", "next_attempt_at", "cancel_at", "keep_data_until"),
-    *("change_at", "replaced_at", "renews_at", "resumes_at", "resets_at", "grace_ends_at"),
+    *("change_at", "replaced_at", "renews_at", "resumes_at", "resets_at", "grace_ends_at", "failing_since"),
 )
 COUNTS = ("days_left", "attempt", "attempts", "quantity", "grace_days")
 AMOUNTS = ("amount", "amount_due", "amount_paid", "refund_amount", "refunded_in_all", "due_now", "overage_amount")

@@ -1,18 +1,20 @@
 """Mails to operators. They belong to no subscription, so that they are not among those of customers."""
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from sqlalchemy import delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.customers import Contact
 from domain.notifications.mail_types import Occasion
 from domain.notifications.one_time_links import mailed_tokens
 from domain.notifications.ports import MailToSend, QueuedMail
 from domain.signing import SigningSecrets
+from storage.access.api_keys import Role
 from storage.access.console_sessions import SIGN_IN_LIVES
 from storage.access.operators import Operator
 from storage.access.web_sessions import WebRole, token_hash
@@ -21,6 +23,9 @@ from storage.mail_claims import claim
 from storage.schema.access_tables import operator_mails, operators, web_links
 
 KEPT: Final = timedelta(days=30)
+HAND_OVER_TIMEOUT: Final = timedelta(minutes=1)
+"""How long a stored mail may be on its way to the sender."""
+NEWS_ARE_USEFUL: Final = timedelta(days=3)
 
 
 class OperatorMails:
@@ -67,6 +72,20 @@ class OperatorMails:
             )
         return QueuedMail(str(id_), "", occasion)
 
+    async def left_behind(self, *, limit: int) -> Sequence[QueuedMail]:
+        """Returns the oldest mails that were written a while ago and wait; those to sign in are not asked for again."""
+        it = operator_mails.c
+        wanted = (
+            select(it.id, it.occasion)
+            .where(it.status == "queued", it.useful_until > func.now())
+            .where(it.occasion != Occasion.OPERATOR_SIGN_IN.value)
+            .where(it.created_at < func.now() - literal(HAND_OVER_TIMEOUT))
+            .order_by(it.created_at)
+            .limit(limit)
+        )
+        async with transaction(self._engine) as connection:
+            return [QueuedMail(str(row.id), "", Occasion(row.occasion)) for row in await connection.execute(wanted)]
+
     async def claim(self, mail_id: str, claimant: str) -> MailToSend | None:
         """Claims and returns a mail to somebody who may still sign in, None if there is no use for it any more."""
         it = operator_mails.c
@@ -100,3 +119,26 @@ class OperatorMails:
             await connection.execute(
                 refused.where(operator_mails.c.id == UUID(mail_id), operator_mails.c.status == "queued")
             )
+
+
+async def write_to_operators(
+    connection: AsyncConnection, tenant: str, key: UUID, occasion: Occasion, facts: Mapping[str, str]
+) -> Sequence[QueuedMail]:
+    """Stores a mail to each operator of a tenant who can act; *key* names what it tells, which is told once."""
+    it = operators.c
+    acting = it.tenant == tenant, it.disabled_at.is_(None), it.role.in_((Role.OPERATOR.value, Role.ADMIN.value))
+    ids = (await connection.execute(select(it.id).where(*acting))).scalars().all()
+    rows = [
+        {
+            "id": uuid5(key, str(operator)),
+            "tenant": tenant,
+            "operator": operator,
+            "occasion": occasion.value,
+            "facts": dict(facts) | {"tenant_name": tenant},
+            "useful_until": func.now() + literal(NEWS_ARE_USEFUL),
+        }
+        for operator in ids
+    ]
+    if rows:
+        await connection.execute(insert(operator_mails).values(rows).on_conflict_do_nothing())
+    return [QueuedMail(str(row["id"]), "", occasion) for row in rows]

@@ -107,6 +107,7 @@ async def test_every_link_of_every_mail_of_a_paying_life_does_what_it_says(arriv
     elsewhere = {Occasion.TRIAL_EXPIRED, Occasion.ACTION_REQUIRED, Occasion.CARD_EXPIRING, Occasion.RENEWAL_AHEAD}
     elsewhere |= {Occasion.USAGE_LIMIT, Occasion.USAGE_WARNING, Occasion.REFUNDED}
     elsewhere |= {Occasion.MOVED_TO_FREE, Occasion.PURCHASE_REFUSED, Occasion.OPERATOR_SIGN_IN}
+    elsewhere |= {Occasion.ENDPOINT_DISABLED}
     assert set(Occasion) - ada.occasions == elsewhere, "all others have stories of their own below"
 
 

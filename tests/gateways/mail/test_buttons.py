@@ -25,6 +25,7 @@ NAMES = {
     f"{MAIL}/overview": {"Manage your subscription", "Abonnement verwalten"},
     "https://app.northwind.example/billing/enter/sample": {"Open your billing page", "Abrechnungsseite öffnen"},
     "https://app.northwind.example/console/enter/sample": {"Sign in", "Anmelden"},
+    "https://app.northwind.example/console": {"Open the console", "Konsole öffnen"},
     BRAND.public_url: {"Open Northwind", "Northwind öffnen", "Northwind"},
     BRAND.upgrade_url: {"Choose a larger plan", "Größeren Tarif wählen"},
     "https://pay.example.com/confirm/1": {"Confirm the payment", "Zahlung bestätigen"},

@@ -116,7 +116,7 @@ async def test_no_link_of_any_mail_does_anything_until_a_button_is_pressed(
 
     elsewhere = {Occasion.CANCELED, Occasion.MOVED_TO_FREE, Occasion.REFUNDED, Occasion.USAGE_LIMIT}
     elsewhere |= {Occasion.USAGE_WARNING, Occasion.BILLING_LINK, Occasion.ACTION_REQUIRED, Occasion.PURCHASE_REFUSED}
-    elsewhere |= {Occasion.OPERATOR_SIGN_IN}
+    elsewhere |= {Occasion.OPERATOR_SIGN_IN, Occasion.ENDPOINT_DISABLED}
     assert occasions == set(Occasion) - elsewhere
 
 

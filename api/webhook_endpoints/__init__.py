@@ -1,0 +1,1 @@
+"""Webhook endpoints of products, and deliveries to them."""

@@ -1,0 +1,1 @@
+"""Hands deliveries of events over to Temporal."""

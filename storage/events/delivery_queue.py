@@ -1,0 +1,47 @@
+"""Deliveries that wait to be handed over."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, func, literal, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.events.deliveries import DeliveryState, QueuedDelivery
+from storage.db.engine import transaction
+from storage.schema.event_tables import event_deliveries
+
+LEFT_TO_WRITER: Final = timedelta(seconds=30)
+"""How long a delivery is left to the process that wrote it, before the sweep hands it over."""
+
+_IT = event_deliveries.c
+
+
+class DeliveryQueue:
+    """Implements `WaitingDeliveries`, as the system's role."""
+
+    def __init__(self, engine: AsyncEngine, *, left_to_writer: timedelta = LEFT_TO_WRITER) -> None:
+        self._engine = engine
+        self._left_to_writer = left_to_writer
+
+    async def waiting(self, *, limit: int) -> Sequence[QueuedDelivery]:
+        wanted = (
+            select(_IT.id, _IT.tenant, _IT.event, _IT.endpoint, _IT.round)
+            .where(_IT.state == DeliveryState.PENDING.value, _IT.handed_over_at.is_(None))
+            .where(_IT.created_at < func.now() - literal(self._left_to_writer))
+            .order_by(_IT.created_at)
+            .limit(limit)
+        )
+        async with transaction(self._engine) as connection:
+            return [queued(row) for row in await connection.execute(wanted)]
+
+    async def mark_handed_over(self, deliveries: Sequence[QueuedDelivery]) -> None:
+        rounds = tuple_(_IT.id, _IT.round).in_([(UUID(each.id), each.round) for each in deliveries])
+        async with transaction(self._engine) as connection:
+            await connection.execute(update(event_deliveries).where(rounds).values(handed_over_at=func.now()))
+
+
+def queued(row: Row[Any]) -> QueuedDelivery:
+    """Returns the delivery of a row with its key columns."""
+    return QueuedDelivery(str(row.id), row.tenant, str(row.event), str(row.endpoint), row.round)
