@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Final
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.failures import as_temporal_failures
 from domain.errors import GatewayBusy, Haste
@@ -55,7 +55,13 @@ class EventActivities:
         verdict = recorded.verdict
         if verdict.retry_in is None:
             return verdict.state.value
-        raise ApplicationError(_in_words(attempt.answer), type=NOT_DELIVERED, next_retry_delay=verdict.retry_in)
+        raise ApplicationError(
+            _in_words(attempt.answer),
+            type=NOT_DELIVERED,
+            next_retry_delay=verdict.retry_in,
+            # A receiver that is away is no fault of ours.
+            category=ApplicationErrorCategory.BENIGN,
+        )
 
     @contextmanager
     def _turn(self, endpoint: str) -> Iterator[None]:

@@ -81,6 +81,8 @@ from api.usage import routes as usage_routes
 from api.web import assets
 from api.web.errors import add_error_pages
 from api.web.pages import Pages, add_pages
+from api.webhook_endpoints import deliveries as deliveries_routes
+from api.webhook_endpoints import routes as webhook_endpoints_routes
 from api.webhooks import routes as webhooks_routes
 
 CONSOLE = (
@@ -138,6 +140,8 @@ ROUTERS = (
     mails_routes.router,
     system_routes.router,
     api_keys_routes.router,
+    webhook_endpoints_routes.router,
+    deliveries_routes.router,
     webhooks_routes.router,
     pay_link.router,
     billing_mail_links.router,

@@ -250,6 +250,13 @@ class ErasureSettings(TrialSettings, ErasuresListSettings, DatabaseSettings, Tem
     """Settings of `tenure erasures apply`."""
 
 
+class EgressSettings(Settings):
+    """How events leave the installation."""
+
+    egress_proxy: WebAddress | None = None
+    """The proxy through which webhooks are sent; None: directly."""
+
+
 class ZoneSettings(Settings):
     """Whose days and months the figures are."""
 
@@ -299,6 +306,7 @@ class ApiSettings(
     TrialSettings,
     ErasingSettings,
     ErasuresListSettings,
+    EgressSettings,
     ZoneSettings,
     SiteSettings,
     OfferSettings,
@@ -332,6 +340,7 @@ class WorkerSettings(
     MonitoringSettings,
     TrialSettings,
     ErasingSettings,
+    EgressSettings,
     ZoneSettings,
     SiteSettings,
     StripeSettings,

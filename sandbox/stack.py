@@ -313,7 +313,7 @@ def _app_dependencies(
     policy: Policy,
     api_url: str,
 ) -> AppDependencies:
-    trial_key = TrialKey(secrets.trial_key)
+    trial_key, signing = TrialKey(secrets.trial_key), SigningSecrets.of(secrets.secret_key)
     engine, system_engine = ground.api_engines
     return AppDependencies(
         client=client,
@@ -329,7 +329,9 @@ def _app_dependencies(
         purchases=composition.purchases_of(client, engine, provider, trial_key),
         refunds=composition.refunds_of(client, engine, provider, trial_key),
         public_url=api_url,
-        signing=SigningSecrets.of(secrets.secret_key),
+        signing=signing,
+        encryption=composition.encryption(signing),
+        event_sender=composition.local_event_sender(),
         trial_key=trial_key,
         brand=_brand(api_url),
         key_mode=composition.key_mode(secrets.stripe_key),
@@ -351,18 +353,19 @@ def _worker_activities(
     policy: Policy,
     restart_client: Client,
 ) -> WorkerActivities:
+    signing = SigningSecrets.of(secrets.secret_key)
     mailer = composition.mailer(
         _brand(api_url),
         smtp_url=ground.mailbox.smtp_url,
         sender=MAIL_FROM,
         public_url=api_url,
-        signing=SigningSecrets.of(secrets.secret_key),
+        signing=signing,
     )
     return composition.worker_activities(
         ground.client,
         ground.engine,
         replace(provider, metering=MeteringAhead(provider.metering, ground.simulator)),
-        mailer,
+        composition.Outgoing(mailer, composition.local_event_sender(), composition.encryption(signing)),
         policy,
         TrialKey(secrets.trial_key),
         # Nothing is in flight for long here.

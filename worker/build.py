@@ -17,6 +17,7 @@ from activities.adopting import AdoptionActivities
 from activities.bulk import BulkActivities
 from activities.changing import ChangeActivities
 from activities.customers import CustomerActivities
+from activities.events import EventActivities
 from activities.inbox import InboxActivities
 from activities.mail import MailActivities
 from activities.metering import MeteringActivities
@@ -26,7 +27,7 @@ from activities.records import RecordActivities
 from activities.refunds import RefundActivities
 from activities.rolling_up import RollUpActivities
 from activities.wallets import WalletActivities
-from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
+from domain.names import EVENTS_QUEUE, LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
 from tracing.spans import Spans
 from worker.heartbeats import Heartbeats
 from worker.logged_work import SubscriptionInLogs
@@ -34,6 +35,7 @@ from worker.measuring import ActivityMeter, Measured
 from worker.traced_work import TracedWork
 from workflows.bulk import BulkWorkflow
 from workflows.customer import CustomerWorkflow
+from workflows.event_delivery import EventDeliveryWorkflow
 from workflows.heal import HealWorkflow
 from workflows.mail import MailWorkflow
 from workflows.reconcile import ReconcileWorkflow
@@ -46,6 +48,7 @@ from workflows.usage_roll_up import RollUpUsageWorkflow
 WORKFLOWS = (
     SubscriptionWorkflow,
     MailWorkflow,
+    EventDeliveryWorkflow,
     CustomerWorkflow,
     SweepWebhooksWorkflow,
     ReconcileWorkflow,
@@ -64,6 +67,8 @@ PURE_PACKAGES = ("activities", "domain", "tracing")
 STICKY_TIMEOUT = timedelta(seconds=5)
 """How long a workflow waits for the worker that has it in its cache, and that may have died."""
 MAILS_PER_SECOND = 50.0
+EVENTS_AT_ONCE = 100
+"""Requests to endpoints in progress per worker: they wait for the receivers, most of the time."""
 MAX_CONCURRENT_WORKFLOW_TASKS = 16
 """Per worker. The rest waits in Temporal, by priority; started all at once, each task would exceed its timeout."""
 FINISH_WITHIN = timedelta(seconds=50)
@@ -86,6 +91,7 @@ class WorkerActivities:
     inbox: InboxActivities
     reconciliation: ReconcileActivities
     mail: MailActivities
+    events: EventActivities
     roll_up: RollUpActivities
     bulk: BulkActivities
 
@@ -202,6 +208,15 @@ def build_workers(
             graceful_shutdown_timeout=finish_within,
             **release,
             max_task_queue_activities_per_second=MAILS_PER_SECOND,
+        ),
+        Worker(
+            client,
+            task_queue=EVENTS_QUEUE,
+            interceptors=interceptors,
+            activities=[activities.events.deliver],
+            max_concurrent_activities=EVENTS_AT_ONCE,
+            graceful_shutdown_timeout=finish_within,
+            **release,
         ),
         Worker(
             client,

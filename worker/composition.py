@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from services.events.operator_mails import OperatorMailSweep
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
@@ -16,6 +17,7 @@ from activities.adopting import AdoptionActivities
 from activities.bulk import BulkActivities
 from activities.changing import ChangeActivities
 from activities.customers import CustomerActivities
+from activities.events import EventActivities
 from activities.inbox import InboxActivities
 from activities.mail import MailActivities
 from activities.metering import CONCURRENCY, MeteringActivities
@@ -28,6 +30,9 @@ from activities.wallets import WalletActivities
 from configuration.mail_addresses import mail_address
 from domain.api_keys import KeyMode
 from domain.brand import Brand
+from domain.encryption import Encryption
+from domain.events.endpoints import EndpointRules
+from domain.events.ports import EventSender
 from domain.notifications.links_of_mails import links_of_mails
 from domain.notifications.mail_types import Recipient as Addressee
 from domain.notifications.mail_types import Rendered
@@ -35,6 +40,7 @@ from domain.notifications.ports import AgainDispatcher, Mailer, MailToSend
 from domain.provider.ports import CallMeter, CustomerContacts, EventReader, Provider
 from domain.signing import SigningSecrets
 from domain.subscription.policy import Policy
+from gateways.encryption import AesGcmEncryption
 from gateways.mail.logo import LOGO_ADDRESS, logo_of
 from gateways.mail.mailer import MailDelivery, SmtpMailer
 from gateways.mail.renderer import MailRenderer
@@ -43,11 +49,15 @@ from gateways.stripe.http_client import connected
 from gateways.stripe.keys import is_live
 from gateways.stripe.provider import stripe_provider
 from gateways.stripe.webhooks import Recipient, StripeEvents
+from gateways.webhooks.addresses import AnyAddresses, PublicAddresses
+from gateways.webhooks.sender import WebhookSender
 from services.audit import AuditSweep
 from services.bulk.row_commands import RowCommandSender
 from services.customer_dispatcher import CustomerDispatcher
-from services.delivery_starter import DeliveryStarter, delivery_starter
+from services.delivery_starter import DeliveryStarter, WorkflowStarter, delivery_starter
 from services.erasure import ErasureService
+from services.events.dispatcher import TemporalEventDispatcher
+from services.events.hand_over import Announcer, HandOver
 from services.mail_dispatcher import TemporalMailDispatcher
 from services.mail_retry import MailRetry
 from services.purchases import PurchaseService
@@ -65,10 +75,14 @@ from services.webhooks.late_reversals import LateReversals
 from services.webhooks.purchase_events import PurchaseEvents
 from services.webhooks.sweeps import Sweeps
 from storage.access.audit import AuditLog
+from storage.access.operator_mails import OperatorMails
 from storage.bulk.runs import BulkRuns
 from storage.catalog.current import CatalogInForce
 from storage.catalog.policies import Policies
 from storage.db.engine import of_tenant
+from storage.events.deliveries import DeliveryRecords
+from storage.events.delivery_queue import LEFT_TO_WRITER, DeliveryQueue
+from storage.events.secrets import SecretKeeping
 from storage.privacy.erasure import Erasures
 from storage.purchases import PurchaseRecords
 from storage.reconciliation import Reconciliations
@@ -168,6 +182,42 @@ def mail_reader(brand: Brand) -> Callable[[MailToSend], Rendered]:
     return read
 
 
+# Events for products
+
+
+def event_sender(proxy: str | None = None) -> EventSender:
+    """Return what sends events to public addresses, through a proxy if there is one."""
+    return WebhookSender(EndpointRules(), PublicAddresses(), proxy=proxy)
+
+
+def local_event_sender() -> EventSender:
+    """Return what sends events to any address, without encryption as well: for a sandbox."""
+    return WebhookSender(EndpointRules(schemes=("http", "https"), ports=()), AnyAddresses())
+
+
+def encryption(secrets: SigningSecrets) -> Encryption:
+    """Return what encrypts the secrets of endpoints, by keys that are derived from the installation's own."""
+    return AesGcmEncryption(secrets.secrets)
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """What leaves the installation."""
+
+    mailer: Mailer
+    events: EventSender
+    encryption: Encryption
+    """Of the secrets that sign events."""
+
+
+def _records(
+    client: Client, engine: AsyncEngine, trial_key: TrialKey, starter: DeliveryStarter | None
+) -> SubscriptionRecords:
+    """The records of steps, which have the events of each delivered as soon as it is written."""
+    dispatcher = TemporalEventDispatcher(starter or WorkflowStarter(client))
+    return SubscriptionRecords(engine, trial_key, Announcer(HandOver(DeliveryQueue(engine), dispatcher)))
+
+
 # Purchases
 
 
@@ -187,7 +237,7 @@ def purchases(
         provider.purchases,
         PurchaseRecords(engine),
         SignUpService(client, SignUps(engine), Customers(engine), subscriptions, Trials(engine, trial_key)),
-        SubscriptionRecords(engine, trial_key),
+        _records(client, engine, trial_key, starter),
         subscriptions,
         subscriptions,
         TemporalMailDispatcher(client, starter),
@@ -216,7 +266,7 @@ def _late_reversals(
     trial_key: TrialKey,
     starter: DeliveryStarter | None,
 ) -> LateReversals:
-    records, mails = SubscriptionRecords(engine, trial_key), TemporalMailDispatcher(client, starter)
+    records, mails = _records(client, engine, trial_key, starter), TemporalMailDispatcher(client, starter)
     return LateReversals(provider.reversals, Subscriptions(engine), records, mails, AuditLog(engine))
 
 
@@ -297,6 +347,8 @@ class WorkerOptions:
     """Whose days revenue is summed up by."""
     left_to_dispatcher: timedelta = LEFT_TO_DISPATCHER
     """How long a webhook is left to the API process that stored it before the sweep takes it."""
+    left_to_writer: timedelta = LEFT_TO_WRITER
+    """How long a delivery is left to the process that wrote it before the sweep takes it."""
     erases_at_provider: bool = False
     """Erased customers are deleted at the provider as well."""
     standalone_activities: bool = False
@@ -307,7 +359,7 @@ def worker_activities(
     client: Client,
     engine: AsyncEngine,
     provider: Provider,
-    mailer: Mailer,
+    outgoing: Outgoing,
     policy: Policy | None,
     trial_key: TrialKey,
     options: WorkerOptions = WorkerOptions(),
@@ -320,7 +372,7 @@ def worker_activities(
         client: the client of Temporal.
         engine: the database.
         provider: the payment provider.
-        mailer: sends the mails.
+        outgoing: sends mails and events.
         policy: for lost workflows whose own policy is unknown.
         trial_key: makes the marks of trials.
         options: how they do their work.
@@ -329,7 +381,7 @@ def worker_activities(
     """
     starter = delivery_starter(client, standalone=options.standalone_activities)
     records, mails, changes = (
-        SubscriptionRecords(engine, trial_key),
+        _records(client, engine, trial_key, starter),
         TemporalMailDispatcher(client, starter),
         CustomerChanges(engine, trial_key),
     )
@@ -350,6 +402,11 @@ def worker_activities(
                 purchases(client, engine, provider, trial_key, starter),
                 erasing(client, engine, trial_key, provider.contacts if options.erases_at_provider else None),
                 AuditSweep(AuditLog(engine)),
+                HandOver(
+                    DeliveryQueue(engine, left_to_writer=options.left_to_writer), TemporalEventDispatcher(starter)
+                ),
+                OperatorMailSweep(OperatorMails(engine), mails),
+                SecretKeeping(engine, outgoing.encryption),
             ),
             webhook_backfill(client, engine, provider, trial_key, starter),
         ),
@@ -362,7 +419,8 @@ def worker_activities(
             mails,
             options.second_look_delay,
         ),
-        mail=MailActivities(MailRecords(engine), mailer),
+        mail=MailActivities(MailRecords(engine), outgoing.mailer),
+        events=EventActivities(DeliveryRecords(engine, outgoing.encryption), outgoing.events, mails),
         roll_up=RollUpActivities(
             UsageNotifier(UsageNotices(engine), mails),
             UsageRollUpRecords(engine),

@@ -1,7 +1,7 @@
 """Notes in the audit who has asked for what, before it is done, and what came of it.
 
-Every command of an operator, an admin or a key for webhooks is noted, and every one with a reason in somebody's own words: these are kept
-there alone, and workflows get a reference.
+Every command of an operator, an admin or a key for webhooks is noted, and every one with a reason in somebody's own
+words: these are kept there alone, and workflows get a reference.
 """
 
 import json

@@ -18,6 +18,8 @@ from domain.api_keys import KeyMode
 from domain.brand import Brand
 from domain.catalog.plans import Catalog
 from domain.catalog.presentation import Presentation
+from domain.encryption import Encryption
+from domain.events.ports import EventSender
 from domain.notifications.mail_types import Rendered
 from domain.notifications.ports import MailDispatcher, MailToSend
 from domain.privacy.ports import ErasureLog
@@ -31,6 +33,8 @@ from services.billing_details import BillingDetailsReader
 from services.bulk.runs import BulkRunService
 from services.delivery_starter import delivery_starter
 from services.erasure import ErasureService
+from services.events.dispatcher import TemporalEventDispatcher
+from services.events.hand_over import Announcer, HandOver
 from services.mail_dispatcher import TemporalMailDispatcher
 from services.mail_retry import MailRetry
 from services.purchases import PurchaseService
@@ -56,6 +60,9 @@ from storage.catalog.offered import Offered
 from storage.catalog.policies import Policies
 from storage.db.engine import of_tenant
 from storage.discrepancies import DiscrepancyList
+from storage.events.delivery_list import DeliveryList
+from storage.events.delivery_queue import DeliveryQueue
+from storage.events.endpoints import WebhookEndpoints
 from storage.events.feed import EventFeed
 from storage.privacy.erasure import Erasures
 from storage.privacy.export import Exports
@@ -114,6 +121,10 @@ class AppDependencies:
     public_url: str
     signing: SigningSecrets
     """Signs links to pages."""
+    encryption: Encryption
+    """Of the secrets of webhook endpoints."""
+    event_sender: EventSender
+    """Checks the addresses of webhook endpoints."""
     trial_key: TrialKey
     """Makes the marks of trials."""
     brand: Brand
@@ -228,6 +239,10 @@ class Repositories:
     mail_retry: MailRetry
     queues: Queues
     offered: Offered
+    webhook_endpoints: WebhookEndpoints
+    deliveries: DeliveryList
+    hand_over: Callable[[str], HandOver]
+    """What has a tenant's deliveries sent."""
 
     @classmethod
     def on(cls, dependencies: AppDependencies) -> Self:
@@ -237,7 +252,15 @@ class Repositories:
         starter = delivery_starter(dependencies.client, standalone=dependencies.standalone_activities)
         mails = TemporalMailDispatcher(dependencies.client, starter)
         crossings = Crossings.on(dependencies.system_engine, mails, dependencies.publish_offer, dependencies.deliver)
-        erasures = Erasures(engine, dependencies.trial_key)
+        events, erasures = TemporalEventDispatcher(starter), Erasures(engine, dependencies.trial_key)
+
+        def hand_over(tenant: str) -> HandOver:
+            return HandOver(DeliveryQueue(of_tenant(engine, tenant)), events)
+
+        def records(tenant: str) -> SubscriptionRecords:
+            announcer = Announcer(hand_over(tenant))
+            return SubscriptionRecords(of_tenant(engine, tenant), dependencies.trial_key, announcer)
+
         inbox, discrepancies, mail_list = InboxList(engine), DiscrepancyList(engine), MailList(engine)
         return cls(
             crossings,
@@ -256,7 +279,7 @@ class Repositories:
             idempotency,
             ClaimRenewer(idempotency.renew),
             trials,
-            lambda tenant: SubscriptionRecords(of_tenant(engine, tenant), dependencies.trial_key),
+            records,
             Catalogs(engine),
             Usage(engine),
             UsageHistory(engine),
@@ -286,7 +309,7 @@ class Repositories:
             lambda tenant: ErasureService(
                 dependencies.client,
                 erasures,
-                SubscriptionRecords(of_tenant(engine, tenant), dependencies.trial_key),
+                records(tenant),
                 subscriptions,
                 dependencies.contacts if dependencies.erases_at_provider else None,
                 dependencies.erasure_log,
@@ -306,6 +329,9 @@ class Repositories:
             MailRetry(mail_list, mails),
             Queues(dependencies.client),
             Offered(engine),
+            WebhookEndpoints(engine, dependencies.encryption),
+            DeliveryList(engine),
+            hand_over,
         )
 
 

@@ -20,7 +20,7 @@ DeliveryId = Annotated[str, Path(max_length=64, description="the delivery's id")
 log = logging.getLogger("tenure.events")
 
 
-@router.get("/{delivery_id}", operation_id="getDelivery", summary="Get a delivery, with its attempts", responses=READING)
+@router.get("/{delivery_id}", operation_id="getDelivery", summary="Get a delivery with its attempts", responses=READING)
 async def get(delivery_id: DeliveryId, caller: WebhookOperator, repositories: WithRepositories) -> DeliveryDetailsView:
     row, attempts = await repositories.deliveries.get(caller.tenant, delivery_id)
     return DeliveryDetailsView.of_attempts(row, attempts)
@@ -36,7 +36,7 @@ async def resend(
     """Sends it at once, under the same `webhook-id`, and by the whole schedule again, whatever became of it before."""
     row, waiting = await repositories.deliveries.resend(caller.tenant, delivery_id)
     try:
-        await repositories.crossings.hand_over([waiting])
+        await repositories.hand_over(caller.tenant).hand_over([waiting])
     except GatewayUnavailable as error:
         log.warning("delivery %s is left to the sweep: %s", delivery_id, error.message)
     return DeliveryView.of(row)

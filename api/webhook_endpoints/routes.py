@@ -42,9 +42,7 @@ async def list_endpoints(
     caller: WebhookOperator, repositories: WithRepositories, page: WithPage
 ) -> WebhookEndpointList:
     found = await repositories.webhook_endpoints.find(caller.tenant, page)
-    return WebhookEndpointList(
-        data=[WebhookEndpointView.of(row) for row in found.rows], next_cursor=found.next_cursor
-    )
+    return WebhookEndpointList(data=[WebhookEndpointView.of(row) for row in found.rows], next_cursor=found.next_cursor)
 
 
 @router.post(
@@ -77,9 +75,7 @@ async def create(
 
 
 @router.get("/{endpoint_id}", operation_id="getWebhookEndpoint", summary="Get a webhook endpoint", responses=READING)
-async def get(
-    endpoint_id: EndpointId, caller: WebhookOperator, repositories: WithRepositories
-) -> WebhookEndpointView:
+async def get(endpoint_id: EndpointId, caller: WebhookOperator, repositories: WithRepositories) -> WebhookEndpointView:
     return WebhookEndpointView.of(await repositories.webhook_endpoints.get(caller.tenant, endpoint_id))
 
 

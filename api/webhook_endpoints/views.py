@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, Field
 
@@ -118,10 +118,10 @@ class RecoveryView(BaseModel):
     has_more: bool = Field(description="true: it has missed more than one request sends; repeat it under another key")
 
 
-def _shown(endpoint: Endpoint) -> dict[str, object]:
+def _shown(endpoint: Endpoint) -> dict[str, Any]:
     return {name: getattr(endpoint, name) for name in WebhookEndpointView.model_fields}
 
 
-def _of_row(row: DeliveryRow) -> dict[str, object]:
+def _of_row(row: DeliveryRow) -> dict[str, Any]:
     renamed = {"type": row.event_type, "last_error": row.last_error or None}
     return {name: renamed.get(name, getattr(row, name, None)) for name in DeliveryView.model_fields}

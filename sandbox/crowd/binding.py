@@ -26,8 +26,9 @@ def surroundings(stack: Stack, policy: Policy) -> Surroundings:
         public_url=parts.public_url,
         signing=parts.signing,
     )
+    outgoing = composition.Outgoing(mailer, parts.event_sender, parts.encryption)
     activities = composition.worker_activities(
-        temporal.as_client, stack.engine, stack.provider, mailer, policy, parts.trial_key
+        temporal.as_client, stack.engine, stack.provider, outgoing, policy, parts.trial_key
     )
     return Surroundings(
         stack.engine,

@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from collections import deque
+from collections.abc import Sequence
 from time import monotonic
 from typing import Final
 
@@ -14,8 +13,7 @@ from domain.events.ports import EventDispatcher, WaitingDeliveries
 
 BATCH_SIZE: Final = 100
 MOST_ANNOUNCED: Final = 5_000
-"""Deliveries that a process holds; what is more is left to the sweep."""
-SHUTDOWN_TIMEOUT: Final = timedelta(seconds=5)
+"""Deliveries that are remembered; what is more is left to the sweep."""
 
 log = logging.getLogger("tenure.events")
 
@@ -54,41 +52,24 @@ class HandOver:
 
 
 class Announcer:
-    """Implements `DeliveryAnnouncer`: hands over in the background what the process has committed."""
+    """Implements `DeliveryAnnouncer`: hands over in the background. What a process takes with it is swept up."""
 
     def __init__(self, hand_over: HandOver) -> None:
         self._hand_over = hand_over
-        self._announced: asyncio.Queue[QueuedDelivery] = asyncio.Queue(MOST_ANNOUNCED)
+        self._announced: deque[QueuedDelivery] = deque(maxlen=MOST_ANNOUNCED)
+        self._work: asyncio.Task[None] | None = None
 
     def announce(self, deliveries: Sequence[QueuedDelivery]) -> None:
-        with suppress(asyncio.QueueFull):
-            for delivery in deliveries:
-                self._announced.put_nowait(delivery)
+        self._announced.extend(deliveries)
+        if self._announced and (self._work is None or self._work.done()):
+            self._work = asyncio.create_task(self._hand_all_over())
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Hand over inside the block, and at its end what was announced by then, for a while."""
-        task = asyncio.create_task(self._work())
-        try:
-            yield
-        finally:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._announced.join(), SHUTDOWN_TIMEOUT.total_seconds())
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-    async def _work(self) -> None:
-        while True:
-            batch = [await self._announced.get()]
-            while len(batch) < BATCH_SIZE and not self._announced.empty():
-                batch.append(self._announced.get_nowait())
+    async def _hand_all_over(self) -> None:
+        while self._announced:
+            batch = [self._announced.popleft() for _ in range(min(BATCH_SIZE, len(self._announced)))]
             try:
                 await self._hand_over.hand_over(batch)
             except TenureError as error:
                 log.warning("events wait for the sweep", extra={"deliveries": len(batch), "why": error.message})
             except Exception:
                 log.exception("events wait for the sweep", extra={"deliveries": len(batch)})
-            finally:
-                for _ in batch:
-                    self._announced.task_done()

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import ColumnElement, Row, func, literal, select, update
+from sqlalchemy import ColumnElement, Row, Select, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -43,7 +43,7 @@ class DeliveryRecords:
         self._encryption = encryption
 
     async def to_send(self, delivery: QueuedDelivery) -> DeliveryToSend | None:
-        wanted = (
+        wanted: Select[Any] = (
             select(
                 _ENDPOINT.url,
                 _ENDPOINT.state,

@@ -121,8 +121,9 @@ class DeliveryList:
             return await _existing(connection, tenant, delivery), waiting
 
     async def recover(self, tenant: str, endpoint: str, since: datetime) -> Recovery:
-        """Begins again what an endpoint has missed since a moment: what failed or was canceled, and what was never
-        begun while it was disabled. The sweep hands it over.
+        """Begins again what an endpoint has missed since a moment; the sweep hands it over.
+
+        That is what failed or was canceled, and what was never begun, as it was disabled or not there.
 
         Raises:
             Rejected: code `unknown_webhook_endpoint` or `webhook_endpoint_disabled`.

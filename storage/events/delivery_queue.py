@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, func, literal, select, tuple_, update
+from sqlalchemy import Row, Select, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.events.deliveries import DeliveryState, QueuedDelivery
@@ -26,7 +26,7 @@ class DeliveryQueue:
         self._left_to_writer = left_to_writer
 
     async def waiting(self, *, limit: int) -> Sequence[QueuedDelivery]:
-        wanted = (
+        wanted: Select[Any] = (
             select(_IT.id, _IT.tenant, _IT.event, _IT.endpoint, _IT.round)
             .where(_IT.state == DeliveryState.PENDING.value, _IT.handed_over_at.is_(None))
             .where(_IT.created_at < func.now() - literal(self._left_to_writer))

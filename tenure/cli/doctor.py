@@ -32,11 +32,13 @@ from storage.catalog.policies import Policies
 from storage.catalog.unpublished import followers
 from storage.db.health import check
 from storage.db.roles import DatabaseRole
+from storage.events.secrets import check_secret_keys
 from storage.subscriptions.trial_key import check_trial_key
 from tenure.cli.catalog_warnings import follow, lack
 from tenure.cli.connections import database, temporal
 from tenure.cli.doctor_versions import examine_versions
-from tenure.cli.processes import mailer, trial_key_of
+from tenure.cli.processes import mailer, signing_of, trial_key_of
+from worker.composition import encryption
 from worker.registry import missing_attributes
 
 ANSWER_TIMEOUT = timedelta(seconds=15)
@@ -114,6 +116,7 @@ async def _database(settings: EverySetting) -> str:
         if wrong is not None:
             raise GatewayUnavailable(wrong)
         await check_trial_key(system_engine, trial_key_of(settings))
+        await check_secret_keys(system_engine, encryption(signing_of(settings)))
     return "up to date"
 
 

@@ -19,7 +19,7 @@ from tenure.cli.connections import payment_provider
 from tracing.spans import Spans
 from worker import composition
 from worker.build import WorkerActivities
-from worker.composition import ProviderLimits, WorkerOptions
+from worker.composition import Outgoing, ProviderLimits, WorkerOptions
 
 
 def payments_a_second(settings: WorkerSettings) -> float:
@@ -56,7 +56,7 @@ async def worker_activities(
             client,
             engine,
             provider,
-            mailer(settings),
+            outgoing(settings),
             policy,
             trial_key_of(settings),
             WorkerOptions(
@@ -76,6 +76,12 @@ def trial_key_of(settings: TrialSettings) -> TrialKey:
 def signing_of(settings: SiteSettings) -> SigningSecrets:
     """The secrets that sign links."""
     return SigningSecrets(tuple(one.get_secret_value() for one in settings.secret_key))
+
+
+def outgoing(settings: WorkerSettings) -> Outgoing:
+    """What sends mails and events."""
+    sender = composition.event_sender(settings.egress_proxy)
+    return Outgoing(mailer(settings), sender, composition.encryption(signing_of(settings)))
 
 
 def mailer(settings: WorkerSettings) -> Mailer:

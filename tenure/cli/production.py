@@ -17,17 +17,19 @@ from services.delivery_starter import check_standalone_activities
 from storage.db.health import check
 from storage.db.migrations import Patience, current, head, upgrade
 from storage.db.pooling import Turns
+from storage.events.secrets import check_secret_keys
 from storage.subscriptions.trial_key import check_trial_key, key_all_marks
 from tenure.cli import logs
 from tenure.cli.connections import database, hold_to_payload_keys, temporal
 from tenure.cli.doctor import examine
 from tenure.cli.doctor_stripe import examine_stripe, manual_checks
-from tenure.cli.processes import payments_a_second, trial_key_of, version_of, worker_activities
+from tenure.cli.processes import payments_a_second, signing_of, trial_key_of, version_of, worker_activities
 from tenure.cli.scraping import measured_worker, probed
 from tenure.cli.signals import for_ever, stoppable
 from tenure.cli.tracing import tracing
 from tracing.spans import Spans
 from worker.build import build_workers, workers_running
+from worker.composition import encryption
 from worker.health import Health
 from worker.measuring import ActivityMeter
 from worker.registry import keep_schedules
@@ -96,6 +98,7 @@ async def _work_with(settings: WorkerSettings, spans: Spans | None) -> None:
         await _check_database(engine)
         await hold_to_payload_keys(settings, engine)
         await check_trial_key(engine, trial_key_of(settings))
+        await check_secret_keys(engine, encryption(signing_of(settings)))
         # An earlier release that ran until now has written marks without it.
         await key_all_marks(engine, trial_key_of(settings))
         rate, version = payments_a_second(settings), version_of(settings)

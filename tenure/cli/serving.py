@@ -28,6 +28,7 @@ from storage.catalog.offer import Offer
 from storage.db.health import refuse_unfit_login
 from storage.db.pooling import Turns
 from storage.db.roles import DatabaseRole
+from storage.events.secrets import check_secret_keys
 from storage.privacy.erasures_file import ErasuresFile
 from storage.subscriptions.trial_key import check_trial_key
 from tenure.cli import logs
@@ -108,6 +109,7 @@ async def _check_servers(settings: ApiSettings, client: Client, engine: AsyncEng
     checks = [
         _once_there(lambda: check_trial_key(engine, trial_key_of(settings))),
         _once_there(lambda: hold_to_payload_keys(settings, engine)),
+        _once_there(lambda: check_secret_keys(engine, composition.encryption(signing_of(settings)))),
     ]
     if settings.standalone_activities:
         checks.append(_once_there(lambda: check_standalone_activities(client)))
@@ -136,15 +138,18 @@ async def api_dependencies(
     Raises:
         ConfigurationError: the catalog or the policy is invalid, or they do not go together.
         Rejected: code `catalog_differs` or `policy_differs`; one was published with different content. Code
-            `trial_key_differs`; the installation has another trial key.
+            `trial_key_differs`; the installation has another trial key. Code `secret_key_missing`; a secret of a
+            webhook endpoint cannot be decrypted.
     """
     (catalog, policy), trial_key = load_offer(settings.catalog, settings.policy), trial_key_of(settings)
     brand = Brand(settings.brand_name, settings.website, settings.support_email or "", settings.brand_colour)
     publish = Offer(system_engine, catalog, policy).publish
+    secret_encryption = composition.encryption(signing_of(settings))
     # What differs from the database is reported at once. A database that is not there yet, or not migrated, is no
     # error: the API publishes when it is.
     with suppress(GatewayUnavailable, DBAPIError):
         await check_trial_key(system_engine, trial_key)
+        await check_secret_keys(system_engine, secret_encryption)
         await publish()
     starter = delivery_starter(client, standalone=settings.standalone_activities)
     async with payment_provider(
@@ -169,6 +174,8 @@ async def api_dependencies(
             refunds=composition.refunds_of(client, engine, provider, trial_key, starter),
             public_url=settings.public_url,
             signing=signing_of(settings),
+            encryption=secret_encryption,
+            event_sender=composition.event_sender(settings.egress_proxy),
             trial_key=trial_key,
             brand=brand,
             logo=settings.brand_logo,

@@ -41,6 +41,8 @@ def an_app(**parts: Any) -> FastAPI:
                 "refunds": cast("Any", None),
                 "public_url": ADDRESS,
                 "signing": SigningSecrets.of("s" * 32),
+                "encryption": cast("Any", None),
+                "event_sender": cast("Any", None),
                 "trial_key": TRIAL_KEY,
                 "brand": BRAND,
             }

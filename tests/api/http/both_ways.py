@@ -30,6 +30,7 @@ from storage.db.roles import DatabaseRole
 from tests.harness.logs import but_of_servers
 from tests.harness.shop import CATALOG
 from tests.harness.trial_key import TRIAL_KEY
+from worker.composition import encryption, event_sender
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -158,6 +159,8 @@ def plain_and_described(monkeypatch: pytest.MonkeyPatch) -> tuple[Way, Way]:
         refunds=cast("Any", None),
         public_url="http://api.example",
         signing=SigningSecrets.of("s" * 32),
+        encryption=encryption(SigningSecrets.of("s" * 32)),
+        event_sender=event_sender(),
         trial_key=TRIAL_KEY,
         brand=Brand("Northwind", "http://api.example"),
         rates=RequestRates(unthrottled, unthrottled, unthrottled, 10**6),

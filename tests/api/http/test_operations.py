@@ -26,7 +26,7 @@ from tests.harness.catalogs import shipped_catalog, shipped_policy
 from tests.harness.names import a_name
 from tests.harness.patience import PATIENT, until
 from tests.harness.trial_key import TRIAL_KEY
-from worker.composition import purchases_of, refunds_of, webhook_delivery
+from worker.composition import encryption, event_sender, purchases_of, refunds_of, webhook_delivery
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 
@@ -151,6 +151,8 @@ async def cut_off(stack: Stack, looked_up: Provider) -> AsyncIterator[httpx.Asyn
         refunds=refunds_of(stack.client, engine, looked_up, TRIAL_KEY),
         public_url="http://127.0.0.1",
         signing=SigningSecrets.of("s" * 32),
+        encryption=encryption(SigningSecrets.of("s" * 32)),
+        event_sender=event_sender(),
         trial_key=TRIAL_KEY,
         brand=Brand("Northwind", "http://127.0.0.1"),
         key_mode=KeyMode.TEST,

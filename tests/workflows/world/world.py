@@ -16,6 +16,7 @@ from activities.adopting import AdoptionActivities
 from activities.bulk import BulkActivities
 from activities.changing import ChangeActivities
 from activities.customers import CustomerActivities
+from activities.events import EventActivities
 from activities.inbox import InboxActivities
 from activities.mail import MailActivities
 from activities.metering import MeteringActivities
@@ -44,6 +45,7 @@ from tests.workflows.world.life import Life
 from tests.workflows.world.mail_server import DirectDispatcher, InMemoryMailServer
 from tests.workflows.world.observed import Observed
 from tests.workflows.world.provider import WorldProvider
+from tests.workflows.world.receivers import InMemoryDeliveries, InMemoryReceivers
 from tests.workflows.world.server import STANDS_STILL
 from tests.workflows.world.travelling import WorldTraveller
 from worker import build
@@ -68,6 +70,8 @@ class World:
         self.records = InMemoryRecords()
         self.provider = WorldProvider(self.catalog)
         self.mail_server = InMemoryMailServer()
+        self.deliveries = InMemoryDeliveries()
+        self.receivers = InMemoryReceivers()
         self.observed = Observed()
         self.lives: list[Life] = []
         self.mail_dispatcher = DirectDispatcher(self.records, self.mail_server)
@@ -107,6 +111,7 @@ class World:
             inbox=InboxActivities(nothing, nothing),
             reconciliation=ReconcileActivities(nothing, nothing, nothing, nothing),
             mail=MailActivities(self.records, self.mail_server),
+            events=EventActivities(self.deliveries, self.receivers, self.mail_dispatcher),
             roll_up=RollUpActivities(nothing, nothing, nothing),
             bulk=BulkActivities(nothing, nothing),
         )
