@@ -1,5 +1,6 @@
 """Endpoints of products, in PostgreSQL."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -139,12 +140,16 @@ class WebhookEndpoints:
             return await existing_endpoint(connection, tenant, endpoint)
 
     async def delete(self, tenant: str, endpoint: str) -> None:
-        """Deletes an endpoint with its secrets. What was sent to it is kept as long as all deliveries are.
+        """Deletes an endpoint with its secrets; one that is deleted stays so.
+
+        What was sent to it is kept as long as all deliveries are.
 
         Raises:
             Rejected: code `unknown_webhook_endpoint`.
         """
         async with transaction(self._engine, tenant) as connection:
+            if await _is_deleted(connection, tenant, endpoint):
+                return
             found = UUID((await existing_endpoint(connection, tenant, endpoint, lock=True)).id)
             disabled = {"state": EndpointState.DISABLED.value, "disabled_reason": DisabledReason.OPERATOR.value}
             await connection.execute(
@@ -186,6 +191,13 @@ async def existing_endpoint(connection: AsyncConnection, tenant: str, endpoint: 
     if row is None:
         raise unknown_endpoint(endpoint)
     return _endpoint(row)
+
+
+async def _is_deleted(connection: AsyncConnection, tenant: str, endpoint: str) -> bool:
+    with suppress(ValueError):
+        wanted = select(_IT.id).where(_IT.tenant == tenant, _IT.id == UUID(endpoint), _IT.deleted_at.is_not(None))
+        return (await connection.execute(wanted)).first() is not None
+    return False
 
 
 async def cancel_deliveries(connection: AsyncConnection, endpoint: UUID) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from fastapi.routing import APIRoute
-from sqlalchemy import select
+from sqlalchemy import delete, func, insert, select
 
 from api.http.auth import roles_of
 from api.http.openapi import ROLE, ROLES
@@ -28,6 +28,7 @@ from sandbox.stack import Stack
 from storage.access.api_keys import Role
 from storage.bulk.runs import BulkRuns
 from storage.reconciliation import Reconciliations
+from storage.schema.event_tables import event_deliveries, events, webhook_endpoints
 from storage.schema.tables import mails
 from storage.webhooks.inbox import Inbox
 from tests.docs.roles_page import endpoints, method_of, shown_path
@@ -47,6 +48,7 @@ NAMES_NOBODY: Final = frozenset(
         *("getMovements", "getMrr", "getRevenueOverview", "getCustomerCounts", "getChurn", "getCohorts"),
         *("getTrials", "getRecovery", "getCancellations", "listCancellations", "getUsageFigures"),
         *("listBulkRuns", "previewBulk"),
+        *("listWebhookEndpoints", "createWebhookEndpoint"),
         *("listInbox", "getInboxSummary", "listDiscrepancies", "listMails", "getMailSummary"),
     }
 )
@@ -69,6 +71,7 @@ REFUSALS: Final = frozenset(
     {
         *("unauthorized", "forbidden", "not_found", "unknown_customer", "unknown_subscription", "unknown_api_key"),
         *("unknown_event", "unknown_discrepancy", "unknown_bulk_run", "unknown_mail"),
+        *("unknown_webhook_endpoint", "unknown_delivery"),
     }
 )
 """Codes that a caller who may do it does not get for what is their own."""
@@ -91,7 +94,7 @@ class World:
 class Belongings:
     """What belongs to the own tenant: a customer with a subscription and some usage, and what else is kept.
 
-    That is a key, a webhook, a difference, a bulk run and a mail.
+    That is a key, a webhook, a difference, a bulk run, a mail, and a delivery to an endpoint, which is disabled.
     """
 
     customer: str
@@ -101,6 +104,8 @@ class Belongings:
     discrepancy: str
     run: str
     mail: str
+    endpoint: str
+    delivery: str
 
     async def seen_by(self, admin: Caller) -> dict[str, Any]:
         """All that there is to see of them."""
@@ -130,7 +135,7 @@ async def world(stack: Stack) -> AsyncIterator[World]:
 
 
 @pytest.fixture
-async def mine(stack: Stack, world: World) -> Belongings:
+async def mine(stack: Stack, world: World) -> AsyncIterator[Belongings]:
     name = a_name("roles-customer")
     made = await world.admin.signed_up(name, payment_method="pm_card_visa")
     used = {"feature": "storage_gb", "quantity": 1, "key": name}
@@ -146,7 +151,25 @@ async def mine(stack: Stack, world: World) -> Belongings:
     async with stack.engine.connect() as connection:
         query = select(mails.c.id).where(mails.c.subscription == UUID(made["id"])).limit(1)
         mail = str((await connection.execute(query)).scalar_one())
-    return Belongings(name, made["id"], key["id"], event.id, kept["id"], run, mail)
+    endpoint, delivery = await a_delivery(stack, tenant, UUID(made["customer"]["id"]))
+    yield Belongings(name, made["id"], key["id"], event.id, kept["id"], run, mail, str(endpoint), str(delivery))
+    # A tenant has room for ten.
+    async with stack.engine.begin() as connection:
+        await connection.execute(delete(webhook_endpoints).where(webhook_endpoints.c.tenant == tenant))
+
+
+async def a_delivery(stack: Stack, tenant: str, customer: UUID) -> tuple[UUID, UUID]:
+    """One that is canceled, to an endpoint that is disabled."""
+    endpoint, event, delivery = uuid4(), uuid4(), uuid4()
+    of = {"tenant": tenant}
+    async with stack.engine.begin() as connection:
+        about = {"url": "https://127.0.0.1/", "types": [], "state": "disabled", "disabled_reason": "operator"}
+        await connection.execute(insert(webhook_endpoints).values(id=endpoint, **about, **of))
+        told = {"type": "customer.updated", "version": 1, "customer": customer, "at": func.now(), "payload": {}}
+        await connection.execute(insert(events).values(id=event, **told, **of))
+        row = {"id": delivery, "event": event, "endpoint": endpoint, "state": "canceled"}
+        await connection.execute(insert(event_deliveries).values(row | of))
+    return endpoint, delivery
 
 
 async def a_bulk_run(stack: Stack, tenant: str, made: dict[str, Any]) -> str:
@@ -165,6 +188,9 @@ def body_of(operation: str, mine: Belongings) -> object:
         "previewBulk": {"filter": {}, "action": {"kind": "suspend"}},
         "startBulk": {"of": mine.run, "expected": 1} | reason,
         "createApiKey": {"role": "read_only"},
+        "createWebhookEndpoint": {"url": "https://127.0.0.1:9/"},
+        "updateWebhookEndpoint": {"description": "of a test"},
+        "recoverDeliveries": {"since": "2027-01-01T00:00:00Z"},
         "createBillingSession": customer,
         "createCheckoutSession": customer,
         "createPortalSession": customer,
@@ -211,6 +237,8 @@ async def ask(caller: Caller, operation: str, mine: Belongings) -> httpx.Respons
         schedule_id="report-usage",
         run_id=mine.run,
         mail_id=mine.mail,
+        endpoint_id=mine.endpoint,
+        delivery_id=mine.delivery,
     )
     query = dict(QUERIES.get(operation, {}))
     if operation in ("suggestPlan", "listInvoices", "listSubscriptions"):

@@ -33,6 +33,14 @@ NOT_IN_THE_CLIENT: Mapping[str, str] = {
     "health": "for load balancers",
     "readiness": "for load balancers",
     "getPricing": "for browsers, without a key; products have the plans",
+    **dict.fromkeys(
+        (
+            *("listWebhookEndpoints", "createWebhookEndpoint", "getWebhookEndpoint", "updateWebhookEndpoint"),
+            *("deleteWebhookEndpoint", "rotateWebhookSecret", "listDeliveries", "recoverDeliveries"),
+            *("getDelivery", "resendDelivery"),
+        ),
+        "not yet",
+    ),
     "receiveStripeWebhook": "called by Stripe alone, with its signature",
 }
 SUSPEND = BulkAction("suspend")
