@@ -103,6 +103,13 @@ def _all_payload_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     return keys
 
 
+def _proxy_address(url: str) -> str:
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        raise ValueError("must be the address of a proxy like http://egress.internal:4750")
+    return url.rstrip("/")
+
+
 def _secret_key(key: SecretStr, which: str = "") -> SecretStr:
     text = key.get_secret_value()
     if _PLACEHOLDER.search(text):
@@ -302,6 +309,7 @@ PayloadKeys = Annotated[
 ]
 CollectorAddress = Annotated[str, AfterValidator(_collector)]
 Share = Annotated[float, AfterValidator(_share)]
+ProxyAddress = Annotated[str, AfterValidator(_proxy_address)]
 SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]
 SecretKeys = Annotated[
     tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed_secrets), AfterValidator(_all_secret_keys)

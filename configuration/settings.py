@@ -21,6 +21,7 @@ from configuration.setting_kinds import (
     Networks,
     Origins,
     PayloadKeys,
+    ProxyAddress,
     Replicas,
     RequestsASecond,
     SecretKey,
@@ -253,7 +254,7 @@ class ErasureSettings(TrialSettings, ErasuresListSettings, DatabaseSettings, Tem
 class EgressSettings(Settings):
     """How events leave the installation."""
 
-    egress_proxy: WebAddress | None = None
+    egress_proxy: ProxyAddress | None = None
     """The proxy through which webhooks are sent; None: directly."""
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from services.events.operator_mails import OperatorMailSweep
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
@@ -58,6 +57,7 @@ from services.delivery_starter import DeliveryStarter, WorkflowStarter, delivery
 from services.erasure import ErasureService
 from services.events.dispatcher import TemporalEventDispatcher
 from services.events.hand_over import Announcer, HandOver
+from services.events.operator_mails import OperatorMailSweep
 from services.mail_dispatcher import TemporalMailDispatcher
 from services.mail_retry import MailRetry
 from services.purchases import PurchaseService

@@ -88,6 +88,10 @@ WEAK: dict[str, tuple[dict[str, str], str]] = {
         {"TENURE_ERASE_AT_STRIPE": "perhaps"},
         "TENURE_ERASE_AT_STRIPE must be true or false",
     ),
+    "a proxy without an address": (
+        {"TENURE_EGRESS_PROXY": "egress.internal:4750"},
+        "TENURE_EGRESS_PROXY must be the address of a proxy like http://egress.internal:4750",
+    ),
     "a short trial key": (
         {"TENURE_TRIAL_KEY": "q3xUu1kV8mB0sLr7ZtYw2NfKe5cHj9P"},
         "TENURE_TRIAL_KEY has 31 characters, but needs 32: generate one with `openssl rand -base64 48`",

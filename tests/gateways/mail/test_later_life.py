@@ -257,6 +257,8 @@ LEVEL_OF = {
     "action_required-no-invoice": "warning",
     "card_expiring": "warning",
     "card_expiring-amount-unknown": "warning",
+    "endpoint_disabled": "warning",
+    "endpoint_disabled-of-a-tenant": "warning",
     "moved_to_free-exceeded": "warning",
     "purchase_refused-already-subscribed": "warning",
     "purchase_refused-trial-used": "warning",
