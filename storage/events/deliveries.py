@@ -60,7 +60,7 @@ class DeliveryRecords:
             .select_from(event_deliveries)
             .join(events, _EVENT.id == _IT.event)
             .join(webhook_endpoints, _ENDPOINT.id == _IT.endpoint)
-            .join(customers, customers.c.id == _EVENT.customer)
+            .join(customers, customers.c.id == _EVENT.customer, isouter=True)
             .where(*_pending(delivery))
         )
         async with transaction(self._engine, delivery.tenant) as connection:
@@ -167,6 +167,6 @@ async def _tell_operators(connection: AsyncConnection, tenant: str, endpoint: UU
 
 def _body(row: Row[Any]) -> bytes:
     told = StoredEvent(
-        str(row.id), row.type, row.version, row.at, row.sequence, str(row.customer), row.external_id, row.payload
+        str(row.id), row.type, row.version, row.at, row.sequence, str(row.customer), row.external_id or "", row.payload
     )
     return json.dumps(envelope(told), ensure_ascii=False, separators=(",", ":")).encode()

@@ -29,6 +29,7 @@ from tests.replay.blocked_lives import (
     refused,
 )
 from tests.replay.bulk_lives import worked_off
+from tests.replay.event_lives import heard
 from tests.replay.plan_lives import (
     billing_day,
     canceled_in_a_pause,
@@ -432,4 +433,5 @@ LIVES: tuple[Play, ...] = (
     moved_owing,
     announced,
     worked_off,
+    heard,
 )

@@ -32,6 +32,7 @@ ALL: list[AnyPlay] = [*LIVES, *TAKEN_OVER, *OF_ANOTHER_CATALOG, *UNHEARD]
 KEPT = (
     "SubscriptionWorkflow",
     "MailWorkflow",
+    "EventDeliveryWorkflow",
     "CustomerWorkflow",
     "SweepWebhooksWorkflow",
     "ReconcileWorkflow",
@@ -42,7 +43,7 @@ KEPT = (
 )
 OF_LIVES = (
     "WorkflowType IN ('SubscriptionWorkflow', 'CustomerWorkflow', 'ReconcileWorkflow', 'HealWorkflow', "
-    "'RollUpUsageWorkflow', 'BulkWorkflow') "
+    "'RollUpUsageWorkflow', 'BulkWorkflow', 'EventDeliveryWorkflow') "
     f"OR WorkflowId IN ('{report_usage_workflow_id()}', '{sweep_schedule_id()}-by-hand')"
 )
 
