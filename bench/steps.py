@@ -1,4 +1,4 @@
-"""The write of a step, with what it moves of the revenue and without, in turns in one run."""
+"""The write of a step: whole, without what it moves of the revenue, and without events, in turns in one run."""
 
 import statistics
 import tempfile
@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest.mock import patch
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.catalog.plans import Interval, Item, Selection
+from domain.events.outbound import OutboundEvent
 from domain.money import Money
 from domain.provider.payments import Card, Charge, ChargeOutcome, Decline, Invoice
 from domain.subscription import commands, payments_received, plan_changes, recovery, trial
@@ -28,13 +28,14 @@ from sandbox.postgres import Postgres
 from storage.db.engine import create_engine_from_url
 from storage.db.migrations import upgrade
 from storage.revenue.facts import Facts
-from storage.schema.tables import customers
 from storage.subscriptions.customers import Customers
 from storage.subscriptions.trials import TrialKey
 from storage.subscriptions.write_model import SubscriptionRecords
 
 LIVES, ROUNDS = 25, 8
 RENEWALS = 10
+WHOLE, WITHOUT_FACTS, WITHOUT_EVENTS = "whole", "without facts", "without events"
+WAYS = (WHOLE, WITHOUT_FACTS, WITHOUT_EVENTS)
 WRITE_MODEL = "storage.subscriptions.write_model"
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -62,8 +63,8 @@ class _Took:
 
 
 async def measure() -> str:
-    """Write the same lives in turns with and without facts."""
-    took = {"with": _Took(), "without": _Took()}
+    """Write the same lives in turns whole, without facts and without events."""
+    took = {way: _Took() for way in WAYS}
     with tempfile.TemporaryDirectory() as folder:
         async with Postgres(Path(folder)) as server:
             await upgrade(server.url)
@@ -71,24 +72,24 @@ async def measure() -> str:
             try:
                 for number in range(ROUNDS + 1):
                     # The first round only warms up.
-                    await _a_round(engine, took if number else {"with": _Took(), "without": _Took()})
+                    await _a_round(engine, took if number else {way: _Took() for way in WAYS})
             finally:
                 await engine.dispose()
-    return _report(took["with"], took["without"])
+    return _report(took)
 
 
 async def _a_round(engine: AsyncEngine, took: Mapping[str, _Took]) -> None:
-    """Lives side by side, every other one without facts, so that whatever else the machine does disturbs both alike."""
+    """Lives side by side, the ways in turns, so that whatever else the machine does disturbs all alike."""
     records, whose = SubscriptionRecords(engine, TrialKey("bench")), Customers(engine)
     lives = []
-    for _ in range(2 * LIVES):
+    for _ in range(len(WAYS) * LIVES):
         external_id = str(uuid4())
         customer = await whose.upsert(tenant="default", external_id=external_id, email=f"{external_id}@example.com")
         lives.append(_life(customer))
     for step_of_each in zip(*lives, strict=True):
         for number, (what, step) in enumerate(step_of_each):
-            # In pairs, neither always the first.
-            name = ("with", "without")[(number + number // 2) % 2]
+            # In groups, none always the first.
+            name = WAYS[(number + number // len(WAYS)) % len(WAYS)]
             with _as(name):
                 began = time.perf_counter()
                 await records.save(step)
@@ -97,19 +98,19 @@ async def _a_round(engine: AsyncEngine, took: Mapping[str, _Took]) -> None:
 
 @contextmanager
 def _as(name: str) -> Iterator[None]:
-    """Leave the facts out while the block runs, if that is to be measured."""
-    if name == "with":
+    """Leave the facts or the events out while the block runs, if that is to be measured."""
+    if name == WHOLE:
         yield
-        return
-    with patch(f"{WRITE_MODEL}._lock", _lock_alone), patch(f"{WRITE_MODEL}.facts_of", _none):
-        yield
+    elif name == WITHOUT_FACTS:
+        with patch(f"{WRITE_MODEL}.facts_of", _none):
+            yield
+    else:
+        with patch(f"{WRITE_MODEL}.events_of", _untold):
+            yield
 
 
-async def _lock_alone(connection: AsyncConnection, it: Subscription) -> tuple[Subscription | None, bool]:
-    """As before there were facts."""
-    locked = select(customers.c.id).where(customers.c.id == UUID(it.customer)).with_for_update(key_share=True)
-    (await connection.execute(locked)).one()
-    return None, False
+def _untold(_step: Step, _before: Subscription | None) -> list[OutboundEvent]:
+    return []
 
 
 def _none(_before: Subscription | None, _step: Step) -> Facts:
@@ -158,11 +159,12 @@ def _charge(it: Subscription, number: int, outcome: ChargeOutcome = ChargeOutcom
     return Charge(outcome, invoice, decline, f"sub_{it.id}", _at(number), _at(number + 1))
 
 
-def _report(with_facts: _Took, without: _Took) -> str:
-    head = f"{'milliseconds a write':<22}{'with facts':>12}{'without':>12}{'more':>9}"
-    steps = [_line(name, with_facts.median(name), without.median(name)) for name in with_facts.by_step]
-    return "\n".join([head, *steps, _line("a life of a year", with_facts.life, without.life)])
+def _report(took: Mapping[str, _Took]) -> str:
+    head = f"{'milliseconds a write':<22}" + "".join(f"{way:>16}" for way in WAYS)
+    steps = [_line(name, *(took[way].median(name) for way in WAYS)) for name in took[WHOLE].by_step]
+    return "\n".join([head, *steps, _line("a life of a year", *(took[way].life for way in WAYS))])
 
 
-def _line(name: str, with_facts: float, without: float) -> str:
-    return f"{name:<22}{with_facts:>12.2f}{without:>12.2f}{(with_facts / without - 1) * 100:>8.1f}%"
+def _line(name: str, whole: float, *less: float) -> str:
+    shares = "".join(f"{each:>8.2f}{(whole / each - 1) * 100:>+7.1f}%" for each in less)
+    return f"{name:<22}{whole:>16.2f}{shares}"

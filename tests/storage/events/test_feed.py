@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import Malformed
+from domain.events.outbound import OutboundEvent
 from domain.events.types import EventType
 from storage.db.engine import transaction
 from storage.events import feed as feed_module
@@ -257,3 +258,23 @@ async def test_a_cursor_from_before_a_restore_is_refused_and_skips_nothing(
     ahead = feed_module._cursor(feed_module._Place(2**40, 1))
     with pytest.raises(Malformed, match="from the oldest event"):
         await feed.page(TENANT, FeedRequest(cursor=ahead))
+
+
+async def test_events_of_a_server_that_was_ahead_are_shown_once_they_count_as_the_oldest(
+    ledger: Ledger, feed: EventFeed, at_once: EventFeed
+) -> None:
+    restored = [an_event(), an_event()]
+    for event in restored:
+        await written(ledger.engine, event)
+    await ledger.run("update events set txid = txid + 1000000000")
+    await written(ledger.engine, new := an_event())
+
+    await until(lambda: _is_shown(at_once, new))
+    assert ids(await at_once.page(TENANT, FeedRequest())) == [new.id], "what is new is not held up by what was restored"
+
+    await ledger.run("update events set txid = 0 where txid > 1000000000")
+    assert ids(await feed.page(TENANT, FeedRequest())) == [*(event.id for event in restored), new.id]
+
+
+async def _is_shown(feed: EventFeed, event: OutboundEvent) -> bool:
+    return event.id in ids(await feed.page(TENANT, FeedRequest()))

@@ -62,7 +62,15 @@ _INBOX = f"""
         CASE WHEN n > 95000 THEN NULL WHEN n < 50000 AND n % 10 = 0 THEN 'set_aside' ELSE 'delivered' END, ''
     FROM generate_series(1, {A_TENANT}) n
 """  # noqa: S608
-_TABLES = ("customers", "subscriptions", "invoices", "journal", "mails", "webhook_inbox")
+# In few transactions, all of them before any that can still be running.
+_EVENTS = f"""
+    INSERT INTO events (id, tenant, type, version, subscription, customer, sequence, at, payload, created_at, txid)
+    SELECT md5('event' || $1 || n)::uuid, $1, CASE WHEN n % 50000 = 0 THEN 'rare' ELSE 'subscription.renewed' END, 1,
+        md5('subscription' || $1 || (n % 1000 + 1))::uuid, md5($1 || (n % 1000 + 1))::uuid, n,
+        {BEGAN} + n * interval '1 minute', '{{}}', {BEGAN} + n * interval '1 minute', n / 200
+    FROM generate_series(1, {A_TENANT}) n
+"""  # noqa: S608
+_TABLES = ("customers", "subscriptions", "invoices", "journal", "mails", "webhook_inbox", "events")
 _INDEXES = """
     SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition
     FROM pg_index JOIN pg_class tables ON tables.oid = indrelid
@@ -80,7 +88,7 @@ async def fill(superuser_url: str) -> None:
         for index in indexes:
             await connection.execute(f"DROP INDEX {index['name']}")
         for tenant in TENANTS:
-            for statement in (_CUSTOMERS, _SUBSCRIPTIONS, _INVOICES, _JOURNAL, _MAILS, _INBOX):
+            for statement in (_CUSTOMERS, _SUBSCRIPTIONS, _INVOICES, _JOURNAL, _MAILS, _INBOX, _EVENTS):
                 await connection.execute(statement, tenant)
         for index in indexes:
             await connection.execute(index["definition"])

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -15,6 +16,7 @@ from storage.db.cursors import PageRequest, Sort
 from storage.db.engine import create_engine_from_url
 from storage.db.roles import DatabaseRole
 from storage.db.walks import WALK
+from storage.events.feed import MOST_READ, EventFeed, FeedRequest
 from storage.reconciliation import Reconciliations
 from storage.subscriptions.customer_list import CustomerList
 from storage.subscriptions.invoice_list import InvoiceList
@@ -136,6 +138,20 @@ async def test_webhooks_by_every_filter_are_read_within_the_bound(filled: Filled
     assert (summary.waiting, summary.set_aside) == (5000, 4999)
     assert reads.whole == set()
     assert reads.rows <= 3 * MOST
+
+
+async def test_the_feed_of_events_is_read_within_the_bound_from_any_cursor(filled: Filled) -> None:
+    feed = EventFeed(filled.engine)
+    [held] = (await SubscriptionList(filled.engine).find("acme", Filters(customer="user-4"), PageRequest(1))).rows
+    for tenant, types, subscription in product(TENANTS, ((), ("rare",)), (None, UUID(held.id))):
+        cursor: str | None = None
+        for _ in range(5):
+            request = FeedRequest(100, cursor, types, subscription)
+            with filled.watch.reading() as reads:
+                found = await feed.page(tenant, request)
+            check(reads, tenant, request)
+            assert reads.rows <= 2 * (MOST_READ if types else 101) + 1, "each with its customer"
+            cursor = found.next_cursor
 
 
 async def test_mails_that_did_not_go_out_are_read_within_the_bound(filled: Filled) -> None:
