@@ -126,10 +126,10 @@ def _of_reconciliation(found: Backlog) -> Iterator[Metric]:
     for (kind, outcome), number in found.discrepancies.items():
         is_open.add_metric([kind, outcome], number)
     yield is_open
+    at = _gauge("tenure_reconciled_timestamp_seconds", "When reconciliation last came to its end")
     if found.reconciled_at is not None:
-        at = _gauge("tenure_reconciled_timestamp_seconds", "When reconciliation last came to its end")
         at.add_metric([], found.reconciled_at)
-        yield at
+    yield at
 
 
 def _of_business(found: Business) -> Iterator[Metric]:

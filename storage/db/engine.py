@@ -165,8 +165,8 @@ def of_tenant(engine: AsyncEngine, tenant: str) -> AsyncEngine:
 
 
 @asynccontextmanager
-async def listing(engine: AsyncEngine, tenant: str) -> AsyncIterator[AsyncConnection]:
-    """A transaction in which a page of a list is read, within `LISTS_WITHIN`.
+async def listing(engine: AsyncEngine, tenant: str | None = None) -> AsyncIterator[AsyncConnection]:
+    """A transaction in which a page of a list is read, within `LISTS_WITHIN`; by the system's role of every tenant.
 
     Whatever the planner believes about a table, it is read by its indexes alone, and joined in the order in which the
     statement names it: what finds the rows of a page comes first.

@@ -3,15 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from storage.db.engine import sql_text, transaction
+from storage.db.engine import listing, sql_text
 
 _FILES = Path(__file__).parent / "sql"
-WITHIN: Final = 2.0
-"""Seconds that the database may take for each number."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ class InstallationFigures:
     """Counts across tenants, on an engine of the system's role.
 
     Raises:
-        GatewayUnavailable: the database cannot be reached, or takes longer than `WITHIN` for one of them.
+        GatewayUnavailable: the database cannot be reached, or takes longer than a list may for one of them.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
@@ -82,7 +79,7 @@ class InstallationFigures:
 
     async def backlog(self) -> Backlog:
         """Everything that an index finds at once."""
-        async with transaction(self._engine, statements_within=WITHIN) as connection:
+        async with listing(self._engine) as connection:
             return Backlog(
                 {
                     row.action or "": DueActions(row.due, row.overdue, max(row.oldest, 0.0))
@@ -99,7 +96,7 @@ class InstallationFigures:
 
     async def business(self) -> Business:
         """What takes longer, the more subscriptions there are."""
-        async with transaction(self._engine, statements_within=WITHIN) as connection:
+        async with listing(self._engine) as connection:
             statuses = await connection.execute(sql_text(_FILES / "statuses.sql"))
             revenue = await connection.execute(sql_text(_FILES / "revenue.sql"))
             return Business(

@@ -16,8 +16,8 @@ from domain.reconciliation.runs import RunReport
 from domain.subscription.agenda import Action, Due
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Blocked, Subscription
+from storage.db import engine
 from storage.db.engine import transaction
-from storage.monitoring import installation
 from storage.monitoring.installation import InstallationFigures, Revenue, Waiting
 from storage.reconciliation import Reconciliations
 from storage.revenue.roll_up import RevenueRollUpRecords
@@ -131,7 +131,7 @@ async def test_revenue_is_the_same_before_it_is_rolled_up_and_after(
 async def test_a_count_that_takes_too_long_is_given_up(
     ledger: Ledger, figures: InstallationFigures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(installation, "WITHIN", 0.1)
+    monkeypatch.setattr(engine, "LISTS_WITHIN", 0.1)
     async with transaction(ledger.engine) as other:
         await other.exec_driver_sql("lock table webhook_inbox")
         with pytest.raises(GatewayUnavailable):
