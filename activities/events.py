@@ -10,6 +10,7 @@ from typing import Final
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities.attempts import claimant
 from activities.failures import as_temporal_failures
 from domain.errors import GatewayBusy, Haste
 from domain.events.deliveries import Answer, Attempt, DeliveryToSend, QueuedDelivery
@@ -46,7 +47,7 @@ class EventActivities:
             ApplicationError: type `not_delivered`; the next attempt is due after its `next_retry_delay`.
         """
         with as_temporal_failures(), self._turn(delivery.endpoint):
-            sending = await self._deliveries.to_send(delivery)
+            sending = await self._deliveries.claim(delivery, claimant())
             if sending is None:
                 return "not needed"
             attempt = await self._attempt(sending)

@@ -20,10 +20,14 @@ class Recorded:
 class EventDeliveries(Protocol):
     """The stored deliveries. Every method raises GatewayUnavailable if the database is unreachable."""
 
-    async def to_send(self, delivery: QueuedDelivery) -> DeliveryToSend | None:
+    async def claim(self, delivery: QueuedDelivery, claimant: str) -> DeliveryToSend | None:
         """Return what is sent; None if the delivery no longer waits, or waits in another round.
 
+        Only *claimant* gets it from then on, until it is delivered or the next attempt is long overdue: two runs of
+        one delivery do not send it both.
+
         Raises:
+            GatewayBusy: code `being_sent`; another has claimed it.
             MissingKey: the endpoint's secrets cannot be decrypted.
         """
         ...

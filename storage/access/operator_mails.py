@@ -18,8 +18,8 @@ from storage.access.api_keys import Role
 from storage.access.console_sessions import SIGN_IN_LIVES
 from storage.access.operators import Operator
 from storage.access.web_sessions import WebRole, token_hash
+from storage.claims import claim
 from storage.db.engine import transaction
-from storage.mail_claims import claim
 from storage.schema.access_tables import operator_mails, operators, web_links
 
 KEPT: Final = timedelta(days=30)
@@ -98,7 +98,7 @@ class OperatorMails:
         async with transaction(self._engine) as connection:
             row = (await connection.execute(found)).one_or_none()
             if row is not None:
-                await claim(connection, operator_mails, mail_id, claimant)
+                await claim(connection, operator_mails, mail_id, claimant, operator_mails.c.status == "queued")
         if row is None:
             return None
         contact = Contact("", "", row.email, row.name or None, "UTC", "en", "")

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid5
 
 from sqlalchemy import ColumnElement, Row, Select, func, literal, select, update
@@ -26,11 +26,15 @@ from domain.formatting import moment
 from domain.notifications.mail_types import Occasion
 from domain.notifications.ports import QueuedMail
 from storage.access.operator_mails import write_to_operators
+from storage.claims import claim
 from storage.db.engine import transaction
 from storage.events.endpoints import cancel_deliveries
 from storage.events.secrets import secrets_of
 from storage.schema.event_tables import delivery_attempts, event_deliveries, events, webhook_endpoints
 from storage.schema.tables import customers
+
+OVERDUE_AFTER: Final = timedelta(hours=1)
+"""A run that has not come back to its delivery so long after its next attempt is lost: another may have it."""
 
 _IT, _ENDPOINT, _EVENT = event_deliveries.c, webhook_endpoints.c, events.c
 
@@ -42,7 +46,7 @@ class DeliveryRecords:
         self._engine = engine
         self._encryption = encryption
 
-    async def to_send(self, delivery: QueuedDelivery) -> DeliveryToSend | None:
+    async def claim(self, delivery: QueuedDelivery, claimant: str) -> DeliveryToSend | None:
         wanted: Select[Any] = (
             select(
                 _ENDPOINT.url,
@@ -71,6 +75,7 @@ class DeliveryRecords:
                 # It was written while the endpoint was being disabled.
                 await cancel_deliveries(connection, UUID(delivery.endpoint))
                 return None
+            await claim(connection, event_deliveries, delivery.id, claimant, *_pending(delivery))
             secrets = await secrets_of(connection, self._encryption, delivery.tenant, UUID(delivery.endpoint))
         return DeliveryToSend(delivery, row.url, _body(row), secrets, row.attempts)
 
@@ -138,6 +143,8 @@ def _after(verdict: Verdict, attempt: Attempt) -> dict[str, Any]:
         "state": verdict.state.value,
         "attempts": _IT.attempts + 1,
         "next_attempt_at": None if verdict.retry_in is None else func.now() + literal(verdict.retry_in),
+        # It stays with the run that has it, which keeps the schedule.
+        "claimed_until": func.now() + literal((verdict.retry_in or timedelta()) + OVERDUE_AFTER),
         "delivered_at": func.now() if is_delivered else _IT.delivered_at,
         "last_status": attempt.answer.status,
         "last_error": attempt.answer.error,

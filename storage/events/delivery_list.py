@@ -151,6 +151,8 @@ _BEGUN_AGAIN: Final = {
     "round": _IT.round + 1,
     "next_attempt_at": None,
     "handed_over_at": None,
+    "claimed_by": None,
+    "claimed_until": None,
 }
 
 

@@ -343,7 +343,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(events, kept=frozenset({"tenant", "type", "payload"}), whose=by_customer(events)),
     Rule(
         event_deliveries,
-        kept=frozenset({"tenant", "state", "last_error"}),
+        kept=frozenset({"tenant", "state", "last_error", "claimed_by"}),
         whose=of_tenant(event_deliveries, delivered),
     ),
     # A product that is told of its customer may answer with their name.

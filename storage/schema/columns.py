@@ -13,7 +13,7 @@ def tenant(*, primary_key: bool = False) -> "Column[str]":
 
 
 def claims() -> "tuple[Column[Any], ...]":
-    """Who is sending a mail, and until when nobody else may."""
+    """Who sends it, and until when nobody else may."""
     return (
         Column("claimed_by", Text, doc="the run that sends it"),
         Column("claimed_until", DateTime(timezone=True), doc="another run may send it from then on"),

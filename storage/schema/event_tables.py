@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import func
 
-from storage.schema.columns import tenant
+from storage.schema.columns import claims, tenant
 from storage.schema.tables import METADATA
 
 _MOMENT = DateTime(timezone=True)
@@ -113,6 +113,7 @@ event_deliveries = Table(
     Column("attempts", Integer, nullable=False, server_default="0", doc="of all rounds"),
     Column("next_attempt_at", _MOMENT),
     Column("handed_over_at", _MOMENT, doc="null: nobody is delivering it yet"),
+    *claims(),
     Column("delivered_at", _MOMENT),
     Column("last_status", Integer, doc="HTTP status of the last answer; null: there was none"),
     Column("last_error", Text, nullable=False, server_default=""),

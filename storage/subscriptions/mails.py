@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.notifications.mail_types import Occasion
 from domain.notifications.ports import MailToSend
 from storage.access.operator_mails import OperatorMails
+from storage.claims import claim
 from storage.db.engine import transaction
-from storage.mail_claims import claim
 from storage.schema.tables import customers, mails, pay_pages, subscriptions
 from storage.subscriptions.customers import contact_of
 
@@ -39,7 +39,7 @@ class MailRecords:
         async with transaction(self._engine) as connection:
             row = (await connection.execute(found)).one_or_none()
             if row is not None:
-                await claim(connection, mails, mail_id, claimant)
+                await claim(connection, mails, mail_id, claimant, mails.c.status == "queued")
         if row is None:
             return await self._to_operators.claim(mail_id, claimant)
         return MailToSend(

@@ -12,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from domain.errors import GatewayBusy
 from domain.notifications.mail_types import Occasion
 from domain.subscription.state import Subscription
+from storage.claims import CLAIMED_FOR
 from storage.db.engine import transaction
-from storage.mail_claims import CLAIMED_FOR
 from storage.schema.tables import mails as mails_table
 from storage.subscriptions.mails import MailRecords
 from tests.builders import NOW

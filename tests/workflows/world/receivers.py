@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 
+from domain.errors import GatewayBusy, Haste
 from domain.events.deliveries import (
     Answer,
     Attempt,
@@ -22,11 +23,14 @@ class InMemoryDeliveries:
     def __init__(self) -> None:
         self.secret = new_secret()
         self.states: dict[QueuedDelivery, DeliveryState] = {}
+        self.claims: dict[QueuedDelivery, str] = {}
         self.attempts: dict[QueuedDelivery, list[Attempt]] = defaultdict(list)
 
-    async def to_send(self, delivery: QueuedDelivery) -> DeliveryToSend | None:
+    async def claim(self, delivery: QueuedDelivery, claimant: str) -> DeliveryToSend | None:
         if self.states.setdefault(delivery, DeliveryState.PENDING) is not DeliveryState.PENDING:
             return None
+        if self.claims.setdefault(delivery, claimant) != claimant:
+            raise GatewayBusy("another sends it", haste=Haste.LOCK, code="being_sent")
         body = f'{{"id":"{delivery.event}"}}'.encode()
         return DeliveryToSend(delivery, delivery.endpoint, body, (self.secret,), attempts=len(self.attempts[delivery]))
 

@@ -1,0 +1,40 @@
+"""Claims of deliveries: whoever is about to send a mail or an event claims its row first.
+
+So no two runs send one at once, whichever way they were started.
+"""
+
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Table, func, literal, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.errors import GatewayBusy, Haste
+
+CLAIMED_FOR: Final = timedelta(seconds=90)
+"""Longer than one attempt to send may take. After that, whoever claimed it is dead."""
+
+
+async def claim(
+    connection: AsyncConnection, table: Table, row_id: str, claimant: str, *still: ColumnElement[bool]
+) -> None:
+    """Claim a row that is *still* to be sent; *claimant* may claim again what it has claimed.
+
+    Raises:
+        GatewayBusy: code `being_sent`; another has claimed it, or it has just been sent.
+    """
+    it = table.c
+    is_free = or_(it.claimed_by.is_(None), it.claimed_by == claimant, it.claimed_until < func.now())
+    taken = await connection.execute(
+        update(table)
+        .where(it.id == UUID(row_id), is_free, *still)
+        .values(claimed_by=claimant, claimed_until=func.now() + literal(CLAIMED_FOR))
+    )
+    if taken.rowcount:
+        return
+    ends = select(it.claimed_until - func.now()).where(it.id == UUID(row_id))
+    left = (await connection.execute(ends)).scalar() or CLAIMED_FOR
+    raise GatewayBusy(
+        "another run is sending it", haste=Haste.LOCK, retry_after=max(left.total_seconds(), 1.0), code="being_sent"
+    )
