@@ -21,6 +21,9 @@ from api.catalog import suggest
 from api.console import audit as console_audit
 from api.console import bulk as console_bulk
 from api.console import customers as console_customers
+from api.console import deliveries as console_deliveries
+from api.console import endpoint_acts as console_endpoint_acts
+from api.console import endpoints as console_endpoints
 from api.console import home as console_home
 from api.console import mails as console_mails
 from api.console import operators as console_operators
@@ -96,6 +99,9 @@ CONSOLE = (
     console_customers.router,
     console_overage.router,
     console_webhooks.router,
+    console_endpoints.router,
+    console_endpoint_acts.router,
+    console_deliveries.router,
     console_reconciliation.router,
     console_schedules.router,
     console_undelivered_mails.router,

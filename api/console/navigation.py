@@ -33,6 +33,7 @@ SECTIONS: Final = (
     Section("/console/numbers", "Numbers"),
     Section("/console/bulk", "Bulk"),
     Section("/console/webhooks", "Webhooks"),
+    Section("/console/endpoints", "Endpoints", (Role.OPERATOR, Role.ADMIN)),
     Section("/console/reconciliation", "Reconciliation"),
     Section("/console/schedules", "Schedules", is_of_installation=True),
     Section("/console/mails", "Mails"),

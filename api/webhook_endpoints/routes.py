@@ -1,7 +1,6 @@
 """HTTP for webhook endpoints."""
 
 from typing import Annotated
-from uuid import NAMESPACE_URL, UUID, uuid5
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
@@ -11,6 +10,7 @@ from api.http.idempotency import ShownOnceRoute
 from api.http.lists import WithPage
 from api.http.openapi import READING, USING
 from api.subscriptions.requests import EmptyRequest
+from api.webhook_endpoints.ids import new_id
 from api.webhook_endpoints.requests import (
     CreateWebhookEndpointRequest,
     RecoverRequest,
@@ -26,9 +26,6 @@ from api.webhook_endpoints.views import (
 )
 from domain.events.deliveries import DeliveryState
 from storage.events.endpoints import EndpointChange, NewEndpoint
-
-_IDS = uuid5(NAMESPACE_URL, "tenure/webhook-endpoints")
-"""Namespace of the ids of endpoints and secrets, so that a repeated request finds what it made."""
 
 router = APIRouter(prefix="/v1/webhook-endpoints", tags=["Events"], route_class=ShownOnceRoute)
 
@@ -65,7 +62,7 @@ async def create(
     """
     await dependencies.event_sender.check(body.url)
     new = NewEndpoint(
-        _new_id(request, caller.tenant, "create"),
+        new_id(caller.tenant, "create", request.state.command_key),
         body.url,
         body.description,
         tuple(each.value for each in body.types),
@@ -127,8 +124,8 @@ async def rotate(
 
     The response has the new secret, once, as when an endpoint is created.
     """
-    new_id = _new_id(request, caller.tenant, f"rotate {endpoint_id}")
-    made = await repositories.webhook_endpoints.rotate(caller.tenant, endpoint_id, new_id)
+    secret_id = new_id(caller.tenant, f"rotate {endpoint_id}", request.state.command_key)
+    made = await repositories.webhook_endpoints.rotate(caller.tenant, endpoint_id, secret_id)
     return NewWebhookEndpointView.of_secret(made)
 
 
@@ -165,7 +162,3 @@ async def recover(
     """
     done = await repositories.deliveries.recover(caller.tenant, endpoint_id, body.since)
     return RecoveryView(deliveries=done.deliveries, has_more=not done.is_all)
-
-
-def _new_id(request: Request, tenant: str, purpose: str) -> UUID:
-    return uuid5(_IDS, f"{tenant}/{purpose}/{request.state.command_key}")

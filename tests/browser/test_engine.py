@@ -73,3 +73,18 @@ async def test_schedules_mails_and_the_system_are_shown(operator: Visitor) -> No
     await operator.sees_here("console: mails", "Mails that did not go out")
     await operator.opens("/console/system")
     await operator.sees_here("console: system", "Task queue payments", "manufacturing_v1")
+
+
+async def test_an_endpoint_is_added_and_what_was_sent_there_is_looked_at(operator: Visitor, customer: Begin) -> None:
+    await operator.opens("/console/endpoints")
+    await operator.sees_here("console: endpoints", "Have events sent to an address")
+    await operator.writes("Address", "http://127.0.0.1:9/hooks")
+    await operator.presses("Add")
+    await operator.sees_here("console: the secret of an endpoint", "Events are sent there now", "whsec_")
+    await operator.presses("Open the endpoint", role="link")
+    await customer(**PAYING)
+    await operator.presses("Show")
+    await operator.sees_here("console: an endpoint", "Send what it has missed", "subscription.created")
+    await operator.presses("Delete", role="link")
+    await operator.writes("Why?", "a test")
+    await operator.presses("Delete")

@@ -27,6 +27,8 @@ OPERATORS = {
     "/console/overage",
     "/console/reconciliation/run",
     "/console/schedules/{schedule_id}/{verb}",
+    "/console/endpoints/{endpoint_id}/recover",
+    "/console/deliveries/{delivery_id}/resend",
 }
 OF_ANOTHER = {
     "/console/webhooks/{event_id}/replay",
@@ -34,7 +36,16 @@ OF_ANOTHER = {
     "/console/mails/{mail_id}/retry",
 }
 """For operators too; what does not exist is not found. See `test_engine`."""
-ADMINS = {"/console/bulk", "/console/operators", "/console/operators/disable"}
+ADMINS = {
+    "/console/bulk",
+    "/console/operators",
+    "/console/operators/disable",
+    "/console/endpoints",
+    "/console/endpoints/{endpoint_id}",
+    "/console/endpoints/{endpoint_id}/rotate",
+}
+OF_A_VERB = {"/console/endpoints/{endpoint_id}/{verb}"}
+"""For admins too; what is no verb is not found. See `test_endpoints`."""
 OF_A_RUN = {"/console/bulk/{run_id}/{name}"}
 """For admins too; what is no run is not found. See `test_bulk`."""
 
@@ -45,7 +56,7 @@ def paths(method: str) -> set[str]:
 
 
 def test_every_form_of_the_console_has_a_least_role() -> None:
-    assert paths("POST") == OPEN | OWN | OPERATORS | OF_ANOTHER | ADMINS | OF_A_RUN
+    assert paths("POST") == OPEN | OWN | OPERATORS | OF_ANOTHER | ADMINS | OF_A_RUN | OF_A_VERB
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
