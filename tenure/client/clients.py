@@ -14,6 +14,7 @@ from tenure.client import (
     audit_operations,
     bulk_operations,
     customer_operations,
+    endpoint_operations,
     event_operations,
     gating,
     health_operations,
@@ -105,6 +106,19 @@ class AsyncTenure(BaseClient):
     rotate_api_key = awaited(api_key_operations.rotate_api_key)
     revoke_api_key = awaited(api_key_operations.revoke_api_key)
     api_keys = async_iterator(api_key_operations.api_keys)
+
+    list_webhook_endpoints = awaited(endpoint_operations.list_webhook_endpoints)
+    webhook_endpoint = awaited(endpoint_operations.webhook_endpoint)
+    create_webhook_endpoint = awaited(endpoint_operations.create_webhook_endpoint)
+    update_webhook_endpoint = awaited(endpoint_operations.update_webhook_endpoint)
+    delete_webhook_endpoint = awaited(endpoint_operations.delete_webhook_endpoint)
+    rotate_webhook_secret = awaited(endpoint_operations.rotate_webhook_secret)
+    list_deliveries = awaited(endpoint_operations.list_deliveries)
+    recover_deliveries = awaited(endpoint_operations.recover_deliveries)
+    delivery = awaited(endpoint_operations.delivery)
+    resend_delivery = awaited(endpoint_operations.resend_delivery)
+    webhook_endpoints = async_iterator(endpoint_operations.webhook_endpoints)
+    deliveries = async_iterator(endpoint_operations.deliveries)
 
     list_audit = awaited(audit_operations.list_audit)
     audit = async_iterator(audit_operations.audit)
@@ -289,6 +303,19 @@ class Tenure(BaseClient):
     rotate_api_key = blocking(api_key_operations.rotate_api_key)
     revoke_api_key = blocking(api_key_operations.revoke_api_key)
     api_keys = iterator(api_key_operations.api_keys)
+
+    list_webhook_endpoints = blocking(endpoint_operations.list_webhook_endpoints)
+    webhook_endpoint = blocking(endpoint_operations.webhook_endpoint)
+    create_webhook_endpoint = blocking(endpoint_operations.create_webhook_endpoint)
+    update_webhook_endpoint = blocking(endpoint_operations.update_webhook_endpoint)
+    delete_webhook_endpoint = blocking(endpoint_operations.delete_webhook_endpoint)
+    rotate_webhook_secret = blocking(endpoint_operations.rotate_webhook_secret)
+    list_deliveries = blocking(endpoint_operations.list_deliveries)
+    recover_deliveries = blocking(endpoint_operations.recover_deliveries)
+    delivery = blocking(endpoint_operations.delivery)
+    resend_delivery = blocking(endpoint_operations.resend_delivery)
+    webhook_endpoints = iterator(endpoint_operations.webhook_endpoints)
+    deliveries = iterator(endpoint_operations.deliveries)
 
     list_audit = blocking(audit_operations.list_audit)
     audit = iterator(audit_operations.audit)

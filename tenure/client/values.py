@@ -91,3 +91,9 @@ EventType = Literal[
     "usage.threshold_reached",
 ]
 """What an event tells."""
+EndpointState = Literal["enabled", "disabled"]
+"""Whether events are sent to an endpoint."""
+DisabledReason = Literal["gone", "failing", "operator"]
+"""Why nothing is sent to an endpoint: it answered 410, it has taken nothing for 5 days, or it was asked for."""
+DeliveryState = Literal["pending", "delivered", "failed", "canceled"]
+"""What has become of a delivery: failed means that no attempt succeeded, canceled that its endpoint was disabled."""

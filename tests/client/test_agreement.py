@@ -15,6 +15,7 @@ from api.catalog import suggest
 from api.catalog import views as catalog_views
 from api.customers import banner, routes
 from api.entitlements import views as entitlements_views
+from api.events import schemas as event_schemas
 from api.metrics import cancellation_list
 from api.metrics import cancellations as metrics_cancellations
 from api.metrics import churn as metrics_churn
@@ -29,6 +30,7 @@ from api.metrics import views as metrics_views
 from api.payment_pages import billing_sessions, checkout, portal
 from api.subscriptions import circumstances, confirmations, downgrade_guard, notes, views
 from api.usage import history, ingest
+from api.webhook_endpoints import views as endpoint_views
 from domain.entitlements.usage import UsageLevel
 from domain.revenue import figures
 from domain.subscription import commands, ends, lifecycle, policy
@@ -38,7 +40,9 @@ from tenure.client import (
     catalog,
     churn,
     cohorts,
+    endpoints,
     entitlements,
+    events,
     metrics,
     outcomes,
     overview,
@@ -65,6 +69,16 @@ PAIRS: list[tuple[type[BaseModel], type[Any]]] = [
     (api_keys_routes.ApiKeyView, api_keys.ApiKey),
     (api_keys_routes.NewApiKeyView, api_keys.NewApiKey),
     (api_keys_routes.ApiKeyList, api_keys.ApiKeyPage),
+    (endpoint_views.WebhookEndpointView, endpoints.WebhookEndpoint),
+    (endpoint_views.NewWebhookEndpointView, endpoints.NewWebhookEndpoint),
+    (endpoint_views.WebhookEndpointList, endpoints.WebhookEndpointPage),
+    (endpoint_views.DeliveryView, endpoints.Delivery),
+    (endpoint_views.DeliveryDetailsView, endpoints.DeliveryDetails),
+    (endpoint_views.DeliveryList, endpoints.DeliveryPage),
+    (endpoint_views.AttemptView, endpoints.DeliveryAttempt),
+    (endpoint_views.RecoveryView, endpoints.MissedDeliveries),
+    (event_schemas.EventSubscription, events.EventSubscription),
+    (event_schemas.EventInvoice, events.EventInvoice),
     (entitlements_views.EntitlementCheckResult, entitlements.Entitlement),
     (entitlements_views.EntitlementsView, entitlements.Entitlements),
     (entitlements_views.UpgradeSuggestionView, entitlements.Suggestion),

@@ -25,6 +25,7 @@ from tenure.client import (
     outcome_operations,
     plan_operations,
 )
+from tenure.client import endpoint_operations as endpoints
 from tenure.client import subscription_operations as subscriptions
 from tenure.client import usage_operations as usage
 from tenure.client.core import Core, Options, Send, Steps, advance
@@ -33,14 +34,6 @@ NOT_IN_THE_CLIENT: Mapping[str, str] = {
     "health": "for load balancers",
     "readiness": "for load balancers",
     "getPricing": "for browsers, without a key; products have the plans",
-    **dict.fromkeys(
-        (
-            *("listWebhookEndpoints", "createWebhookEndpoint", "getWebhookEndpoint", "updateWebhookEndpoint"),
-            *("deleteWebhookEndpoint", "rotateWebhookSecret", "listDeliveries", "recoverDeliveries"),
-            *("getDelivery", "resendDelivery"),
-        ),
-        "not yet",
-    ),
     "receiveStripeWebhook": "called by Stripe alone, with its signature",
 }
 SUSPEND = BulkAction("suspend")
@@ -113,6 +106,25 @@ CALLS: Mapping[str, tuple[str, Callable[[Core], Steps[Any]]]] = {
     "revokeApiKey": ("revoke_api_key", lambda core: api_key_operations.revoke_api_key(core, "k1")),
     "listAudit": ("audit", lambda core: audit_operations.audit(core, target="s1")(None)),
     "listEvents": ("events", lambda core: event_operations.events(core, types=["invoice.paid"])(None)),
+    "listWebhookEndpoints": ("webhook_endpoints", lambda core: endpoints.webhook_endpoints(core)(None)),
+    "createWebhookEndpoint": (
+        "create_webhook_endpoint",
+        lambda core: endpoints.create_webhook_endpoint(core, "https://app.example.com/hooks", ["invoice.paid"]),
+    ),
+    "getWebhookEndpoint": ("webhook_endpoint", lambda core: endpoints.webhook_endpoint(core, "e1")),
+    "updateWebhookEndpoint": (
+        "update_webhook_endpoint",
+        lambda core: endpoints.update_webhook_endpoint(core, "e1", state="disabled"),
+    ),
+    "deleteWebhookEndpoint": ("delete_webhook_endpoint", lambda core: endpoints.delete_webhook_endpoint(core, "e1")),
+    "rotateWebhookSecret": ("rotate_webhook_secret", lambda core: endpoints.rotate_webhook_secret(core, "e1")),
+    "listDeliveries": ("deliveries", lambda core: endpoints.deliveries(core, "e1", state="failed")(None)),
+    "recoverDeliveries": (
+        "recover_deliveries",
+        lambda core: endpoints.recover_deliveries(core, "e1", datetime(2026, 11, 21, tzinfo=UTC)),
+    ),
+    "getDelivery": ("delivery", lambda core: endpoints.delivery(core, "d1")),
+    "resendDelivery": ("resend_delivery", lambda core: endpoints.resend_delivery(core, "d1")),
     "listInbox": ("inbox", lambda core: health_operations.inbox(core, state="set_aside")(None)),
     "getInboxSummary": ("inbox_summary", health_operations.inbox_summary),
     "replayEvent": ("replay_event", lambda core: health_operations.replay_event(core, "evt_1", "it was lost")),

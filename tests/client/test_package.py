@@ -22,6 +22,7 @@ from tenure.client import (
     audit_operations,
     bulk_operations,
     customer_operations,
+    endpoint_operations,
     event_operations,
     gating,
     health_operations,
@@ -42,6 +43,7 @@ OPERATIONS = (
     outcome_operations,
     api_key_operations,
     audit_operations,
+    endpoint_operations,
     event_operations,
     health_operations,
     bulk_operations,
@@ -53,6 +55,7 @@ LISTS = {
     "bulk_rows",
     "bulk_runs",
     "customers",
+    "deliveries",
     "discrepancies",
     "each_cancellation",
     "events",
@@ -60,6 +63,7 @@ LISTS = {
     "mails",
     "reconciliation_runs",
     "subscriptions",
+    "webhook_endpoints",
 }
 """Iterated over, page by page."""
 SHARED = ("version", "authors", "license", "license-files", "requires-python")
