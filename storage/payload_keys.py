@@ -15,19 +15,20 @@ PREFIX: Final = "payload_key/"
 """Of the names of their rows in `installation`; the value is a fingerprint."""
 
 
-async def check_payload_keys(engine: AsyncEngine, fingerprints: Mapping[str, str]) -> None:
+async def check_payload_keys(engine: AsyncEngine, fingerprints: Mapping[str, str], *, noting: bool = True) -> None:
     """Holds a process to all keys that have ever encrypted, and notes its first one.
 
     Args:
         engine: of the role that sees every tenant.
         fingerprints: those of the process, by name; the first one encrypts.
+        noting: False for who encrypts nothing.
 
     Raises:
         Rejected: code `payload_key_missing` or `payload_key_differs`.
     """
     stored = select(installation.c.name, installation.c.value).where(installation.c.name.startswith(PREFIX))
     async with transaction(engine) as connection:
-        for name in list(fingerprints)[:1]:
+        for name in list(fingerprints)[:1] if noting else ():
             noted = insert(installation).values(name=PREFIX + name, value=fingerprints[name])
             await connection.execute(noted.on_conflict_do_nothing())
         rows = (await connection.execute(stored)).all()

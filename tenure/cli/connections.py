@@ -96,13 +96,14 @@ def payload_keys_of(secrets: Sequence[SecretStr]) -> tuple[PayloadKey, ...]:
     return tuple(PayloadKey.of(one.get_secret_value()) for one in secrets)
 
 
-async def hold_to_payload_keys(settings: TemporalSettings, engine: AsyncEngine) -> None:
-    """Refuse to run without a key under which payloads are stored.
+async def hold_to_payload_keys(settings: TemporalSettings, engine: AsyncEngine, *, noting: bool = True) -> None:
+    """Refuse to run without a key under which payloads are stored; see `check_payload_keys`.
 
     Raises:
         Rejected: code `payload_key_missing` or `payload_key_differs`.
     """
-    await check_payload_keys(engine, {one.id: one.fingerprint for one in payload_keys_of(settings.payload_keys)})
+    fingerprints = {one.id: one.fingerprint for one in payload_keys_of(settings.payload_keys)}
+    await check_payload_keys(engine, fingerprints, noting=noting)
 
 
 def _tls(settings: TemporalSettings) -> TLSConfig | bool:

@@ -35,7 +35,7 @@ from storage.db.roles import DatabaseRole
 from storage.events.secrets import check_secret_keys
 from storage.subscriptions.trial_key import check_trial_key
 from tenure.cli.catalog_warnings import follow, lack
-from tenure.cli.connections import database, temporal
+from tenure.cli.connections import database, hold_to_payload_keys, temporal
 from tenure.cli.doctor_versions import examine_versions
 from tenure.cli.processes import mailer, signing_of, trial_key_of
 from worker.composition import encryption
@@ -117,6 +117,7 @@ async def _database(settings: EverySetting) -> str:
             raise GatewayUnavailable(wrong)
         await check_trial_key(system_engine, trial_key_of(settings))
         await check_secret_keys(system_engine, encryption(signing_of(settings)))
+        await hold_to_payload_keys(settings, system_engine, noting=False)
     return "up to date"
 
 

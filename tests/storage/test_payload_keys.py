@@ -48,6 +48,12 @@ async def test_a_key_that_only_decrypts_may_be_taken_out_again(unknown: AsyncEng
     await check_payload_keys(unknown, {"old": "a"})
 
 
+async def test_who_encrypts_nothing_notes_nothing(unknown: AsyncEngine) -> None:
+    await check_payload_keys(unknown, {"old": "a"}, noting=False)
+
+    assert await payload_keys(unknown) == []
+
+
 async def test_another_key_of_the_same_name_is_refused(unknown: AsyncEngine) -> None:
     await check_payload_keys(unknown, {"old": "a"})
 

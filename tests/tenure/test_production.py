@@ -18,6 +18,7 @@ from sandbox.stripe import StripeSimulator
 from sandbox.temporal import TemporalDevServer, executable
 from storage.db.migrations import head
 from tests.harness.catalogs import CATALOG, POLICY
+from tests.harness.collector import Collector, collecting
 from tests.harness.patience import PATIENT
 from tests.tenure.conftest import Terminal
 
@@ -76,6 +77,16 @@ async def at_work(terminal: Terminal, process: str, **settings: str) -> AsyncIte
     assert running.returncode == 0, log.decode()
 
 
+@asynccontextmanager
+async def traced(terminal: Terminal, collector: Collector) -> AsyncIterator[None]:
+    """Processes send traces while the block runs."""
+    terminal.settings["TENURE_OTLP_ENDPOINT"] = collector.address
+    try:
+        yield
+    finally:
+        del terminal.settings["TENURE_OTLP_ENDPOINT"]
+
+
 async def _until(url: str, status: int) -> httpx.Response:
     async with httpx.AsyncClient(timeout=PATIENT) as client, asyncio.timeout(PATIENT):
         while True:
@@ -111,7 +122,10 @@ async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compos
     key = (await terminal.run("keys", "create", "--role", "service", "--name", "sign-up")).out.strip()
     url = terminal.settings["TENURE_PUBLIC_URL"]
     of_worker, of_api = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    terminal.settings["TENURE_PAYLOAD_KEYS"] = f"2026-11:{'A' * 43}="
     async with (
+        collecting() as collector,
+        traced(terminal, collector),
         at_work(terminal, "worker", TENURE_METRICS_ADDRESS=of_worker),
         at_work(terminal, "api", TENURE_METRICS_ADDRESS=of_api),
     ):
@@ -123,6 +137,7 @@ async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compos
         account = await terminal.run("doctor", "--stripe")
         moved = await terminal.run("policy", "migrate", str(POLICY))
         compared = await terminal.run("reconcile")
+        needed = await terminal.run("payload-keys", "list")
     unheard, *not_done = await asyncio.gather(
         terminal.run("policy", "migrate", str(POLICY)),
         terminal.run("reconcile"),
@@ -146,6 +161,9 @@ async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compos
     for said, what in zip(not_done, ("the reconciliation", "the roll-up", "the report"), strict=True):
         assert f"tenure: no worker answers: start `tenure worker`; {what} starts as soon as" in said.err
     assert public.json()["code"] == "not_found"
+    assert needed.out.splitlines()[1].split() == ["2026-11", "1"], needed.out + needed.err
+    _leads_from_one_process_to_the_other(collector)
+    await _stop_without_their_key(terminal)
     assert 'tenure_charges_total{outcome="paid"} 1.0' in by_worker
     assert re.search(r'temporal_activity_execution_latency_seconds_count{.*activity_type="begin"', by_worker)
     assert 'tenure_provider_requests_total{method="POST",resource="subscriptions",status="200"} 1.0' in by_worker
@@ -185,6 +203,19 @@ async def test_a_start_with_standalone_activities_needs_a_server_that_has_them(
     assert [said.status for said in stopped] == [1, 1]
     assert all("has no standalone activities: unset TENURE_STANDALONE_ACTIVITIES" in said.err for said in stopped)
     assert "FIX   temporal     this Temporal server has no standalone activities" in ill.out
+
+
+def _leads_from_one_process_to_the_other(collector: Collector) -> None:
+    assert collector.services == {"tenure-api", "tenure-worker"}
+    signed_up = [one.name for _, one in collector.tree(collector.root("POST /v1/subscriptions"))]
+    assert {"send sign_up", "activity record", "Stripe POST /v1/subscriptions"} <= set(signed_up)
+
+
+async def _stop_without_their_key(terminal: Terminal) -> None:
+    del terminal.settings["TENURE_PAYLOAD_KEYS"]
+    stopped = [await terminal.run(process) for process in ("api", "worker")]
+    assert [said.status for said in stopped] == [1, 1]
+    assert all("TENURE_PAYLOAD_KEYS lacks the key '2026-11'" in said.err for said in stopped)
 
 
 async def _sign_up(url: str, key: str) -> httpx.Response:
