@@ -13,16 +13,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api.background.offer_publisher import OfferPublisher, Publish
 from api.background.usage_notice_dispatcher import UsageNoticeDispatcher
 from api.background.webhook_dispatcher import WebhookDispatcher
+from domain.events.ports import EventDispatcher
 from domain.notifications.ports import MailDispatcher
 from domain.provider.events import ProviderEvent
 from domain.purchases.ports import StoredPurchase
 from domain.webhooks.ports import Deliver
+from services.events.hand_over import Announcer, HandOver
 from services.usage_notifier import UsageNotifier
 from storage.access.api_key_cache import ApiKeyCache
 from storage.access.api_keys import ApiKeys
 from storage.access.console_sessions import ConsoleSessions
 from storage.access.web_sessions import Destination, WebSession, WebSessions
 from storage.db.health import check
+from storage.events.delivery_queue import DeliveryQueue
 from storage.monitoring.installation import InstallationFigures
 from storage.purchases import PurchaseRecords
 from storage.subscriptions.billing_accounts import BillingAccount, BillingAccounts
@@ -70,10 +73,18 @@ class Crossings:
     """Finds out whether the database can be used; sees no tenant's rows."""
 
     @classmethod
-    def on(cls, engine: AsyncEngine, mails: MailDispatcher, publish: Publish, deliver: Deliver) -> Self:
+    def on(
+        cls,
+        engine: AsyncEngine,
+        mails: MailDispatcher,
+        events: EventDispatcher,
+        publish: Publish,
+        deliver: Deliver,
+    ) -> Self:
         """Return them on an engine of the system's role."""
         sessions, purchases = WebSessions(engine), PurchaseRecords(engine)
-        notifier = UsageNotifier(UsageNotices(engine), mails)
+        announcer = Announcer(HandOver(DeliveryQueue(engine), events))
+        notifier = UsageNotifier(UsageNotices(engine, announcer), mails)
         return cls(
             keys=ApiKeyCache(ApiKeys(engine)),
             session=sessions.session,

@@ -214,8 +214,11 @@ def _records(
     client: Client, engine: AsyncEngine, trial_key: TrialKey, starter: DeliveryStarter | None
 ) -> SubscriptionRecords:
     """The records of steps, which have the events of each delivered as soon as it is written."""
-    dispatcher = TemporalEventDispatcher(starter or WorkflowStarter(client))
-    return SubscriptionRecords(engine, trial_key, Announcer(HandOver(DeliveryQueue(engine), dispatcher)))
+    return SubscriptionRecords(engine, trial_key, _announcer(client, engine, starter))
+
+
+def _announcer(client: Client, engine: AsyncEngine, starter: DeliveryStarter | None) -> Announcer:
+    return Announcer(HandOver(DeliveryQueue(engine), TemporalEventDispatcher(starter or WorkflowStarter(client))))
 
 
 # Purchases
@@ -291,10 +294,15 @@ def refunds_of(
 
 
 def erasing(
-    client: Client, engine: AsyncEngine, trial_key: TrialKey, contacts: CustomerContacts | None = None
+    client: Client,
+    engine: AsyncEngine,
+    trial_key: TrialKey,
+    contacts: CustomerContacts | None = None,
+    starter: DeliveryStarter | None = None,
 ) -> ErasureService:
     """Return what erases customers, and with *contacts* deletes them at the provider as well."""
-    erasures, records = Erasures(engine, trial_key), SubscriptionRecords(engine, trial_key)
+    announcer = _announcer(client, engine, starter)
+    erasures, records = Erasures(engine, trial_key, announcer), SubscriptionRecords(engine, trial_key, announcer)
     return ErasureService(client, erasures, records, Subscriptions(engine), contacts)
 
 
@@ -380,11 +388,9 @@ def worker_activities(
 
     """
     starter = delivery_starter(client, standalone=options.standalone_activities)
-    records, mails, changes = (
-        _records(client, engine, trial_key, starter),
-        TemporalMailDispatcher(client, starter),
-        CustomerChanges(engine, trial_key),
-    )
+    announcer, mails = _announcer(client, engine, starter), TemporalMailDispatcher(client, starter)
+    records = SubscriptionRecords(engine, trial_key, announcer)
+    changes = CustomerChanges(engine, trial_key, announcer)
     customers = CustomerDispatcher(client, changes)
     return WorkerActivities(
         records=RecordActivities(records, mails),
@@ -400,7 +406,7 @@ def worker_activities(
             Sweeps(
                 webhook_delivery(client, engine, provider, trial_key, starter, waits=options.left_to_dispatcher),
                 purchases(client, engine, provider, trial_key, starter),
-                erasing(client, engine, trial_key, provider.contacts if options.erases_at_provider else None),
+                erasing(client, engine, trial_key, provider.contacts if options.erases_at_provider else None, starter),
                 AuditSweep(AuditLog(engine)),
                 HandOver(
                     DeliveryQueue(engine, left_to_writer=options.left_to_writer), TemporalEventDispatcher(starter)
@@ -422,7 +428,7 @@ def worker_activities(
         mail=MailActivities(MailRecords(engine), outgoing.mailer),
         events=EventActivities(DeliveryRecords(engine, outgoing.encryption), outgoing.events, mails),
         roll_up=RollUpActivities(
-            UsageNotifier(UsageNotices(engine), mails),
+            UsageNotifier(UsageNotices(engine, announcer), mails),
             UsageRollUpRecords(engine),
             RevenueRollUpRecords(engine, options.timezone),
         ),

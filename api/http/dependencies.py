@@ -251,14 +251,17 @@ class Repositories:
         trials, idempotency = Trials(engine, dependencies.trial_key), IdempotencyKeys(engine)
         starter = delivery_starter(dependencies.client, standalone=dependencies.standalone_activities)
         mails = TemporalMailDispatcher(dependencies.client, starter)
-        crossings = Crossings.on(dependencies.system_engine, mails, dependencies.publish_offer, dependencies.deliver)
-        events, erasures = TemporalEventDispatcher(starter), Erasures(engine, dependencies.trial_key)
+        events = TemporalEventDispatcher(starter)
+        crossings = Crossings.on(
+            dependencies.system_engine, mails, events, dependencies.publish_offer, dependencies.deliver
+        )
+        announcer = Announcer(HandOver(DeliveryQueue(engine), events))
+        erasures = Erasures(engine, dependencies.trial_key, announcer)
 
         def hand_over(tenant: str) -> HandOver:
             return HandOver(DeliveryQueue(of_tenant(engine, tenant)), events)
 
         def records(tenant: str) -> SubscriptionRecords:
-            announcer = Announcer(hand_over(tenant))
             return SubscriptionRecords(of_tenant(engine, tenant), dependencies.trial_key, announcer)
 
         inbox, discrepancies, mail_list = InboxList(engine), DiscrepancyList(engine), MailList(engine)
@@ -267,7 +270,7 @@ class Repositories:
             customers,
             contacts,
             SignUpService(dependencies.client, contacts, customers, subscriptions, trials),
-            CustomerChanges(engine, dependencies.trial_key),
+            CustomerChanges(engine, dependencies.trial_key, announcer),
             CustomerList(engine),
             subscriptions,
             SubscriptionList(engine),

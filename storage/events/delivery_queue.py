@@ -19,7 +19,7 @@ _IT = event_deliveries.c
 
 
 class DeliveryQueue:
-    """Implements `WaitingDeliveries`, as the system's role."""
+    """Implements `WaitingDeliveries`; what waits is found as the system's role."""
 
     def __init__(self, engine: AsyncEngine, *, left_to_writer: timedelta = LEFT_TO_WRITER) -> None:
         self._engine = engine
@@ -37,9 +37,11 @@ class DeliveryQueue:
             return [queued(row) for row in await connection.execute(wanted)]
 
     async def mark_handed_over(self, deliveries: Sequence[QueuedDelivery]) -> None:
-        rounds = tuple_(_IT.id, _IT.round).in_([(UUID(each.id), each.round) for each in deliveries])
-        async with transaction(self._engine) as connection:
-            await connection.execute(update(event_deliveries).where(rounds).values(handed_over_at=func.now()))
+        for tenant in {each.tenant for each in deliveries}:
+            theirs = [(UUID(each.id), each.round) for each in deliveries if each.tenant == tenant]
+            rounds = tuple_(_IT.id, _IT.round).in_(theirs)
+            async with transaction(self._engine, tenant) as connection:
+                await connection.execute(update(event_deliveries).where(rounds).values(handed_over_at=func.now()))
 
 
 def queued(row: Row[Any]) -> QueuedDelivery:
