@@ -7,8 +7,10 @@ from typing import Any, Final
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from activities.events import NOT_DELIVERED
 from activities.reconciling import NoteRequest
 from domain.provider.payments import AUTHENTICATE, NO_CARD, Charge, ChargeOutcome, Decline
 from domain.reconciliation.runs import RunReport
@@ -17,6 +19,7 @@ from domain.subscription.journal import Step
 LATENESS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0)
 """Seconds. The objective for what is not paced is five."""
 MAIL_ACTIVITIES: Final = frozenset({"deliver", "give_up"})
+DELIVERY_ACTIVITY: Final = "deliver_event"
 
 log = structlog.get_logger("tenure.monitoring")
 
@@ -43,6 +46,12 @@ class ActivityMeter:
             registry=registry,
         )
         self._mails = Counter("tenure_mails", "Attempts to send a mail, by outcome", ["outcome"], registry=registry)
+        self._deliveries = Counter(
+            "tenure_event_deliveries",
+            "Attempts to deliver an event to a product, by outcome",
+            ["outcome"],
+            registry=registry,
+        )
         self._differences = Counter(
             "tenure_reconciliation_differences",
             "Differences that reconciliation has found, by what was done about them",
@@ -59,12 +68,19 @@ class ActivityMeter:
         elif isinstance(result, Charge):
             self._note_charge(result)
         elif name in MAIL_ACTIVITIES:
-            self._mails.labels(str(result).replace(" ", "_")).inc()
+            self._mails.labels(_as_label(result)).inc()
+        elif name == DELIVERY_ACTIVITY:
+            self._deliveries.labels(_as_label(result)).inc()
         elif isinstance(given, NoteRequest):
             for found in given.found:
                 self._differences.labels(found.discrepancy.kind.value, found.outcome.value).inc()
         elif isinstance(given, RunReport):
             self._runs.labels("incomplete" if given.not_compared or given.not_heard else "complete").inc()
+
+    def failed(self, error: ApplicationError) -> None:
+        """Note that an activity has failed."""
+        if error.type == NOT_DELIVERED:
+            self._deliveries.labels(NOT_DELIVERED).inc()
 
     def _note_step(self, step: Step) -> None:
         for kind in {entry.cause.kind for entry in step.entries}:
@@ -83,6 +99,10 @@ class ActivityMeter:
             self._declines.labels(reason_of(charge.decline)).inc()
 
 
+def _as_label(outcome: object) -> str:
+    return str(outcome).replace(" ", "_")
+
+
 def reason_of(decline: Decline) -> str:
     """Return what kind of decline it is: codes are the provider's, and new ones come."""
     if decline.code == NO_CARD:
@@ -95,7 +115,7 @@ def reason_of(decline: Decline) -> str:
 
 
 class Measured(Interceptor):
-    """Has every activity measured that succeeds; what fails and how long it takes, the SDK measures."""
+    """Has every activity measured for what it has done; how long it takes, and what fails, the SDK measures."""
 
     def __init__(self, meter: ActivityMeter) -> None:
         self._meter = meter
@@ -110,7 +130,11 @@ class _Inbound(ActivityInboundInterceptor):
         self._meter = meter
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
-        result = await super().execute_activity(input)
+        try:
+            result = await super().execute_activity(input)
+        except ApplicationError as error:
+            self._meter.failed(error)
+            raise
         try:
             self._meter.done(activity.info().activity_type, input.args, result)
         except Exception:

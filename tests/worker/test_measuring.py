@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from temporalio.exceptions import ApplicationError
 
+from activities.events import NOT_DELIVERED
 from activities.reconciling import NoteRequest
 from domain.provider.payments import Charge, ChargeOutcome, Decline
 from domain.reconciliation.differences import DifferenceKind, Discrepancy, Outcome
@@ -93,6 +95,16 @@ def test_a_payment_is_a_charge_and_no_decline(readings: Readings) -> None:
 def test_mails_are_counted_by_what_came_of_them(readings: Readings, outcome: str) -> None:
     readings.meter.done("deliver", ["id"], outcome)
     assert readings.of("tenure_mails_total", outcome=outcome.replace(" ", "_")) == 1
+
+
+def test_deliveries_of_events_are_counted_with_the_attempts_that_failed(readings: Readings) -> None:
+    readings.meter.failed(ApplicationError("503", type=NOT_DELIVERED))
+    readings.meter.failed(ApplicationError("the database is away", type="database_unavailable"))
+    readings.meter.done("deliver_event", ["delivery"], "delivered")
+
+    assert readings.of("tenure_event_deliveries_total", outcome="not_delivered") == 1
+    assert readings.of("tenure_event_deliveries_total", outcome="delivered") == 1
+    assert readings.of("tenure_event_deliveries_total", outcome="database_unavailable") == 0
 
 
 def test_differences_are_counted_by_kind_and_outcome(readings: Readings) -> None:

@@ -88,6 +88,7 @@ def _measured() -> list[Metric]:
     meter.done("record", [Step(a_trial(), (Entry("noted", NOW, "", CAUSE),), carries_out=carried_out)], None)
     meter.done("begin", [], Charge(ChargeOutcome.DECLINED, decline=Decline("lost_card")))
     meter.done("deliver", ["id"], "sent")
+    meter.done("deliver_event", ["delivery"], "delivered")
     difference = Discrepancy(DifferenceKind.BLOCKED, "", "", "")
     meter.done("note_findings", [NoteRequest("run", (Found(difference),))], None)
     meter.done("note_reconciliation", [RunReport("run", NOW, heals=True)], None)
