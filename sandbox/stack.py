@@ -372,6 +372,7 @@ def _worker_activities(
         composition.WorkerOptions(
             second_look_delay=0.2,
             left_to_dispatcher=timedelta(),
+            left_to_writer=timedelta(),
             standalone_activities=options.standalone_activities,
         ),
         # A subscription that is restored has a clock of its own, like all others.

@@ -26,12 +26,13 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import GatewayUnavailable, Rejected
-from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
+from domain.names import EVENTS_QUEUE, LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
 
 QUEUES: Final = {
     LIFECYCLE_QUEUE: TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
     PAYMENTS_QUEUE: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
     MAIL_QUEUE: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+    EVENTS_QUEUE: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
     RECORDS_QUEUE: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
 }
 """The task queues that a worker's process polls, and what for."""

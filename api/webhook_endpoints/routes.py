@@ -25,6 +25,7 @@ from api.webhook_endpoints.views import (
     WebhookEndpointView,
 )
 from domain.events.deliveries import DeliveryState
+from services.events.hand_over import Announcer
 from storage.events.endpoints import EndpointChange, NewEndpoint
 
 router = APIRouter(prefix="/v1/webhook-endpoints", tags=["Events"], route_class=ShownOnceRoute)
@@ -161,4 +162,5 @@ async def recover(
     What was delivered is not sent again. Events are kept for 30 days.
     """
     done = await repositories.deliveries.recover(caller.tenant, endpoint_id, body.since)
+    Announcer(repositories.hand_over(caller.tenant)).announce(done.waiting)
     return RecoveryView(deliveries=done.deliveries, has_more=not done.is_all)

@@ -15,6 +15,9 @@ BATCH_SIZE: Final = 100
 MOST_ANNOUNCED: Final = 5_000
 """Deliveries that are remembered; what is more is left to the sweep."""
 
+_AT_WORK: Final[set[asyncio.Task[None]]] = set()
+"""An event loop itself does not keep its tasks."""
+
 log = logging.getLogger("tenure.events")
 
 
@@ -63,6 +66,8 @@ class Announcer:
         self._announced.extend(deliveries)
         if self._announced and (self._work is None or self._work.done()):
             self._work = asyncio.create_task(self._hand_all_over())
+            _AT_WORK.add(self._work)
+            self._work.add_done_callback(_AT_WORK.discard)
 
     async def _hand_all_over(self) -> None:
         while self._announced:

@@ -58,6 +58,8 @@ class Recovery:
     deliveries: int
     is_all: bool
     """False: there are more, as many were found as one request may begin."""
+    waiting: Sequence[QueuedDelivery] = ()
+    """What is to be handed over."""
 
 
 DeliveryPage = Cut[DeliveryRow]
@@ -116,12 +118,12 @@ class DeliveryList:
             row = await _existing(connection, tenant, delivery)
             check_enabled(await existing_endpoint(connection, tenant, row.endpoint))
             begun = update(event_deliveries).where(_IT.id == UUID(row.id)).values(_BEGUN_AGAIN)
-            key = await connection.execute(begun.returning(_IT.id, _IT.tenant, _IT.event, _IT.endpoint, _IT.round))
+            key = await connection.execute(begun.returning(*_QUEUED))
             waiting = queued(key.one())
             return await _existing(connection, tenant, delivery), waiting
 
     async def recover(self, tenant: str, endpoint: str, since: datetime) -> Recovery:
-        """Begins again what an endpoint has missed since a moment; the sweep hands it over.
+        """Begins again what an endpoint has missed since a moment.
 
         That is what failed or was canceled, and what was never begun, as it was disabled or not there.
 
@@ -135,16 +137,22 @@ class DeliveryList:
             ids = [row.id for row in missed]
             again = update(event_deliveries).where(_IT.endpoint == UUID(found.id), _IT.event.in_(ids))
             done = await connection.execute(
-                again.where(_IT.state.in_(_UNFINISHED)).values(_BEGUN_AGAIN).returning(_IT.event)
+                again.where(_IT.state.in_(_UNFINISHED)).values(_BEGUN_AGAIN).returning(*_QUEUED)
             )
-            known = {row.event for row in done}
-            new = [id_ for id_ in ids if id_ not in known]
-            if new:
-                rows = [{"event": id_, "tenant": tenant, "endpoint": UUID(found.id)} for id_ in new]
-                await connection.execute(insert(event_deliveries).on_conflict_do_nothing(), rows)
-        return Recovery(len(ids), len(ids) < MOST_RECOVERED)
+            begun = [queued(row) for row in done]
+            known = {each.event for each in begun}
+            rows = [
+                {"event": id_, "tenant": tenant, "endpoint": UUID(found.id)} for id_ in ids if str(id_) not in known
+            ]
+            if rows:
+                new = await connection.execute(
+                    insert(event_deliveries).on_conflict_do_nothing().returning(*_QUEUED), rows
+                )
+                begun += [queued(row) for row in new]
+        return Recovery(len(begun), len(ids) < MOST_RECOVERED, begun)
 
 
+_QUEUED: Final = _IT.id, _IT.tenant, _IT.event, _IT.endpoint, _IT.round
 _UNFINISHED: Final = (DeliveryState.FAILED.value, DeliveryState.CANCELED.value)
 _BEGUN_AGAIN: Final = {
     "state": DeliveryState.PENDING.value,

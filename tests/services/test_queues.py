@@ -40,7 +40,7 @@ async def test_queues_are_not_known_while_temporal_is_away(
     monkeypatch.setattr(system, "WITHIN", system.WITHIN / 100)
     found = await Queues(cast("Client", cast("Any", AnsweringClient(error)))).all()
     assert [(queue.name, queue.is_known, queue.backlog) for queue in found] == [
-        (name, False, None) for name in ("lifecycle", "payments", "mail", "records")
+        (name, False, None) for name in ("lifecycle", "payments", "mail", "events", "records")
     ]
 
 

@@ -39,7 +39,7 @@ async def test_database_temporal_workers_and_the_offer_are_shown(
     assert answer.status_code == 200, answer.text
     system: dict[str, Any] = answer.json()
     assert (system["database"], system["temporal"]) == ("ok", "ok")
-    assert [queue["name"] for queue in system["queues"]] == ["lifecycle", "payments", "mail", "records"]
+    assert [queue["name"] for queue in system["queues"]] == ["lifecycle", "payments", "mail", "events", "records"]
     for queue in system["queues"]:
         assert queue["is_known"]
         assert [worker["build"] for worker in queue["workers"] if worker["identity"]]
