@@ -45,7 +45,7 @@ async def delivery(ledger: Ledger, endpoint: str) -> QueuedDelivery:
 
 async def tried(ledger: Ledger, delivery: QueuedDelivery, answer: Answer) -> Recorded:
     records = DeliveryRecords(ledger.engine, ENCRYPTION)
-    sending = await records.to_send(delivery)
+    sending = await records.claim(delivery, "me")
     assert sending is not None
     return await records.record(sending, Attempt(NOW, timedelta(milliseconds=5), answer))
 
@@ -68,7 +68,7 @@ async def test_what_is_sent_is_the_event_with_what_the_product_calls_its_custome
     event = an_event(customer=it.customer, subscription=it.id, sequence=7, payload={"subscription": {"id": it.id}})
     [delivery] = await written(ledger.engine, event)
 
-    sending = await DeliveryRecords(ledger.engine, ENCRYPTION).to_send(delivery)
+    sending = await DeliveryRecords(ledger.engine, ENCRYPTION).claim(delivery, "me")
 
     assert sending is not None
     assert (sending.url, sending.attempts, len(sending.secrets)) == ("https://product.example/hooks", 0, 1)
@@ -89,7 +89,7 @@ async def test_an_attempt_that_succeeds_delivers_and_is_listed(ledger: Ledger, d
         (204, "", "thanks"),
         (None, "no answer within 20 s", ""),
     ]
-    assert await DeliveryRecords(ledger.engine, ENCRYPTION).to_send(delivery) is None
+    assert await DeliveryRecords(ledger.engine, ENCRYPTION).claim(delivery, "me") is None
 
 
 async def test_the_schedule_is_counted_by_what_was_recorded_and_its_last_attempt_gives_up(
@@ -103,7 +103,7 @@ async def test_the_schedule_is_counted_by_what_was_recorded_and_its_last_attempt
 
 async def test_an_attempt_that_two_workers_made_counts_once(ledger: Ledger, delivery: QueuedDelivery) -> None:
     records = DeliveryRecords(ledger.engine, ENCRYPTION)
-    sending = await records.to_send(delivery)
+    sending = await records.claim(delivery, "me")
     assert sending is not None
 
     for answer in (Answer(200), AWAY):
@@ -171,7 +171,7 @@ async def test_what_was_written_while_its_endpoint_was_disabled_is_canceled_when
 ) -> None:
     await ledger.run("update webhook_endpoints set state = 'disabled', disabled_reason = 'operator'")
 
-    assert await DeliveryRecords(ledger.engine, ENCRYPTION).to_send(delivery) is None
+    assert await DeliveryRecords(ledger.engine, ENCRYPTION).claim(delivery, "me") is None
     assert await state_of(ledger, delivery) is CANCELED
 
 
@@ -184,7 +184,7 @@ async def test_a_delivery_is_begun_again_whatever_became_of_it_and_by_the_whole_
 
     assert (row.state, again.round) == (DeliveryState.PENDING, 1)
     assert (await tried(ledger, again, AWAY)).verdict.retry_in == SCHEDULE[1]
-    assert await DeliveryRecords(ledger.engine, ENCRYPTION).to_send(delivery) is None  # of the round before
+    assert await DeliveryRecords(ledger.engine, ENCRYPTION).claim(delivery, "me") is None  # of the round before
 
 
 async def test_nothing_is_begun_again_to_a_disabled_endpoint(
