@@ -4,16 +4,18 @@ from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from sandbox.mailbox import MailFaults
+from sandbox.processes import free_port
 from services.worker_deployments import WorkerDeployments
 from tests.harness.callers import Caller
 from tests.harness.folders import data_folder
 from tests.harness.names import a_name
-from tests.harness.patience import until
+from tests.harness.patience import PATIENT, until
 from tests.harness.typed import Forker, Terminal
 from tests.outage.site import Site
 
@@ -68,6 +70,11 @@ async def is_complete(deployment: WorkerDeployments, build: str) -> bool:
     return not await deployment.missing_queues(build)
 
 
+async def is_ready(address: str) -> bool:
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENT) as probe:
+        return (await probe.get(f"http://{address}/readyz")).status_code == 200
+
+
 async def mails_of(client: Client, build: str) -> list[str]:
     """Mails in progress whose workflows began on a build."""
     query = "WorkflowType = 'MailWorkflow' AND ExecutionStatus = 'Running'"
@@ -84,7 +91,14 @@ async def test_subscriptions_move_to_each_current_release_and_mails_end_where_th
     terminal = Terminal(site.folder, forker)
     terminal.settings = {**site.settings, **of_build("B")}
 
-    async with site.api() as (_, admin), site.worker() as unversioned, site.worker(**of_build("A")):
+    probed = f"127.0.0.1:{free_port()}"
+
+    async with (
+        site.api() as (_, admin),
+        site.worker() as unversioned,
+        site.worker(**of_build("A"), TENURE_HEALTH_ADDRESS=probed),
+    ):
+        await until(partial(is_ready, probed))
         ada = await admin.signed_up(f"{name}-ada")
         assert await served_next(client, admin, ada) == ""
         await until(partial(is_complete, deployment, "A"))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from uuid import uuid4
 
 import httpx
@@ -11,6 +12,8 @@ from domain.names import report_usage_schedule_id
 from domain.reconciliation.differences import DifferenceKind, Discrepancy
 from domain.reconciliation.ports import Found
 from sandbox.stack import Stack
+from services.system import Backlog, Queues, QueueStatus, Routing
+from services.worker_deployments import VersionId
 from storage.access.operators import OperatorRole
 from storage.reconciliation import Reconciliations
 from tests.api.inbox.test_inbox import set_aside
@@ -135,6 +138,19 @@ async def test_the_system_page_shows_workers_and_what_is_in_force(grace: Console
     assert re.search(r"Catalog\w+_v\d+, revision \d+, since", shown)
     assert shown.count("Task queue") == 4
     assert "Last asked for work" in shown
+
+
+async def test_the_system_page_shows_which_build_gets_the_work(
+    grace: ConsoleVisitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    routing = Routing(VersionId("tenure", "B"), VersionId("tenure", "C"), 12.5)
+
+    async def all_queues(_self: Queues) -> list[QueueStatus]:
+        return [QueueStatus("mail", True, backlog=Backlog(0, timedelta()), routing=routing)]
+
+    monkeypatch.setattr(Queues, "all", all_queues)
+
+    assert "New work goes to build B, 12.5 % of it to build C." in said(await grace.get("/console/system"))
 
 
 @pytest.mark.parametrize("path", ["webhooks/evt_none/replay", "reconciliation/0/heal", "mails/no-id/retry"])
