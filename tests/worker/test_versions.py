@@ -124,11 +124,13 @@ async def test_a_version_leaves_work_and_schedules_to_whoever_has_the_work_until
 async def test_a_version_whose_workers_are_not_there_cannot_be_made_current(
     client: Client, deployment: WorkerDeployments
 ) -> None:
-    with pytest.raises(Rejected, match="no worker of build A polls lifecycle, mail, payments, records yet: start"):
+    with pytest.raises(
+        Rejected, match="no worker of build A polls events, lifecycle, mail, payments, records yet: start"
+    ):
         await deployment.set_current("A")
     async with workers(client, "A", [LIFECYCLE_QUEUE]):
         await until(lambda: polls(deployment, LIFECYCLE_QUEUE))
-        with pytest.raises(Rejected, match="no worker of build A polls mail, payments, records yet"):
+        with pytest.raises(Rejected, match="no worker of build A polls events, mail, payments, records yet"):
             await deployment.set_current("A")
 
     assert (await deployment.status()).current == ""

@@ -136,7 +136,7 @@ async def test_the_system_page_shows_workers_and_what_is_in_force(grace: Console
     assert "Databaseok" in shown
     assert "Temporalok" in shown
     assert re.search(r"Catalog\w+_v\d+, revision \d+, since", shown)
-    assert shown.count("Task queue") == 4
+    assert shown.count("Task queue") == 5
     assert "Last asked for work" in shown
 
 
