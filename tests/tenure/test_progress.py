@@ -1,15 +1,17 @@
 """Progress is for a person at a terminal: on stderr alone, gone at the end, and never in what a command prints."""
 
 import asyncio
+import errno
 import os
 import pty
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
 
+from tests.harness.patience import until
 from tests.harness.typed import TENURE, Terminal
 
 WORKS = """
@@ -32,6 +34,8 @@ class Screen:
 
     file: int
     text: str = ""
+    is_closed: bool = False
+    """Nobody has the other side any more, and all that was written there has been read."""
 
 
 @asynccontextmanager
@@ -41,15 +45,20 @@ async def screen() -> AsyncIterator[tuple[int, Screen]]:
     shown = Screen(master)
 
     def read() -> None:
-        # Linux answers EIO once the child has closed its side.
-        with suppress(OSError):
+        try:
             shown.text += os.read(master, 65536).decode(errors="replace")
+        except OSError as error:
+            if error.errno != errno.EIO:  # Linux's answer once the child has closed its side
+                raise
+            shown.is_closed = True
+            loop.remove_reader(master)
 
-    asyncio.get_running_loop().add_reader(master, read)
+    loop = asyncio.get_running_loop()
+    loop.add_reader(master, read)
     try:
         yield child, shown
     finally:
-        asyncio.get_running_loop().remove_reader(master)
+        loop.remove_reader(master)
         os.close(master)
 
 
@@ -65,6 +74,7 @@ async def at_a_terminal(words: Sequence[str], **environment: str) -> tuple[int, 
         os.close(child)
         out, _ = await process.communicate()
         assert process.returncode is not None
+        await until(lambda: shown.is_closed)
         return process.returncode, out.decode(), shown.text
 
 
