@@ -19,7 +19,7 @@ from tests.harness.callers import problem_of
 from tests.web.site import ADDRESS, an_app
 
 SELDOM = 0.01
-"""One request, and the next one after 100 seconds: no test takes so long."""
+"""One request, and the next one after 100 seconds."""
 
 
 class _Keys:
@@ -29,7 +29,9 @@ class _Keys:
 
 @asynccontextmanager
 async def an_api(address: str = "192.0.2.1", **rates: Any) -> AsyncIterator[httpx.AsyncClient]:
-    app = an_app(rates=RequestRates(**rates))
+    app = an_app()
+    # Its clock stands still: a machine may be slow.
+    app.state.rate_limits = RateLimits(RequestRates(**rates), described_routes(), clock=lambda: 0.0)
     app.state.repositories = replace(
         app.state.repositories, crossings=replace(app.state.repositories.crossings, keys=cast("Any", _Keys()))
     )
