@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Self
 
 TENURE = Path(sys.executable).with_name("tenure")
 
@@ -23,13 +25,86 @@ class Said:
     err: str
 
 
+class Command:
+    """A command that was started: a process, but not a child of this one."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.begun: asyncio.Future[int] = loop.create_future()
+        """Its process id."""
+        self.ended: asyncio.Future[int] = loop.create_future()
+        """Its status, as `subprocess` has it."""
+
+    @property
+    def pid(self) -> int:
+        return self.begun.result()
+
+    @property
+    def returncode(self) -> int | None:
+        """Its status; None: it runs."""
+        return self.ended.result() if self.ended.done() else None
+
+    def send_signal(self, which: int) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, which)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    async def wait(self) -> int:
+        return await asyncio.shield(self.ended)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A command that runs, and what it prints."""
+
+    command: Command
+    stdout: asyncio.StreamReader
+    _place: "TemporaryDirectory[str]"
+
+    @classmethod
+    async def started(
+        cls, forker: "Forker", words: Sequence[str], folder: Path, environment: Mapping[str, str]
+    ) -> Self:
+        place = TemporaryDirectory()
+        out, loop = Path(place.name) / "out", asyncio.get_running_loop()
+        os.mkfifo(out)
+        read_end = os.fdopen(os.open(out, os.O_RDONLY | os.O_NONBLOCK), "rb", 0)
+        # Open until the command has ended, so that what it prints does not end before it has begun.
+        write_end = os.open(out, os.O_WRONLY)
+        stdout = asyncio.StreamReader()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdout), read_end)
+        command = await forker.start(words, folder, environment, out, Path(place.name) / "err")
+        command.ended.add_done_callback(lambda _: os.close(write_end))
+        return cls(command, stdout, place)
+
+    @property
+    def returncode(self) -> int | None:
+        return self.command.returncode
+
+    def send_signal(self, which: int) -> None:
+        self.command.send_signal(which)
+
+    def kill(self) -> None:
+        self.command.kill()
+
+    async def communicate(self) -> tuple[bytes, bytes]:
+        """Wait until it has ended; returns the rest of what it has printed, and its errors."""
+        printed = await self.stdout.read()
+        await self.command.wait()
+        errors = (Path(self._place.name) / "err").read_bytes()
+        self._place.cleanup()
+        return printed, errors
+
+
 class Forker:
     """Starts commands in no time, each a process of its own; see `typing_process`."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self._numbers = count(1)
-        self._ended: dict[int, asyncio.Future[int]] = {}
+        self._commands: dict[int, Command] = {}
 
     @classmethod
     @asynccontextmanager
@@ -48,22 +123,32 @@ class Forker:
         await hearing
 
     async def run(self, words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Said:
-        number = next(self._numbers)
-        self._ended[number] = asyncio.get_running_loop().create_future()
         with TemporaryDirectory() as place:
             out, err = Path(place) / "out", Path(place) / "err"
-            request = {"number": number, "words": list(words), "folder": str(folder), "environment": dict(environment)}
-            assert self._process.stdin is not None
-            self._process.stdin.write(json.dumps(request | {"out": str(out), "err": str(err)}).encode() + b"\n")
-            await self._process.stdin.drain()
-            status = await self._ended[number]
+            status = await (await self.start(words, folder, environment, out, err)).wait()
             return Said(status, out.read_text(), err.read_text())
+
+    async def start(
+        self, words: Sequence[str], folder: Path, environment: Mapping[str, str], out: Path, err: Path
+    ) -> Command:
+        """Start a command that prints to these files, and let it run."""
+        number = next(self._numbers)
+        command = self._commands[number] = Command()
+        request = {"number": number, "words": list(words), "folder": str(folder), "environment": dict(environment)}
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(request | {"out": str(out), "err": str(err)}).encode() + b"\n")
+        await self._process.stdin.drain()
+        await command.begun
+        return command
 
     async def _hear(self) -> None:
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
-            number, status = json.loads(line)
-            self._ended.pop(number).set_result(status)
+            what, number, told = json.loads(line)
+            if what == "begun":
+                self._commands[number].begun.set_result(told)
+            else:
+                self._commands.pop(number).ended.set_result(told)
 
 
 class Terminal:
@@ -74,8 +159,12 @@ class Terminal:
         self.settings: dict[str, str] = {}
         self._forker = forker
 
-    async def start(self, *words: str, **settings: str) -> asyncio.subprocess.Process:
-        """Start a command in earnest, with further settings, and let it run."""
+    async def start(self, *words: str, **settings: str) -> Heard:
+        """Start a command, with further settings, and let it run."""
+        return await Heard.started(self._forker, words, self.folder, {**self._environment(), **settings})
+
+    async def start_in_earnest(self, *words: str, **settings: str) -> asyncio.subprocess.Process:
+        """The same as a shell does it, with all that is to be imported."""
         pipe = asyncio.subprocess.PIPE
         return await asyncio.create_subprocess_exec(
             TENURE, *words, cwd=self.folder, env={**self._environment(), **settings}, stdout=pipe, stderr=pipe

@@ -1,9 +1,11 @@
 """Runs `tenure` commands as processes of their own without importing everything anew for each: by forking.
 
 A program beside the tests: it has imported the command line once, reads requests from its standard input, one JSON
-object a line, and answers on its standard output with `[number, status]` as each command ends.
+object a line, and answers on its standard output with `["begun", number, process id]` as each command begins and
+`["ended", number, status]` as it ends.
 """
 
+import gc
 import json
 import os
 import selectors
@@ -19,6 +21,9 @@ def main() -> None:
 
     for command in (COMMANDS | SANDBOX_COMMANDS).values():
         import_module(f"tenure.cli.{command.module}")
+    # No command need go through all of it in search of garbage, and by that copy it.
+    gc.collect()
+    gc.freeze()
     _answer("ready")
     running: dict[int, int] = {}
     asked = selectors.DefaultSelector()
@@ -31,7 +36,9 @@ def main() -> None:
             *lines, pending = (pending + read).split(b"\n")
             for line in lines:
                 request = json.loads(line)
-                running[_begin(request)] = request["number"]
+                pid = _begin(request)
+                running[pid] = request["number"]
+                _answer(["begun", request["number"], pid])
         _tell_the_ended(running)
 
 
@@ -49,7 +56,7 @@ def _be(request: dict[str, Any]) -> NoReturn:
     os.environ.clear()
     os.environ.update(request["environment"])
     for number, name in ((0, os.devnull), (1, request["out"]), (2, request["err"])):
-        opened = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
+        opened = os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(opened, number)
         os.close(opened)
     sys.argv = ["tenure", *request["words"]]
@@ -61,7 +68,7 @@ def _tell_the_ended(running: dict[int, int]) -> None:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if not pid:
             return
-        _answer([running.pop(pid), os.waitstatus_to_exitcode(status)])
+        _answer(["ended", running.pop(pid), os.waitstatus_to_exitcode(status)])
 
 
 def _answer(what: object) -> None:

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.harness.folders import data_folder
+from tests.harness.typed import Forker
 from tests.outage.site import Site, Tell
 
 
 @pytest.fixture(scope="session")
-async def site() -> AsyncIterator[Site]:
+async def site(forker: Forker) -> AsyncIterator[Site]:
     with data_folder() as folder:
-        async with Site.laid_out(folder) as site:
+        async with Site.laid_out(folder, forker) as site:
             yield site
 
 

@@ -27,7 +27,7 @@ from storage.db.roles import DatabaseRole
 from tests.harness.callers import Caller
 from tests.harness.catalogs import CATALOG, POLICY, shipped_catalog
 from tests.harness.patience import until
-from tests.harness.typed import TENURE
+from tests.harness.typed import Command, Forker
 from worker.registry import KINDS
 
 Tell = Callable[[str], None]
@@ -38,7 +38,7 @@ STRIPE_KEY, WEBHOOK_SECRET = "sk_test_of_the_outage_tests", "whsec_of_the_outage
 class Process:
     """One `tenure api` or `tenure worker`."""
 
-    running: asyncio.subprocess.Process
+    running: Command
     log: Path
 
     def says(self, text: str) -> bool:
@@ -68,10 +68,11 @@ class Site:
     mailbox: Mailbox
     key: str
     settings: dict[str, str]
+    forker: Forker
 
     @classmethod
     @asynccontextmanager
-    async def laid_out(cls, folder: Path) -> AsyncIterator["Site"]:
+    async def laid_out(cls, folder: Path, forker: Forker) -> AsyncIterator["Site"]:
         async with AsyncExitStack() as exits:
             postgres = Postgres(folder, durable=False)
             temporal = TemporalDevServer(folder, search_attributes=KINDS, durable=False, ui=False)
@@ -91,7 +92,7 @@ class Site:
             key = await ApiKeys(engine).create(Role.ADMIN, "outages")
             await engine.dispose()
             settings = _settings(postgres.url, temporal.address, simulator.base_url, mailbox.smtp_url)
-            yield cls(folder, postgres, temporal, simulator, mailbox, key, settings)
+            yield cls(folder, postgres, temporal, simulator, mailbox, key, settings, forker)
 
     async def payments(self, names: Iterable[str]) -> Counter[str]:
         """How often each of these customers has paid, on whichever of their subscriptions at Stripe."""
@@ -107,11 +108,9 @@ class Site:
     async def process(self, name: str, **settings: str) -> AsyncIterator[Process]:
         """A production process while the block runs. It is told to stop at the end, if it has not ended by itself."""
         log = self.folder / f"{name}-{free_port()}.log"
+        log.touch()
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TENURE_")}
-        with log.open("wb") as output:
-            running = await asyncio.create_subprocess_exec(
-                TENURE, name, cwd=self.folder, env={**kept, **self.settings, **settings}, stdout=output, stderr=output
-            )
+        running = await self.forker.start([name], self.folder, {**kept, **self.settings, **settings}, log, log)
         try:
             yield Process(running, log)
         finally:

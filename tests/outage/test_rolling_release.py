@@ -25,10 +25,10 @@ FAILED = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
 
 
 @pytest.fixture
-async def releasing() -> AsyncIterator[Site]:
+async def releasing(forker: Forker) -> AsyncIterator[Site]:
     """A site of its own: what is current is so for all workers of a namespace."""
     with data_folder() as folder:
-        async with Site.laid_out(folder) as site:
+        async with Site.laid_out(folder, forker) as site:
             yield site
 
 

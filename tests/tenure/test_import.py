@@ -101,7 +101,6 @@ async def test_what_was_killed_half_way_is_completed_by_the_next_run(
     only = [word for agreement in agreements for word in ("--only", agreement)]
 
     process = await terminal.start("import", *only, "--rate", "10")
-    assert process.stdout is not None
     await process.stdout.readline()
     process.kill()
     await process.communicate()

@@ -67,8 +67,11 @@ def production_settings(database: str, temporal: str, stripe: str, smtp: str, pu
 
 
 @asynccontextmanager
-async def at_work(terminal: Terminal, process: str, **settings: str) -> AsyncIterator[None]:
-    running = await terminal.start(process, **settings)
+async def at_work(
+    terminal: Terminal, process: str, *, in_earnest: bool = False, **settings: str
+) -> AsyncIterator[None]:
+    start = terminal.start_in_earnest if in_earnest else terminal.start
+    running = await start(process, **settings)
     try:
         yield
     finally:
@@ -126,8 +129,8 @@ async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compos
     async with (
         collecting() as collector,
         traced(terminal, collector),
-        at_work(terminal, "worker", TENURE_METRICS_ADDRESS=of_worker),
-        at_work(terminal, "api", TENURE_METRICS_ADDRESS=of_api),
+        at_work(terminal, "worker", in_earnest=True, TENURE_METRICS_ADDRESS=of_worker),
+        at_work(terminal, "api", in_earnest=True, TENURE_METRICS_ADDRESS=of_api),
     ):
         await _until(f"{url}/readyz", 200)
         made = await _sign_up(url, key)

@@ -20,7 +20,6 @@ async def up(
 ) -> AsyncIterator[Addresses]:
     """A stack that is ready; what it *said* before is added to the list."""
     process = await terminal.start("up", "--data", data, "--port", "0", *more)
-    assert process.stdout is not None
     try:
         async with asyncio.timeout(PATIENT):
             async for line in process.stdout:
