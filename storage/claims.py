@@ -14,6 +14,8 @@ from domain.errors import GatewayBusy, Haste
 
 CLAIMED_FOR: Final = timedelta(seconds=90)
 """Longer than one attempt to send may take. After that, whoever claimed it is dead."""
+OVERDUE_AFTER: Final = timedelta(hours=1)
+"""A run that has not come back to its delivery so long after it was due is lost: another may have it."""
 
 
 async def claim(

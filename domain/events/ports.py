@@ -46,6 +46,13 @@ class WaitingDeliveries(Protocol):
 
     async def mark_handed_over(self, deliveries: Sequence[QueuedDelivery]) -> None: ...
 
+    async def release_lost(self, *, limit: int) -> Sequence[QueuedDelivery]:
+        """Return those that were handed over and that nobody has come back to when it was due, for anybody to claim.
+
+        The same one is returned again an hour later, if it is still so.
+        """
+        ...
+
 
 class EventSender(Protocol):
     """Sends requests to endpoints."""
@@ -68,6 +75,14 @@ class EventDispatcher(Protocol):
 
     async def dispatch(self, deliveries: Sequence[QueuedDelivery]) -> None:
         """Start them.
+
+        Raises:
+            GatewayUnavailable: Temporal did not take them all.
+        """
+        ...
+
+    async def dispatch_again(self, deliveries: Sequence[QueuedDelivery]) -> None:
+        """Start those anew that have come to an end which nobody recorded; those that run go on.
 
         Raises:
             GatewayUnavailable: Temporal did not take them all.

@@ -22,14 +22,21 @@ class TemporalEventDispatcher:
         self._starter = starter
 
     async def dispatch(self, deliveries: Sequence[QueuedDelivery]) -> None:
+        await self._start_all(deliveries, again=False)
+
+    async def dispatch_again(self, deliveries: Sequence[QueuedDelivery]) -> None:
+        await self._start_all(deliveries, again=True)
+
+    async def _start_all(self, deliveries: Sequence[QueuedDelivery], *, again: bool) -> None:
         for first in range(0, len(deliveries), AT_ONCE):
             batch = deliveries[first : first + AT_ONCE]
-            results = await asyncio.gather(*map(self._start, batch), return_exceptions=True)
+            starts = (self._start(each, again=again) for each in batch)
+            results = await asyncio.gather(*starts, return_exceptions=True)
             for failure in results:
                 if isinstance(failure, BaseException):
                     raise failure
 
-    async def _start(self, delivery: QueuedDelivery) -> None:
+    async def _start(self, delivery: QueuedDelivery, *, again: bool) -> None:
         await self._starter.start(
             DeliveryCall(
                 event_delivery_id(delivery.event, delivery.endpoint, delivery.round),
@@ -40,5 +47,6 @@ class TemporalEventDispatcher:
                 delivery_priority(delivery.endpoint),
                 "Event to an endpoint",
                 f"Event `{delivery.event}`, endpoint `{delivery.endpoint}`",
-            )
+            ),
+            again=again,
         )

@@ -39,7 +39,9 @@ class HandOver:
             await self._deliveries.mark_handed_over(deliveries)
 
     async def sweep(self, seconds: float) -> int:
-        """Hand over what was left for this many seconds; returns how many. Implements `EventSweep`.
+        """Hand over what was left, and begin again what was lost; returns how many. Implements `EventSweep`.
+
+        It begins nothing more after this many seconds.
 
         Raises:
             GatewayUnavailable: some were not taken.
@@ -51,6 +53,13 @@ class HandOver:
                 break
             await self.hand_over(waiting)
             done += len(waiting)
+        while monotonic() < stop_at:
+            lost = await self._deliveries.release_lost(limit=BATCH_SIZE)
+            if not lost:
+                break
+            log.warning("deliveries were lost, and begin again", extra={"deliveries": len(lost)})
+            await self._dispatcher.dispatch_again(lost)
+            done += len(lost)
         return done
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 from uuid import UUID, uuid5
 
 from sqlalchemy import ColumnElement, Row, Select, func, literal, select, update
@@ -26,15 +26,12 @@ from domain.formatting import moment
 from domain.notifications.mail_types import Occasion
 from domain.notifications.ports import QueuedMail
 from storage.access.operator_mails import write_to_operators
-from storage.claims import claim
+from storage.claims import OVERDUE_AFTER, claim
 from storage.db.engine import transaction
 from storage.events.endpoints import cancel_deliveries
 from storage.events.secrets import secrets_of
 from storage.schema.event_tables import delivery_attempts, event_deliveries, events, webhook_endpoints
 from storage.schema.tables import customers
-
-OVERDUE_AFTER: Final = timedelta(hours=1)
-"""A run that has not come back to its delivery so long after its next attempt is lost: another may have it."""
 
 _IT, _ENDPOINT, _EVENT = event_deliveries.c, webhook_endpoints.c, events.c
 

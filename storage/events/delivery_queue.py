@@ -9,6 +9,7 @@ from sqlalchemy import Row, Select, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.events.deliveries import DeliveryState, QueuedDelivery
+from storage.claims import OVERDUE_AFTER
 from storage.db.engine import transaction
 from storage.schema.event_tables import event_deliveries
 
@@ -37,11 +38,30 @@ class DeliveryQueue:
             return [queued(row) for row in await connection.execute(wanted)]
 
     async def mark_handed_over(self, deliveries: Sequence[QueuedDelivery]) -> None:
+        # Until a run claims it.
+        until = func.coalesce(_IT.claimed_until, func.now() + literal(OVERDUE_AFTER))
+        handed = update(event_deliveries).values(handed_over_at=func.now(), claimed_until=until)
         for tenant in {each.tenant for each in deliveries}:
             theirs = [(UUID(each.id), each.round) for each in deliveries if each.tenant == tenant]
-            rounds = tuple_(_IT.id, _IT.round).in_(theirs)
             async with transaction(self._engine, tenant) as connection:
-                await connection.execute(update(event_deliveries).where(rounds).values(handed_over_at=func.now()))
+                await connection.execute(handed.where(tuple_(_IT.id, _IT.round).in_(theirs)))
+
+    async def release_lost(self, *, limit: int) -> Sequence[QueuedDelivery]:
+        lost = (
+            select(_IT.id)
+            .where(_IT.state == DeliveryState.PENDING.value, _IT.claimed_until < func.now())
+            .order_by(_IT.claimed_until)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        released = (
+            update(event_deliveries)
+            .where(_IT.id.in_(lost))
+            .values(claimed_by=None, claimed_until=func.now() + literal(OVERDUE_AFTER))
+            .returning(_IT.id, _IT.tenant, _IT.event, _IT.endpoint, _IT.round)
+        )
+        async with transaction(self._engine) as connection:
+            return [queued(row) for row in await connection.execute(released)]
 
 
 def queued(row: Row[Any]) -> QueuedDelivery:

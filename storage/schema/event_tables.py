@@ -119,6 +119,7 @@ event_deliveries = Table(
     Column("last_error", Text, nullable=False, server_default=""),
     Column("created_at", _MOMENT, nullable=False, server_default=func.now()),
     UniqueConstraint("event", "endpoint"),
+    Index("ix_event_deliveries_claimed_until", "claimed_until", postgresql_where=text("state = 'pending'")),
     Index("ix_event_deliveries_endpoint_created_at_id", "endpoint", "created_at", "id"),
     Index(
         "ix_event_deliveries_not_handed_over",

@@ -11,7 +11,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.events import EventActivities
 from domain.events import deliveries
-from domain.events.deliveries import SCHEDULE, Answer, QueuedDelivery
+from domain.events.deliveries import SCHEDULE, Answer, DeliveryState, QueuedDelivery
 from domain.names import event_delivery_id
 from services.delivery_starter import ActivityStarter, WorkflowStarter
 from services.events.dispatcher import TemporalEventDispatcher
@@ -125,6 +125,27 @@ async def test_a_delivery_under_way_is_sent_by_one_way_when_the_way_is_changed(
     id_ = event_delivery_id(delivery.event, delivery.endpoint, delivery.round)
     workflow = await world.client.get_workflow_handle(id_).result()
     assert {str(workflow), await outcome(world, delivery)} == {"delivered", "not needed"}
+    assert len(world.receivers.taken[endpoint]) == 1
+
+
+@pytest.mark.parametrize("starts", [WorkflowStarter, ActivityStarter])
+async def test_a_delivery_that_was_lost_is_begun_again(
+    world: World, endpoint: str, starts: type[WorkflowStarter] | type[ActivityStarter]
+) -> None:
+    world.receivers.answers[endpoint] = AWAY
+    delivery, dispatcher = a_delivery(endpoint), TemporalEventDispatcher(starts(world.client))
+    id_ = event_delivery_id(delivery.event, delivery.endpoint, delivery.round)
+    await dispatcher.dispatch([delivery])
+    await until(lambda: world.deliveries.attempts[delivery])
+    await (
+        world.client.get_workflow_handle(id_) if starts is WorkflowStarter else world.client.get_activity_handle(id_)
+    ).terminate(reason="lost in an accident")
+    world.receivers.answers[endpoint] = Answer(200)
+    world.deliveries.claims.pop(delivery)
+
+    await dispatcher.dispatch_again([delivery])
+
+    await until(lambda: world.deliveries.states[delivery] is DeliveryState.DELIVERED)
     assert len(world.receivers.taken[endpoint]) == 1
 
 

@@ -250,6 +250,9 @@ class Dispatcher:
             raise GatewayUnavailable("Temporal does not respond")
         self.taken += deliveries
 
+    async def dispatch_again(self, deliveries: Sequence[QueuedDelivery]) -> None:
+        await self.dispatch(deliveries)
+
 
 async def test_none_of_a_thousand_committed_deliveries_is_lost_with_the_process_that_wrote_them(
     ledger: Ledger, endpoint: str

@@ -1,6 +1,7 @@
 """A delivery belongs to the run that claims it, in all its attempts, until that is overdue."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,9 +10,11 @@ from sqlalchemy import func, update
 from domain.errors import GatewayBusy
 from domain.events.deliveries import SCHEDULE, Answer, Attempt, QueuedDelivery
 from gateways.encryption import AesGcmEncryption
+from storage.claims import OVERDUE_AFTER
 from storage.db.engine import transaction
-from storage.events.deliveries import OVERDUE_AFTER, DeliveryRecords
+from storage.events.deliveries import DeliveryRecords
 from storage.events.delivery_list import DeliveryList
+from storage.events.delivery_queue import DeliveryQueue
 from storage.schema.event_tables import event_deliveries
 from tests.builders import NOW
 from tests.storage.events.rows import an_endpoint, an_event, written
@@ -69,6 +72,44 @@ async def test_a_run_that_does_not_come_back_loses_its_delivery(
     assert await records.claim(delivery, "another run") is not None
     with pytest.raises(GatewayBusy):
         await records.claim(delivery, "a run")
+
+
+async def test_a_delivery_that_nobody_came_back_to_is_begun_again_once_an_hour(
+    ledger: Ledger, records: DeliveryRecords, delivery: QueuedDelivery
+) -> None:
+    queue = DeliveryQueue(ledger.engine)
+    await queue.mark_handed_over([delivery])
+    assert await queue.release_lost(limit=10) == []
+
+    for lost_by in ("Temporal", "the run that had claimed it"):
+        if lost_by != "Temporal":
+            await records.claim(delivery, "a run")
+        async with transaction(ledger.engine) as connection:
+            await connection.execute(update(event_deliveries).values(claimed_until=func.now()))
+        assert await queue.release_lost(limit=10) == [delivery], lost_by
+        assert await queue.release_lost(limit=10) == [], lost_by
+
+    assert await records.claim(delivery, "the run that follows") is not None
+
+
+async def test_a_hand_over_that_is_noted_late_takes_the_delivery_from_nobody(
+    ledger: Ledger, records: DeliveryRecords, delivery: QueuedDelivery
+) -> None:
+    await records.claim(delivery, "a run")
+    await DeliveryQueue(ledger.engine).mark_handed_over([delivery])
+    with pytest.raises(GatewayBusy):
+        await records.claim(delivery, "another run")
+
+
+async def test_what_was_delivered_is_never_lost(
+    ledger: Ledger, records: DeliveryRecords, delivery: QueuedDelivery
+) -> None:
+    sending = await records.claim(delivery, "a run")
+    assert sending is not None
+    await records.record(sending, replace(AWAY, answer=Answer(200)))
+    async with transaction(ledger.engine) as connection:
+        await connection.execute(update(event_deliveries).values(claimed_until=func.now()))
+    assert await DeliveryQueue(ledger.engine).release_lost(limit=10) == []
 
 
 async def test_what_is_sent_again_is_nobodys_yet(
