@@ -18,6 +18,7 @@ from api.webhook_endpoints.ids import new_id
 from domain.audit import AuditTarget
 from domain.errors import Rejected
 from domain.events.endpoints import Endpoint, EndpointState
+from services.events.hand_over import Announcer
 from storage.access.api_keys import Role
 from storage.events.endpoints import EndpointChange
 
@@ -127,17 +128,16 @@ async def recover(endpoint_id: str, form: WithSent) -> Response:
     try:
         async with visit.command("recoverDeliveries", fields, target=target, reason=reason) as command:
             path = f"{PATH}/{endpoint.id}/recover"
-            await once(
-                visit,
-                command.key,
-                path,
-                "recoverDeliveries",
-                lambda: visit.repositories.deliveries.recover(visit.tenant, endpoint.id, since),
-            )
+            await once(visit, command.key, path, "recoverDeliveries", lambda: _recover(visit, endpoint, since))
     except Rejected as error:
         problem = f"{error.message[:1].upper()}{error.message[1:]}."
         return _recovery(visit, endpoint, status=409, problem=problem, given=fields)
     return visit.to(f"{PATH}/{endpoint.id}?state=pending")
+
+
+async def _recover(visit: Visit, endpoint: Endpoint, since: datetime) -> None:
+    done = await visit.repositories.deliveries.recover(visit.tenant, endpoint.id, since)
+    Announcer(visit.repositories.hand_over(visit.tenant)).announce(done.waiting)
 
 
 @router.get("/{endpoint_id}/{verb}")
