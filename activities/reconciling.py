@@ -19,6 +19,8 @@ class PageRequest:
     run_began: datetime
     without_provider: bool = False
     """The provider does not respond: compare only what does not need it."""
+    asks_every_workflow: bool = False
+    """Ask each workflow for its state, also where it shows what is stored."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,10 @@ class ReconcileActivities:
         """Compare a page of our subscriptions to their workflows. Changes nothing."""
         with as_temporal_failures():
             return await self._inspector.subscriptions(
-                request.cursor, request.run_began, without_provider=request.without_provider
+                request.cursor,
+                request.run_began,
+                without_provider=request.without_provider,
+                asks_every_workflow=request.asks_every_workflow,
             )
 
     @activity.defn(name="compare_mails")

@@ -69,6 +69,8 @@ class Process(StrEnum):
     WEBHOOKS = "tenure webhooks"
     WEBHOOK_LIST = "tenure webhooks list"
     USAGE_REPORT = "tenure usage report"
+    USAGE_RESTORED = "tenure usage restored"
+    CUSTOMERS_PUT_BACK = "tenure customers put-back"
     ERASURES_EXPORT = "tenure erasures export"
     ERASURES_APPLY = "tenure erasures apply"
     DEPLOYMENT = "tenure deployment"
@@ -97,6 +99,8 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.WEBHOOKS: WebhookSettings,
     Process.WEBHOOK_LIST: DatabaseSettings,
     Process.USAGE_REPORT: OperatorSettings,
+    Process.USAGE_RESTORED: DatabaseSettings,
+    Process.CUSTOMERS_PUT_BACK: OperatorSettings,
     Process.ERASURES_EXPORT: DatabaseSettings,
     Process.ERASURES_APPLY: ErasureSettings,
     Process.DEPLOYMENT: DeploymentSettings,
@@ -125,7 +129,9 @@ def load_settings(process: Literal[Process.WORKER], env_file: Path = ...) -> Wor
 def load_settings(process: Literal[Process.MIGRATE], env_file: Path = ...) -> MigrateSettings: ...
 @overload
 def load_settings(
-    process: Literal[Process.POLICY, Process.RECONCILE, Process.USAGE_REPORT, Process.PAYLOAD_KEYS],
+    process: Literal[
+        Process.POLICY, Process.RECONCILE, Process.USAGE_REPORT, Process.PAYLOAD_KEYS, Process.CUSTOMERS_PUT_BACK
+    ],
     env_file: Path = ...,
 ) -> OperatorSettings: ...
 @overload
@@ -137,6 +143,7 @@ def load_settings(
         Process.WEBHOOK_LIST,
         Process.CATALOG_DIFF,
         Process.USAGE_STATS,
+        Process.USAGE_RESTORED,
         Process.ERASURES_EXPORT,
     ],
     env_file: Path = ...,

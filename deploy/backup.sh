@@ -1,19 +1,33 @@
 #!/bin/sh
-# Backs Tenure's database up into a folder, and brings the list of erased customers there up to date:
+# Backs Tenure's database up into a folder, checks the dump, brings the list of erased customers up to date, and
+# removes dumps that are older than TENURE_BACKUP_DAYS (default 35; the newest one always stays):
 #
-#   TENURE_DATABASE_URL=... TENURE_ERASURES_FILE=/backups/erasures.jsonl deploy/backup.sh /backups
+#   TENURE_DATABASE_URL=... TENURE_ERASURES_FILE=/erasures/erasures.jsonl deploy/backup.sh /backups
 #
-# The login of the address has to see every tenant, as that of the workers does.
+# The login of the address has to see every tenant, as that of the workers does. Needs PostgreSQL's client programs,
+# of the server's version or newer, and the `tenure` command.
 # The list has to outlive the database: erasures since a backup are found nowhere else once that backup is restored.
 set -eu
 folder=${1:?usage: deploy/backup.sh FOLDER}
 : "${TENURE_DATABASE_URL:?set it: the database to back up}"
 : "${TENURE_ERASURES_FILE:?set it: the list of erased customers, as the API writes it}"
+days=${TENURE_BACKUP_DAYS:-35}
+case $days in '' | *[!0-9]*) echo "TENURE_BACKUP_DAYS is not a number of days: $days" >&2; exit 1 ;; esac
 
+umask 077
 mkdir -p "$folder"
 dump="$folder/tenure-$(date -u +%Y%m%dT%H%M%SZ).dump"
+trap 'rm -f "$dump.part" "$dump.list"' EXIT
 pg_dump --enable-row-security --format=custom --no-owner --file="$dump.part" "$TENURE_DATABASE_URL"
+# Read to its end: a dump that was cut off, as on a full disk, must not count as a backup.
+pg_restore --file=/dev/null "$dump.part"
+pg_restore --list "$dump.part" > "$dump.list"
+for table in subscriptions customers journal invoices alembic_version; do
+    grep -q "TABLE DATA public $table " "$dump.list" || { echo "the dump has no table $table" >&2; exit 1; }
+done
 mv "$dump.part" "$dump"
+(cd "$folder" && sha256sum "$(basename "$dump")" > "$(basename "$dump").sha256")
 # Those of before the setting are in the database alone; a customer who is listed twice does no harm.
 tenure erasures export >> "$TENURE_ERASURES_FILE"
+find "$folder" -name 'tenure-*.dump*' -mtime "+$days" ! -name "$(basename "$dump")*" -exec rm -f {} +
 echo "$dump"

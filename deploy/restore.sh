@@ -2,14 +2,45 @@
 # Restores a backup of deploy/backup.sh, and erases everybody from it who was erased since:
 #
 #   TENURE_DATABASE_URL=... TENURE_TEMPORAL_ADDRESS=... TENURE_TRIAL_KEY=... \
-#   TENURE_ERASURES_FILE=/backups/erasures.jsonl deploy/restore.sh /backups/tenure-20261129T213000Z.dump
+#   TENURE_ERASURES_FILE=/erasures/erasures.jsonl deploy/restore.sh /backups/tenure-20261129T213000Z.dump
 #
-# Stop the API and the workers before, and start them afterwards: nothing must read what was erased.
+# Stop the API and the workers before, and start them afterwards, as docs/operations.md says: nothing must read what was
+# erased. A database that is in use is refused. What is in it is replaced; --replace says that this is wanted.
 set -eu
-dump=${1:?usage: deploy/restore.sh DUMP}
+replace=
+[ "${1:-}" = --replace ] && { replace=yes; shift; }
+dump=${1:?usage: deploy/restore.sh [--replace] DUMP}
 : "${TENURE_DATABASE_URL:?set it: the database to restore into}"
 : "${TENURE_ERASURES_FILE:?set it: the newest list of erased customers}"
 
-pg_restore --clean --if-exists --no-owner --exit-on-error --dbname="$TENURE_DATABASE_URL" "$dump"
+ask() { psql --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 --command="$1" "$TENURE_DATABASE_URL"; }
+
+[ -r "$TENURE_ERASURES_FILE" ] || { echo "$TENURE_ERASURES_FILE cannot be read: who was erased would be back" >&2; exit 1; }
+if [ -e "$dump.sha256" ]; then
+    (cd "$(dirname "$dump")" && sha256sum --check --quiet "$(basename "$dump").sha256") \
+        || { echo "$dump is not what was backed up" >&2; exit 1; }
+fi
+pg_restore --file=/dev/null "$dump"
+others=$(ask "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+    AND backend_type = 'client backend'")
+if [ "$others" -gt 0 ]; then
+    echo "the database is in use by $others connections: stop the API and the workers" >&2
+    exit 1
+fi
+if [ -z "$replace" ] && [ -n "$(ask "SELECT to_regclass('public.subscriptions')")" ]; then
+    echo "the database has Tenure's tables: back it up as it is, then say --replace" >&2
+    exit 1
+fi
+
+if [ -n "$replace" ]; then
+    # Not only what is in the dump: a newer release may have made more.
+    ask "DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC"
+fi
+# They belong to the server, not to the database.
+for role in tenure_app tenure_system; do
+    [ -n "$(ask "SELECT 1 FROM pg_roles WHERE rolname = '$role'")" ] || ask "CREATE ROLE $role"
+done
+pg_restore --no-owner --single-transaction --exit-on-error --dbname="$TENURE_DATABASE_URL" "$dump"
 tenure migrate
+tenure usage restored
 tenure erasures apply "$TENURE_ERASURES_FILE"

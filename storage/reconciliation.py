@@ -1,35 +1,39 @@
 """Reconciliation: what it reads from our side, and the differences it has found."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import Row, Select, and_, delete, func, literal, or_, select, update
+from sqlalchemy import Row, Select, and_, delete, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.names import DEFAULT_TENANT
 from domain.notifications.mail_types import Occasion
 from domain.notifications.ports import QueuedMail
+from domain.provider.payments import Invoice
 from domain.reconciliation.differences import Discrepancy, Outcome, Projection
 from domain.reconciliation.ports import Found, RevenueDifference, StuckMails
 from domain.reconciliation.runs import SEEN_WITHOUT_PROVIDER, RunReport
 from domain.subscription.contact_changes import CustomerProblem
 from domain.subscription.lifecycle import Status
+from domain.subscription.state import Subscription
 from storage.db.codec import state_from_json
 from storage.db.engine import transaction
 from storage.revenue.check import RevenueCheck
 from storage.schema.reconciliation_tables import discrepancies, reconciliation_runs
 from storage.schema.tables import (
     customers,
+    invoices,
     mails,
     provider_sightings,
     subscriptions,
 )
 from storage.subscriptions.customer_changes import problems
+from storage.subscriptions.invoices import write_invoice
 
 RETENTION = timedelta(days=30)
 REPORT: Final = TypeAdapter(RunReport)
@@ -79,6 +83,25 @@ class Reconciliations:
     async def one(self, subscription: str) -> Projection | None:
         found = await self._projections(_select().where(subscriptions.c.id == UUID(subscription)))
         return found[0] if found else None
+
+    async def ends_of(self, ids: Sequence[str]) -> Mapping[str, bool]:
+        """Those of these subscriptions that are stored, and whether each is over."""
+        it = subscriptions.c
+        wanted = select(it.id, it.status).where(it.id.in_([UUID(each) for each in ids if _is_uuid(each)]))
+        async with transaction(self._engine) as connection:
+            rows = (await connection.execute(wanted)).all()
+        return {str(row.id): row.status == Status.CANCELED.value for row in rows}
+
+    async def knows_customer(self, customer: str) -> bool:
+        async with transaction(self._engine) as connection:
+            wanted = select(customers.c.id).where(customers.c.id == UUID(customer))
+            return (await connection.execute(wanted)).first() is not None
+
+    async def record_invoices(self, subscription: Subscription, invoices: Sequence[Invoice]) -> None:
+        async with transaction(self._engine) as connection:
+            for each in invoices:
+                at = each.paid_at or each.issued_at or subscription.created_at
+                await write_invoice(connection, subscription, each, at=at)
 
     async def mark_seen(self, ids: Sequence[str], run_began: datetime) -> None:
         it, sighting = subscriptions.c, provider_sightings.c
@@ -208,12 +231,19 @@ class Reconciliations:
 
 
 def _select() -> Select[Any]:
+    it, settled = subscriptions.c, subscriptions.c.state["settled_invoice"].astext
+    is_recorded = exists().where(
+        invoices.c.tenant == it.tenant, invoices.c.ref == settled, invoices.c.status.not_in(["open", "draft"])
+    )
+    # Of an import, what the provider billed before is not recorded.
+    is_since = it.period_start >= it.created_at
     return select(
         subscriptions.c.id,
         subscriptions.c.state,
         subscriptions.c.next_actions,
         customers.c.customer_ref,
         customers.c.erased_at,
+        and_(func.coalesce(settled, "") != "", is_since, ~is_recorded).label("lacks_invoice"),
     ).join(customers, customers.c.id == subscriptions.c.customer)
 
 
@@ -221,7 +251,12 @@ def _projection(row: Row[Any]) -> Projection:
     ahead = row.next_actions[0] if row.next_actions else {}
     subscription = state_from_json(dict(row.state))
     return Projection(
-        subscription, ahead.get("action", ""), ahead.get("at", ""), row.customer_ref or "", row.erased_at is not None
+        subscription,
+        ahead.get("action", ""),
+        ahead.get("at", ""),
+        row.customer_ref or "",
+        row.erased_at is not None,
+        bool(row.lacks_invoice),
     )
 
 

@@ -65,6 +65,7 @@ from services.reconciliation.healing import Healer
 from services.reconciliation.inspection import SECOND_LOOK_DELAY, Inspection
 from services.reconciliation.purchases import PurchaseInspection
 from services.reconciliation.restore import Restorer
+from services.reconciliation.running_workflows import RunningWorkflowsInspection
 from services.reconciliation.stuck_mails import StuckMailsInspection
 from services.refunds import RefundService
 from services.sign_up import SignUpService
@@ -459,8 +460,9 @@ def _reconciliation(
     inspection = Inspection(
         client, provider.agreements, comparison, PurchaseRecords(engine), second_look_delay=second_look_delay
     )
-    healer = Healer(client, inspection, restorer, comparison, provider.billing, records, mails)
+    healer = Healer(client, inspection, restorer, comparison, provider.agreements, provider.billing, records, mails)
     mails_and_purchases = PurchaseInspection(
         StuckMailsInspection(client, comparison), provider.purchases, PurchaseRecords(engine), comparison
     )
-    return ReconcileActivities(inspection, mails_and_purchases, healer, comparison)
+    others = RunningWorkflowsInspection(client, inspection, mails_and_purchases)
+    return ReconcileActivities(inspection, others, healer, comparison)

@@ -29,6 +29,10 @@ WITHOUT_PROVIDER = "without-provider"
 """A change to the order of commands: before, nothing was compared while the provider did not respond."""
 NOTES_RUN = "note-reconciliation"
 """A change to the order of commands: before, a run left no record of itself, and differences were never closed."""
+RESTARTS_OLDER = "restart-older-workflows"
+"""A change to the order of commands: before, workflows that are older than the database were left to operators."""
+RESTORED = (DifferenceKind.WORKFLOW_MISSING, DifferenceKind.WORKFLOW_BEHIND)
+"""Differences that are healed by starting a workflow again."""
 LOWEST_PRIORITY = Priority(priority_key=5)
 """Everything else that waits for the provider goes first."""
 
@@ -138,6 +142,8 @@ class Reconciliation:
     cursor: str | None = None
     began: datetime | None = None
     restored: int = 0
+    asks_every_workflow: bool = False
+    """Ask each workflow for its state, also where it shows what is stored: as after a restore."""
     tally: Tally = field(default_factory=Tally)
 
 
@@ -262,7 +268,10 @@ class ReconcileWorkflow:
             Stage.MAILS: ReconcileActivities.compare_mails,
         }
         request = PageRequest(
-            progress.cursor, progress.began or workflow.now(), without_provider=bool(progress.tally.not_compared)
+            progress.cursor,
+            progress.began or workflow.now(),
+            without_provider=bool(progress.tally.not_compared),
+            asks_every_workflow=progress.asks_every_workflow,
         )
         page: Page = await workflow.execute_activity_method(
             compare[progress.stage],
@@ -277,9 +286,9 @@ class ReconcileWorkflow:
         done: list[Found] = []
         by_subscription: dict[str, list[Discrepancy]] = {}
         for each in found:
-            if not (self._should_heal(each.kind) and each.is_healable):
+            if not self._should_heal(each):
                 done.append(Found(each))
-            elif each.kind is DifferenceKind.WORKFLOW_MISSING and not self._claim_restore():
+            elif each.kind in RESTORED and not self._claim_restore():
                 done.append(Found(each, Outcome.LISTED, TOO_MANY_LOST))
             else:
                 by_subscription.setdefault(each.subscription, []).append(each)
@@ -292,9 +301,11 @@ class ReconcileWorkflow:
                 done += healed
         return done
 
-    def _should_heal(self, kind: DifferenceKind) -> bool:
+    def _should_heal(self, it: Discrepancy) -> bool:
         """Blocked steps are always retried: they are due, and would be retried within the hour anyway."""
-        return self._progress.heals or kind is DifferenceKind.BLOCKED
+        if not it.is_healable or not (self._progress.heals or it.kind is DifferenceKind.BLOCKED):
+            return False
+        return it.kind is not DifferenceKind.WORKFLOW_BEHIND or workflow.patched(RESTARTS_OLDER)
 
     def _claim_restore(self) -> bool:
         """Count one more restored workflow; False once the limit is reached."""

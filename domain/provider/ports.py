@@ -5,6 +5,7 @@ GatewayUnavailable (temporary). A method with a `key`, which names the attempt, 
 under the same key, and returns the same result.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -15,7 +16,17 @@ from domain.provider.agreements import Agreement, AgreementPage, KnownCustomer, 
 from domain.provider.events import ObjectOwner, PastEvents, ProviderEvent
 from domain.provider.hints import EventKind
 from domain.provider.overage_usage import BilledUsage
-from domain.provider.payments import Card, Charge, ProviderState, Quote, Reversal, ReversalKind, UpcomingInvoice, Wallet
+from domain.provider.payments import (
+    Card,
+    Charge,
+    Invoice,
+    ProviderState,
+    Quote,
+    Reversal,
+    ReversalKind,
+    UpcomingInvoice,
+    Wallet,
+)
 from domain.provider.proration import OwnPeriod
 from domain.provider.purchases import BillingDetails, Purchase, PurchaseList, PurchaseOrder, PurchasePage
 from domain.provider.refunds import RefundOrder
@@ -264,6 +275,10 @@ class Agreements(Protocol):
 
     async def find(self, agreement_ref: str) -> Agreement | None:
         """Returns one agreement, even if it is over; None: the provider does not know the id."""
+        ...
+
+    async def invoices(self, agreement_ref: str, customer_ref: str, since: datetime) -> Sequence[Invoice]:
+        """Returns the finalised invoices of an agreement since a moment, oldest first, those for changes included."""
         ...
 
     async def claim(self, agreement_ref: str, subscription: str, *, key: str) -> None:

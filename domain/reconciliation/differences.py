@@ -22,8 +22,12 @@ class DifferenceKind(StrEnum):
     """Its workflow runs but does not respond."""
     END_UNWRITTEN = "end_unwritten"
     """Its workflow has ended, but the database does not show it."""
+    ROW_MISSING = "row_missing"
+    """Its workflow runs, but the database does not have the subscription."""
     DATABASE_BEHIND = "database_behind"
     WORKFLOW_BEHIND = "workflow_behind"
+    INVOICES_MISSING = "invoices_missing"
+    """The invoice that it has settled is not among the recorded ones, or not as paid."""
     PAYMENT_UNHEARD = "payment_unheard"
     FAILURE_UNHEARD = "failure_unheard"
     ENDED_AT_PROVIDER = "ended_at_provider"
@@ -61,7 +65,6 @@ class DifferenceKind(StrEnum):
 FOR_AN_OPERATOR = frozenset(
     {
         DifferenceKind.WORKFLOW_SILENT,
-        DifferenceKind.WORKFLOW_BEHIND,
         DifferenceKind.AGREEMENT_MISSING,
         # We did not ask for it, and a customer's cancellation is never undone.
         DifferenceKind.ENDS_AT_PROVIDER,
@@ -124,6 +127,8 @@ class Projection:
     """The customer's id at the provider."""
     is_erased: bool = False
     """The customer's data was erased."""
+    lacks_invoice: bool = False
+    """The invoice that it has settled is not recorded as such."""
 
 
 @dataclass(frozen=True)
@@ -155,8 +160,14 @@ def snapshot_differs(kept: Projection, snapshot: WorkflowSnapshot) -> bool:
 def of_workflow(kept: Projection, snapshot: WorkflowSnapshot) -> Iterator[Discrepancy]:
     """Finds where the database and the workflow differ."""
     subscription = kept.subscription
+    if subscription.is_over and snapshot.state is not None and snapshot.state.sequence < subscription.sequence:
+        yield _workflow_behind(subscription, snapshot.state)
+        return
     if subscription.is_over and (subscription.untold_end is None or snapshot.ended_because is not None):
         return
+    if kept.lacks_invoice:
+        words = f"invoice {subscription.settled_invoice} is settled, but not recorded as paid"
+        yield difference(subscription, DifferenceKind.INVOICES_MISSING, words)
     if not snapshot.is_running:
         if snapshot.ended_because is not None:
             words = f"its workflow has ended ({snapshot.ended_because or 'no reason'}), the database says"
@@ -188,10 +199,10 @@ _STORED = ("status", "status_reason", "access", "plan", "amount", "period_end", 
 
 
 def _of_states(stored: Subscription, running: Subscription) -> Iterator[Discrepancy]:
-    words = f"at step {running.sequence} in the workflow ({running.status}), {stored.sequence} in the database"
     if stored.sequence > running.sequence:
-        yield difference(stored, DifferenceKind.WORKFLOW_BEHIND, f"{words} ({stored.status}): was the workflow reset?")
+        yield _workflow_behind(stored, running)
         return
+    words = _steps(stored, running)
     differ = [name for name in _STORED if getattr(stored, name) != getattr(running, name)]
     if stored.sequence < running.sequence:
         yield difference(
@@ -200,6 +211,26 @@ def _of_states(stored: Subscription, running: Subscription) -> Iterator[Discrepa
     elif differ:
         words = f"both at step {running.sequence}, but they differ in {', '.join(differ)}"
         yield difference(stored, DifferenceKind.DATABASE_BEHIND, words)
+
+
+def _workflow_behind(stored: Subscription, running: Subscription) -> Discrepancy:
+    words = f"{_steps(stored, running)} ({stored.status}): was it reset, or Temporal restored from a backup?"
+    return difference(stored, DifferenceKind.WORKFLOW_BEHIND, words)
+
+
+def _steps(stored: Subscription, running: Subscription) -> str:
+    return f"at step {running.sequence} in the workflow ({running.status}), {stored.sequence} in the database"
+
+
+def of_workflow_without_row(running: Subscription, *, knows_customer: bool) -> Discrepancy | None:
+    """A workflow whose subscription is not in the database; None: it has not recorded its first step yet."""
+    if not running.sequence:
+        return None
+    words = f"at step {running.sequence} in the workflow ({running.status}), not in the database"
+    if not knows_customer:
+        words += f", which does not have customer {running.customer} either"
+    words += ": was it restored from a backup?"
+    return difference(running, DifferenceKind.ROW_MISSING, words, is_for_operator=not knows_customer)
 
 
 def of_agreement(subscription: Subscription, agreement: Agreement | None) -> Iterator[Discrepancy]:

@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from domain.notifications.ports import QueuedMail
+from domain.provider.payments import Invoice
 from domain.reconciliation.differences import Discrepancy, Outcome, Projection
 from domain.reconciliation.runs import RunReport, StoredDiscrepancy
 from domain.subscription.contact_changes import CustomerProblem
+from domain.subscription.state import Subscription
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,18 @@ class Comparison(Protocol):
         ...
 
     async def one(self, subscription: str) -> Projection | None: ...
+
+    async def ends_of(self, ids: Sequence[str]) -> Mapping[str, bool]:
+        """Returns those of these subscriptions that are stored, and whether each is over."""
+        ...
+
+    async def knows_customer(self, customer: str) -> bool:
+        """True if a customer is stored under our id."""
+        ...
+
+    async def record_invoices(self, subscription: Subscription, invoices: Sequence[Invoice]) -> None:
+        """Record invoices as the provider has them; those recorded as paid stay as they are."""
+        ...
 
     async def mark_seen(self, ids: Sequence[str], run_began: datetime) -> None:
         """Record that a run has seen the agreements of these subscriptions at the provider."""
@@ -123,7 +137,12 @@ class Inspector(Protocol):
 
     async def agreements(self, cursor: str | None, run_began: datetime) -> Page: ...
     async def subscriptions(
-        self, after: str | None, run_began: datetime, *, without_provider: bool = False
+        self,
+        after: str | None,
+        run_began: datetime,
+        *,
+        without_provider: bool = False,
+        asks_every_workflow: bool = False,
     ) -> Page: ...
 
 

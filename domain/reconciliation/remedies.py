@@ -8,7 +8,10 @@ from domain.reconciliation.differences import DifferenceKind
 HEALING: Final[Mapping[DifferenceKind, str]] = {
     DifferenceKind.WORKFLOW_MISSING: "its workflow is restarted from the latest known state",
     DifferenceKind.END_UNWRITTEN: "its end is recorded; no mail is sent",
+    DifferenceKind.ROW_MISSING: "its workflow writes its whole state again",
     DifferenceKind.DATABASE_BEHIND: "its workflow writes its whole state again",
+    DifferenceKind.WORKFLOW_BEHIND: "its workflow is terminated, and restarted from the database",
+    DifferenceKind.INVOICES_MISSING: "its invoices are recorded as the provider has them",
     DifferenceKind.PAYMENT_UNHEARD: "the payment is taken over, and the receipt is mailed",
     DifferenceKind.FAILURE_UNHEARD: "the recovery of the payment begins",
     DifferenceKind.AGREEMENT_UNHEARD: "the first payment is taken over: the subscription is converted",
@@ -25,7 +28,7 @@ HEALING: Final[Mapping[DifferenceKind, str]] = {
 
 BY_HAND: Final[Mapping[DifferenceKind, str]] = {
     DifferenceKind.WORKFLOW_SILENT: "find out why its workflow does not respond, in the Temporal UI",
-    DifferenceKind.WORKFLOW_BEHIND: "terminate its workflow: the next run restarts it from the database",
+    DifferenceKind.ROW_MISSING: "put its customer back (`tenure customers put-back`), then heal it",
     DifferenceKind.AGREEMENT_MISSING: "check whether the key is of the right account at the provider",
     DifferenceKind.AGREEMENT_UNHEARD: "end the agreement at the provider, or repeat the change that it was paid for",
     DifferenceKind.BILLING_HELD: "lift the hold at the provider, or pause the subscription here",

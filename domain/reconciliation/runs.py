@@ -81,6 +81,8 @@ SEEN_WITHOUT_PROVIDER = frozenset(
         DifferenceKind.WORKFLOW_MISSING,
         DifferenceKind.WORKFLOW_SILENT,
         DifferenceKind.END_UNWRITTEN,
+        DifferenceKind.ROW_MISSING,
+        DifferenceKind.INVOICES_MISSING,
         DifferenceKind.DATABASE_BEHIND,
         DifferenceKind.WORKFLOW_BEHIND,
         DifferenceKind.BLOCKED,

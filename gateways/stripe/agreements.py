@@ -1,12 +1,14 @@
 """Stripe subscriptions as agreements: listed for reconciliation, inspected and claimed for imports."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import stripe
-from stripe.params import SubscriptionListParams
+from stripe.params import InvoiceListParams, SubscriptionListParams
 
 from domain.provider.agreements import AgreedItem, Agreement, AgreementPage, AgreementState
+from domain.provider.payments import Invoice
 from gateways.stripe import mapping, metadata
 from gateways.stripe.billing import LATEST
 from gateways.stripe.errors import MISSING, translated
@@ -50,6 +52,15 @@ class StripeAgreements:
                     raise
                 return None
         return agreement_of(found.to_dict())
+
+    async def invoices(self, agreement_ref: str, customer_ref: str, since: datetime) -> Sequence[Invoice]:
+        # By the customer: invoices of our own for a change are not of the Stripe subscription.
+        params: InvoiceListParams = {"customer": customer_ref, "created": {"gte": int(since.timestamp())}, "limit": 100}
+        with translated():
+            listed = await self._api.invoices.list_async(params)
+            found = [each.to_dict() async for each in listed.auto_paging_iter()]
+        its = [each for each in found if mapping.agreement_of_invoice(each) == agreement_ref]
+        return [mapping.invoice_of(each) for each in reversed(its) if each.get("status") != "draft"]
 
     async def claim(self, agreement_ref: str, subscription: str, *, key: str) -> None:
         with translated():

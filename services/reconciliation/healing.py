@@ -12,7 +12,7 @@ from activities.failures import as_tenure_error
 from domain.errors import GatewayUnavailable, TenureError
 from domain.names import subscription_workflow_id
 from domain.notifications.ports import AgainDispatcher
-from domain.provider.ports import Billing
+from domain.provider.ports import Agreements, Billing
 from domain.reconciliation.differences import DifferenceKind, Discrepancy, Outcome, Projection
 from domain.reconciliation.ports import Comparison, Found
 from domain.subscription import commands
@@ -33,6 +33,14 @@ SEEN_IN_THE_DATABASE = frozenset({DifferenceKind.MAIL_STUCK, DifferenceKind.REVE
 """Differences that a look at the subscription does not show."""
 HEALED_HERE = SEEN_IN_THE_DATABASE | {DifferenceKind.BILLED_AFTER_END}
 """Differences that need no workflow."""
+UNWRITTEN = frozenset({DifferenceKind.DATABASE_BEHIND, DifferenceKind.ROW_MISSING})
+"""Differences that are healed by writing the whole state again."""
+RESTARTED = frozenset({DifferenceKind.WORKFLOW_MISSING, DifferenceKind.WORKFLOW_BEHIND})
+"""Differences that are healed by restarting the workflow from what is stored."""
+LACKING_INVOICES = UNWRITTEN | {DifferenceKind.INVOICES_MISSING, DifferenceKind.END_UNWRITTEN}
+"""Differences of a database that may also lack invoices."""
+CLOCKS_DIFFER_BY = timedelta(minutes=1)
+"""Between the provider's clock and ours."""
 
 
 class Healer:
@@ -44,6 +52,7 @@ class Healer:
         inspection: Inspection,
         restorer: Restorer,
         comparison: Comparison,
+        agreements: Agreements,
         billing: Billing,
         records: Records,
         mail_dispatcher: AgainDispatcher,
@@ -52,6 +61,7 @@ class Healer:
         self._inspection = inspection
         self._restorer = restorer
         self._comparison = comparison
+        self._agreements = agreements
         self._billing = billing
         self._records = records
         self._mail_dispatcher = mail_dispatcher
@@ -83,16 +93,27 @@ class Healer:
                 await self._billing.end(each.agreement_ref, each.bill_ref, key=key)
             elif each.kind is DifferenceKind.REVENUE_DIFFERS:
                 await self._comparison.correct_revenue(each.subscription)
-        kinds = {each.kind for each in found} - HEALED_HERE
-        projection = await self._comparison.one(found[0].subscription) if kinds else None
-        if projection is None or (projection.subscription.is_over and projection.subscription.untold_end is None):
+        kinds, subscription = {each.kind for each in found} - HEALED_HERE, found[0].subscription
+        if not kinds:
             return
-        if DifferenceKind.END_UNWRITTEN in kinds:
+        if DifferenceKind.WORKFLOW_BEHIND in kinds:
+            await self._terminate(subscription)
+        unknown = next((each.agreement_ref for each in found if each.kind is DifferenceKind.AGREEMENT_UNHEARD), "")
+        await self._heal_workflow(run, subscription, kinds, unknown)
+        if kinds & LACKING_INVOICES:
+            await self._record_invoices(subscription)
+
+    async def _heal_workflow(self, run: str, subscription: str, kinds: set[DifferenceKind], unknown: str) -> None:
+        """Have its workflow heal, restarted if need be; *unknown* is an agreement that it may have begun."""
+        projection = await self._comparison.one(subscription)
+        is_lost = projection is None and DifferenceKind.ROW_MISSING not in kinds
+        if is_lost or (projection and projection.subscription.is_over and projection.subscription.untold_end is None):
+            return
+        if projection is not None and DifferenceKind.END_UNWRITTEN in kinds:
             await self._write_end(run, projection)
             return
-        unknown = next((each.agreement_ref for each in found if each.kind is DifferenceKind.AGREEMENT_UNHEARD), "")
-        writes_again = DifferenceKind.DATABASE_BEHIND in kinds
-        if DifferenceKind.WORKFLOW_MISSING in kinds:
+        writes_again = not kinds.isdisjoint(UNWRITTEN)
+        if projection is not None and not kinds.isdisjoint(RESTARTED):
             writes_again |= await self._restorer.restore(projection, run, unknown)
         # The key has the kinds, since a later stage of the same run may find something else.
         key = f"reconcile/{run}/{'+'.join(sorted(kinds))}"
@@ -100,7 +121,26 @@ class Healer:
         command = Reconcile(
             key, ACTOR, unheard_agreement=unknown, writes_again=writes_again, only_tries_again=only_tries
         )
-        await self._reconcile(projection.subscription.id, command)
+        await self._reconcile(subscription, command)
+
+    async def _terminate(self, subscription: str) -> None:
+        """End a workflow that is older than what is stored; what it does from here on was done otherwise."""
+        try:
+            handle = self._client.get_workflow_handle(subscription_workflow_id(subscription))
+            await handle.terminate("older than the database, from which it is restarted")
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise GatewayUnavailable(f"Temporal does not respond: {error.message}") from error
+
+    async def _record_invoices(self, subscription: str) -> None:
+        """Record what the provider has billed, as a database restored from a backup lacks some of it."""
+        projection = await self._comparison.one(subscription)
+        if projection is None or not projection.subscription.agreement_ref:
+            return
+        it = projection.subscription
+        customer_ref = it.customer_ref or projection.customer_ref
+        billed = await self._agreements.invoices(it.agreement_ref, customer_ref, it.created_at - CLOCKS_DIFFER_BY)
+        await self._comparison.record_invoices(it, billed)
 
     async def _write_end(self, run: str, projection: Projection) -> None:
         """Record the end that a finished workflow should have recorded; its mails were sent when it ended."""

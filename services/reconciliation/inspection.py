@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -21,6 +21,7 @@ from domain.reconciliation.differences import (
     WorkflowSnapshot,
     of_agreement,
     of_workflow,
+    of_workflow_without_row,
     snapshot_differs,
 )
 from domain.reconciliation.ports import Comparison, Page
@@ -40,6 +41,8 @@ AGREEMENT_READ_INTERVAL = 0.05
 FIRST_LOOK_SUFFICES = frozenset({DifferenceKind.WORKFLOW_MISSING, DifferenceKind.DATABASE_BEHIND})
 """One look is enough for these: the row is read last, so a pending step would be in it. Other differences may result
 from them, and heal only together with them."""
+OVERDUE_AFTER = timedelta(hours=1)
+"""What is due for so long is not only under way: its workflow may wait because it is older than the database."""
 ANSWER_TIMEOUT = timedelta(seconds=10)
 """How long a workflow may take to return its state."""
 
@@ -94,10 +97,17 @@ class Inspection:
         found, under_way = await self._second_look(suspects)
         return Page(found, page.next_cursor, compared, not_ours, under_way + undecided)
 
-    async def subscriptions(self, after: str | None, run_began: datetime, *, without_provider: bool = False) -> Page:
+    async def subscriptions(
+        self,
+        after: str | None,
+        run_began: datetime,
+        *,
+        without_provider: bool = False,
+        asks_every_workflow: bool = False,
+    ) -> Page:
         """Compare a page of live subscriptions with their workflows, and with agreements not compared before."""
         rows = await self._comparison.live(after, run_began, limit=PAGE)
-        snapshots = await self._snapshots([row for row, _ in rows])
+        snapshots = await self._snapshots([row for row, _ in rows], asks_every_workflow=asks_every_workflow)
         suspects = []
         for (row, was_compared), snapshot in zip(rows, snapshots, strict=True):
             differences = list(of_workflow(row, snapshot))
@@ -114,6 +124,16 @@ class Inspection:
         kinds = {each.kind for each in found}
         now, _ = await self._look(found[0].subscription, found[0].agreement_ref)
         return [each for each in now if each.kind in kinds]
+
+    async def of_running(self, subscriptions: Sequence[str]) -> list[Discrepancy]:
+        """What differs of subscriptions whose workflows run although none of them is stored as live.
+
+        Raises:
+            GatewayUnavailable: Temporal or the database did not respond.
+        """
+        known = await self._comparison.ends_of(subscriptions)
+        suspects = [each for each in subscriptions if known.get(each, True)]
+        return [found for each in suspects for found in (await self._look(each, ""))[0]]
 
     async def end_of(self, subscription: str) -> End:
         """How a subscription's workflow has ended, by its state, or else by its result."""
@@ -158,7 +178,7 @@ class Inspection:
         return tuple(found), under_way
 
     async def _look(self, subscription: str, agreement_ref: str) -> tuple[list[Discrepancy], bool]:
-        """Everything that differs now, and whether the workflow is busy."""
+        """Everything that differs now, and whether the workflow is busy; no agreement: only what the workflow shows."""
         # The row is read last: a step missing from it then was not in flight.
         snapshot = await self._snapshot_with_state(subscription) if subscription else None
         agreement = await self._agreement(agreement_ref) if agreement_ref else None
@@ -166,6 +186,10 @@ class Inspection:
         found: list[Discrepancy] = []
         if row is not None and snapshot is not None:
             found += of_workflow(row, snapshot)
+        elif snapshot is not None and snapshot.state is not None:
+            knows_customer = await self._comparison.knows_customer(snapshot.state.customer)
+            without_row = of_workflow_without_row(snapshot.state, knows_customer=knows_customer)
+            found += [without_row] if without_row is not None else []
         if row is not None and row.subscription.agreement_ref == agreement_ref:
             found += await self._of_agreement(row.subscription, agreement)
         elif agreement is not None and not agreement.is_over:
@@ -183,29 +207,34 @@ class Inspection:
         return list(of_agreement(replace(recorded, is_held=is_held), agreement))
 
     async def _snapshot_with_state(self, subscription: str) -> WorkflowSnapshot:
-        """What Temporal shows of a workflow, and the workflow's own state if that differs from the row."""
+        """What Temporal shows of a workflow, and its own state."""
         snapshot = await self._snapshot(subscription)
-        row = await self._comparison.one(subscription)
-        return snapshot if row is None else await self._with_state(row, snapshot)
+        return await self._with_state(subscription, snapshot) if snapshot.is_running else snapshot
 
     async def _agreement(self, agreement_ref: str) -> Agreement | None:
         await asyncio.sleep(AGREEMENT_READ_INTERVAL)
         return await self._agreements.find(agreement_ref)
 
-    async def _snapshots(self, rows: Sequence[Projection]) -> list[WorkflowSnapshot]:
-        """What Temporal shows of each workflow; a workflow itself is queried only if that differs from its row."""
+    async def _snapshots(self, rows: Sequence[Projection], *, asks_every_workflow: bool) -> list[WorkflowSnapshot]:
+        """What Temporal shows of each workflow.
+
+        Unless all are wanted, a workflow itself is queried only if that differs from its row, or if it does not do
+        what is due.
+        """
         limit = asyncio.Semaphore(CONCURRENCY)
+        overdue = moment(datetime.now(UTC) - OVERDUE_AFTER)
 
         async def look(row: Projection) -> WorkflowSnapshot:
             async with limit:
-                return await self._with_state(row, await self._snapshot(row.subscription.id))
+                snapshot = await self._snapshot(row.subscription.id)
+                differs = snapshot_differs(row, snapshot) or "" < row.next_action_at < overdue
+                is_asked = snapshot.is_running and (asks_every_workflow or differs)
+                return await self._with_state(row.subscription.id, snapshot) if is_asked else snapshot
 
         return await asyncio.gather(*(look(row) for row in rows))
 
-    async def _with_state(self, row: Projection, snapshot: WorkflowSnapshot) -> WorkflowSnapshot:
-        if not snapshot.is_running or not snapshot_differs(row, snapshot):
-            return snapshot
-        state = await self._state(row.subscription.id)
+    async def _with_state(self, subscription: str, snapshot: WorkflowSnapshot) -> WorkflowSnapshot:
+        state = await self._state(subscription)
         return WorkflowSnapshot(is_running=True, is_busy=snapshot.is_busy, state=state, is_silent=state is None)
 
     async def _snapshot(self, subscription: str) -> WorkflowSnapshot:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.customers import Contact
+from domain.errors import Rejected
 from storage.db.engine import transaction
 from storage.schema.tables import customers, subscriptions
 
@@ -78,6 +79,20 @@ class Customers:
         )
         async with transaction(self._engine) as connection:
             return str((await connection.execute(statement)).scalar_one())
+
+    async def put_back(self, customer: str, tenant: str, **values: str | None) -> None:
+        """Stores a customer who was lost, under our former id of them.
+
+        Raises:
+            Rejected: code `customer_known`: that id, or that external id, is stored.
+        """
+        row = {"id": UUID(customer), "tenant": tenant} | NEW_CUSTOMER
+        row |= {column: value for column, value in values.items() if value is not None}
+        stored = insert(customers).values(row).on_conflict_do_nothing().returning(customers.c.id)
+        async with transaction(self._engine) as connection:
+            if (await connection.execute(stored)).first() is None:
+                words = f"a customer with our id {customer}, or with that external id, is stored already"
+                raise Rejected(words, code="customer_known")
 
     async def get(self, *, tenant: str, external_id: str) -> CustomerRow | None:
         """What we know of a customer; None if there is no such customer."""

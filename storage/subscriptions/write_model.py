@@ -1,7 +1,6 @@
 """Writes a subscription's steps: the records port on PostgreSQL."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -13,14 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.customers import Contact
 from domain.entitlements.downgrade_fit import LimitConflict
-from domain.errors import Rejected
+from domain.errors import GatewayUnavailable, Rejected
 from domain.events.deliveries import QueuedDelivery
 from domain.events.ports import DeliveryAnnouncer
 from domain.events.step_events import events_of
 from domain.notifications.mail_types import Mail, Occasion
 from domain.notifications.ports import QueuedMail
 from domain.privacy.redaction import erased, redacted
-from domain.subscription.journal import FitCheck, Step
+from domain.subscription.journal import CauseKind, FitCheck, Step
 from domain.subscription.state import Subscription
 from storage.db.codec import due_to_json, mail_id, state_from_json, state_to_json
 from storage.db.engine import transaction
@@ -29,6 +28,7 @@ from storage.revenue.facts import Facts, FactsShape, facts_of, recording
 from storage.schema.tables import customers, invoices, journal, mails, reversals, subscriptions
 from storage.subscriptions import customer_changes, sign_ups
 from storage.subscriptions.customers import contact_of
+from storage.subscriptions.invoices import write_invoice
 from storage.subscriptions.reasons import read_out
 from storage.subscriptions.trials import TrialKey, keep_marks
 from storage.usage.downgrade_fit import UsageFit
@@ -78,7 +78,9 @@ class SubscriptionRecords:
         if is_erased:
             step = await _of_erased(connection, step)
         state, step = step.subscription, await read_out(connection, step)
-        if await _save_projection(connection, step, state, facts_of(before, step)):
+        if not await _save_projection(connection, step, state, facts_of(before, step)):
+            await _check_course(connection, step)
+        else:
             await keep_marks(connection, self._trial_key, step)
             await _save_journal(connection, step)
             await _withdraw(connection, step)
@@ -267,6 +269,32 @@ def _projection(step: Step, state: Subscription) -> dict[str, Any]:
     }
 
 
+async def _check_course(connection: AsyncConnection, step: Step) -> None:
+    """A step that is here already may be repeated. Another one in its place must not: later ones would overwrite.
+
+    Steps are taken again if a worker ends before Temporal knows of them. They differ only if the workflow is older than
+    what is stored, as after Temporal was restored from a backup: it waits for reconciliation to restart it.
+
+    Raises:
+        GatewayUnavailable: code `workflow_behind`.
+    """
+    it, lines = step.subscription, journal.c
+    first = select(lines.kind, lines.cause_kind, lines.cause_ref).where(
+        lines.subscription == UUID(it.id), lines.sequence == it.sequence, lines.position == 0
+    )
+    stored = (await connection.execute(first)).first()
+    if stored is None or not step.entries:
+        return
+    entry = step.entries[0]
+    are_commands = stored.cause_kind == entry.cause.kind.value == CauseKind.COMMAND.value
+    is_other_command = are_commands and stored.cause_ref != entry.cause.ref
+    if stored.kind != entry.kind or is_other_command:
+        words = (
+            f"step {it.sequence} is stored as {stored.kind}, not {entry.kind}: the workflow is older than the database"
+        )
+        raise GatewayUnavailable(words, code="workflow_behind")
+
+
 async def _save_journal(connection: AsyncConnection, step: Step) -> None:
     it = step.subscription
     rows = [
@@ -331,38 +359,7 @@ async def _save_invoice(connection: AsyncConnection, step: Step) -> None:
         )
     if invoice is None:
         return
-    at: datetime = step.entries[-1].at if step.entries else it.created_at
-    values = {
-        "tenant": it.tenant,
-        "ref": invoice.ref,
-        "subscription": UUID(it.id),
-        "number": invoice.number,
-        "status": invoice.status,
-        "amount": invoice.amount,
-        "currency": invoice.currency,
-        "url": invoice.url,
-        "pdf": invoice.pdf,
-        "attempts": invoice.attempts,
-        "period_start": invoice.period_start,
-        "period_end": invoice.period_end,
-        "total": invoice.total,
-        "amount_due": invoice.amount_due,
-        "amount_paid": invoice.amount_paid,
-        "credit_applied": invoice.credit_applied,
-        "issued_at": invoice.issued_at,
-        "paid_at": invoice.paid_at,
-        "at": at,
-    }
-    await connection.execute(
-        insert(invoices)
-        .values(values)
-        .on_conflict_do_update(
-            index_elements=[invoices.c.tenant, invoices.c.ref],
-            set_={name: value for name, value in values.items() if name not in ("tenant", "ref", "subscription")},
-            # Paid stays paid: a late result does not reopen it.
-            where=invoices.c.status != "paid",
-        )
-    )
+    await write_invoice(connection, it, invoice, at=step.entries[-1].at if step.entries else it.created_at)
 
 
 async def _save_reversal(connection: AsyncConnection, step: Step) -> None:

@@ -85,6 +85,18 @@ class UsageReports:
         async with statement(self._at_once) as connection:
             return (await connection.execute(update(usage_events).where(*refused).values(_NOTHING_BEGUN))).rowcount
 
+    async def may_have_been_reported(self) -> int:
+        """Marks all that waits as begun when it was recorded. Returns how much that is.
+
+        As with a report that was interrupted, the same identifier keeps it from being billed twice for a day, and then
+        an operator decides.
+        """
+        it = usage_events.c
+        waits = (it.overage > 0, it.reported_at.is_(None), it.report_trouble.is_(None), it.report_began_at.is_(None))
+        async with transaction(self._engine) as connection:
+            begun = update(usage_events).where(*waits).values(report_began_at=it.recorded_at)
+            return (await connection.execute(begun)).rowcount
+
     async def resolve(self, key: str, *, is_billed: bool, tenant: str = DEFAULT_TENANT) -> bool:
         """An operator's decision: the provider has this usage, or it must be reported again.
 

@@ -26,6 +26,7 @@ GROUPS: Final[dict[str, str]] = {
     "usage": "Roll up and show usage, and report overage.",
     "metrics": "Show the figures of the business, and check that revenue adds up.",
     "payload-keys": "List the keys under which Temporal stores payloads, and forget one.",
+    "customers": "Put back a customer whom a restored backup lacks.",
     "erasures": "List erased customers, and erase them from a restored backup.",
 }
 COMMANDS: Final[dict[str, Command]] = {
@@ -135,6 +136,16 @@ COMMANDS: Final[dict[str, Command]] = {
         "usage_report",
         "report",
         "Report overage to the payment provider, and list what could not be reported.",
+    ),
+    "usage restored": Command(
+        "restored",
+        "usage",
+        "After a restore: what waits to be reported may have been since the backup, and is not billed twice.",
+    ),
+    "customers put-back": Command(
+        "restored",
+        "put_back",
+        "After a restore: put back the customer of a subscription that was begun after the backup.",
     ),
     "metrics overview": Command(
         "metrics_reports",

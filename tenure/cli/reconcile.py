@@ -27,6 +27,7 @@ from workflows.reconcile import Reconciled, ReconcileWorkflow, Reconciliation
 def reconcile(
     *,
     fix: Annotated[bool, Parameter(negative="")] = False,
+    ask_all: Annotated[bool, Parameter(negative="")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Compare the payment provider, the database and the workflows, and list the differences.
@@ -38,10 +39,12 @@ def reconcile(
     ----------
     fix
         Heal what can be healed, such as missed payments, unreported pauses and lost workflows.
+    ask_all
+        Ask every workflow how it stands, also where nothing seems to differ: as after a restore.
     as_json
         Print one JSON object instead of a table.
     """
-    done, found = asyncio.run(_reconcile(fix=fix))
+    done, found = asyncio.run(_reconcile(fix=fix, ask_all=ask_all))
     if as_json:
         document: dict[str, Any] = {**asdict(done), "differences": [asdict(each) for each in found]}
         print(json.dumps(document, indent=2))
@@ -53,26 +56,26 @@ def reconcile(
         sys.exit(1)
 
 
-async def _reconcile(*, fix: bool) -> tuple[Reconciled, list[StoredFinding]]:
+async def _reconcile(*, fix: bool, ask_all: bool) -> tuple[Reconciled, list[StoredFinding]]:
     settings = load_settings(Process.RECONCILE)
     client = await temporal(settings)
     async with AsyncExitStack() as exits:
         engine = await exits.enter_async_context(database(settings))
         if fix:
             await exits.enter_async_context(noted(engine, "reconcile --fix"))
-        done = await run_now(client, fix=fix)
+        done = await run_now(client, fix=fix, ask_all=ask_all)
         return done, await Reconciliations(engine).of_run(done.run)
 
 
-async def run_now(client: Client, *, fix: bool) -> Reconciled:
+async def run_now(client: Client, *, fix: bool, ask_all: bool = False) -> Reconciled:
     """Reconcile now, or join a run of this kind in progress; return its result.
 
     Raises:
         GatewayUnavailable: no worker answers, or the run failed.
     """
-    handle = await _under_way(client) if fix else None
+    handle = await _under_way(client) if fix and not ask_all else None
     if handle is None:
-        handle = await _started(client, fix=fix)
+        handle = await _started(client, fix=fix, ask_all=ask_all)
     with progress("Reconciling") as shown:
 
         def show(so_far: Reconciled) -> None:
@@ -94,11 +97,11 @@ async def _under_way(client: Client) -> WorkflowHandle[ReconcileWorkflow, Reconc
     return None
 
 
-async def _started(client: Client, *, fix: bool) -> WorkflowHandle[ReconcileWorkflow, Reconciled]:
+async def _started(client: Client, *, fix: bool, ask_all: bool) -> WorkflowHandle[ReconcileWorkflow, Reconciled]:
     return await started(
         client,
         ReconcileWorkflow.run,
-        Reconciliation(heals=fix),
+        Reconciliation(heals=fix, asks_every_workflow=ask_all),
         workflow_id=reconcile_workflow_id(fix=fix),
         summary="Reconciliation asked for by an operator" + ("" if fix else ", to list only"),
     )

@@ -52,6 +52,19 @@ async def test_all_that_run_are_listed_once_newest_first_page_by_page(shop: Shop
     assert (await shop.provider.agreements.page(None)).next_cursor is None
 
 
+async def test_what_an_agreement_has_billed_is_told_oldest_first(shop: Shop) -> None:
+    sale, owed = await shop.owing()
+    begun_at = bill_of(sale.begun).period_start
+    assert begun_at is not None
+
+    found = await shop.provider.agreements.invoices(sale.ref, sale.customer, begun_at)
+
+    bills = [(each.ref, each.status) for each in found]
+    assert bills == [(bill_of(sale.begun).ref, "paid"), (owed, "open")]
+    other = await shop.sale(name="somebody-else")
+    assert await shop.provider.agreements.invoices(other.ref, sale.customer, begun_at) == []
+
+
 async def test_a_claim_is_told_from_then_on(shop: Shop) -> None:
     sale = await shop.sale()
 

@@ -1,9 +1,6 @@
 """A restored backup is erased again, from a list that was kept outside of it."""
 
-import asyncio
-import os
 import re
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
@@ -13,17 +10,17 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sandbox.postgres import OWNER, binaries
+from sandbox.postgres import OWNER
 from sandbox.product import Product
 from sandbox.stack import Stack
 from storage.db.engine import create_engine_from_url
 from storage.schema.tables import invoices, subscriptions
 from tests.harness.callers import Caller
+from tests.harness.deploy_scripts import run_script
 from tests.harness.typed import Terminal
 from tests.privacy.marked import a_marked_customer
 from tests.privacy.searching import tables_with_mark
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
 PAID_START = {"trial_days": 0, "payment_method": "pm_card_visa"}
 
 pytestmark = pytest.mark.usefixtures("healed")
@@ -31,17 +28,9 @@ pytestmark = pytest.mark.usefixtures("healed")
 
 async def _script(name: str, *arguments: str, **settings: str) -> str:
     """What a script of deploy/ printed."""
-    tools = f"{binaries()}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    process = await asyncio.create_subprocess_exec(
-        DEPLOY / name,
-        *arguments,
-        env={**os.environ, **settings, "PATH": tools},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode == 0, out.decode() + err.decode()
-    return out.decode()
+    said = await run_script(name, *arguments, **settings)
+    assert said.status == 0, said.out + said.err
+    return said.out
 
 
 @pytest.fixture

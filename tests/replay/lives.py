@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 from temporalio.client import Client
 
 from domain.names import subscription_workflow_id
@@ -347,6 +348,20 @@ async def healed_alone(product: Product) -> None:
     await life.command("cancel", at="now")
 
 
+async def restarted(product: Product) -> None:
+    """A workflow that is older than the database, as after a restore: a run lists it, another restarts it."""
+    client = await Client.connect(product.addresses.temporal_address)
+    life = await Life.begun(product, "kept-restarted", payment_method="pm_card_visa")
+    connection = await asyncpg.connect(product.addresses.database_url)
+    await connection.execute(
+        "update subscriptions set sequence = 5, state = jsonb_set(state, '{sequence}', '5') where id = $1", life.id
+    )
+    await connection.close()
+    await run_now(client, fix=False, ask_all=True)
+    await run_now(client, fix=True, ask_all=True)
+    await life.command("cancel", at="now")
+
+
 async def restored(product: Product) -> None:
     """A trial whose workflow was terminated and restarted, then a recovery likewise."""
     client = await Client.connect(product.addresses.temporal_address)
@@ -421,6 +436,7 @@ LIVES: tuple[Play, ...] = (
     reconciled,
     healed_alone,
     restored,
+    restarted,
     rolled_up,
     used,
     swept,

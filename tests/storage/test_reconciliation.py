@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest_asyncio
 
@@ -11,7 +12,8 @@ from domain.reconciliation.differences import DifferenceKind, Discrepancy, Outco
 from domain.reconciliation.ports import Found
 from domain.subscription.lifecycle import Status
 from storage.reconciliation import Reconciliations
-from tests.storage.ledger import Ledger, a_mail, a_step, later
+from tests.builders import NOW
+from tests.storage.ledger import Ledger, a_mail, a_step, an_invoice, later
 
 BEGAN = datetime(2026, 4, 1, tzinfo=UTC)
 
@@ -102,3 +104,34 @@ async def test_what_was_found_is_kept_once_with_its_latest_outcome_and_for_a_mon
     await ledger.run("update discrepancies set found_at = now() - interval '31 days' where agreement_ref = 'sub_2'")
     await ours.forget_old()
     assert [each.kind for each in await ours.of_run("run-1")] == ["payment_unheard"]
+
+
+async def test_what_is_stored_of_running_subscriptions_is_whether_they_are_over(
+    ledger: Ledger, ours: Reconciliations
+) -> None:
+    live, over = await ledger.sign_up("ada"), await ledger.sign_up("bob", status=Status.CANCELED)
+    unknown = str(uuid4())
+
+    assert await ours.ends_of([live.id, over.id, unknown, "none of ours"]) == {live.id: False, over.id: True}
+    assert [await ours.knows_customer(each) for each in (live.customer, unknown)] == [True, False]
+
+
+async def test_a_settled_invoice_that_is_not_recorded_is_missed_until_it_is(
+    ledger: Ledger, ours: Reconciliations
+) -> None:
+    ada = await ledger.sign_up("ada", settled_invoice="in_2", period_start=NOW, created_at=NOW)
+    # What was billed before an import is not recorded.
+    await ledger.sign_up("bob", settled_invoice="in_3", period_start=NOW - timedelta(days=3), created_at=NOW)
+    await ledger.sign_up("cai")
+
+    async def missed() -> set[str]:
+        return {row.subscription.id for row, _ in await ours.live(None, BEGAN, limit=10) if row.lacks_invoice}
+
+    assert await missed() == {ada.id}
+    await ours.record_invoices(ada, [an_invoice(ref="in_2", status="open")])
+    assert await missed() == {ada.id}
+    await ours.record_invoices(ada, [an_invoice(ref="in_1"), an_invoice(ref="in_2", paid_at=NOW)])
+    assert await missed() == set()
+    await ours.record_invoices(ada, [an_invoice(ref="in_2", status="void")])
+    rows = await ledger.rows("select ref, status, at from invoices order by ref")
+    assert rows == [{"ref": "in_1", "status": "paid", "at": NOW}, {"ref": "in_2", "status": "paid", "at": NOW}]

@@ -1,5 +1,6 @@
 """Money in memory, and with what customers have and what can be asked the whole adapter."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -7,7 +8,7 @@ from domain.catalog.plans import Item
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.provider.agreements import NewAgreement
 from domain.provider.overage_usage import BilledUsage
-from domain.provider.payments import UNKNOWN_PAYMENT_METHOD, Charge, ChargeOutcome
+from domain.provider.payments import UNKNOWN_PAYMENT_METHOD, Charge, ChargeOutcome, Invoice
 from domain.provider.ports import Provider
 from domain.provider.proration import OwnPeriod
 from tests.contracts.in_memory.books import Bill, Deal, Use, after
@@ -204,6 +205,11 @@ class InMemoryPayments(InMemoryPurchases, InMemoryHandover, InMemoryRefunds):
         if self.loses_next:
             self.loses_next = False
             raise GatewayUnavailable("the answer got lost")
+
+    async def invoices(self, agreement_ref: str, customer_ref: str, since: datetime) -> Sequence[Invoice]:
+        of_customer = [each for each in self.books.bills.values() if each.customer == customer_ref]
+        bills = [each for each in of_customer if each.agreement == agreement_ref and each.start >= since]
+        return [made for each in bills if (made := self.told(self._deal(agreement_ref), each).invoice) is not None]
 
     @once
     async def claim(self, agreement_ref: str, subscription: str, *, key: str) -> None:

@@ -16,6 +16,7 @@ from domain.reconciliation.differences import (
     WorkflowSnapshot,
     of_agreement,
     of_workflow,
+    of_workflow_without_row,
     snapshot_differs,
 )
 from domain.subscription.lifecycle import Status
@@ -203,6 +204,41 @@ def test_what_runs_ahead_of_the_next_step_is_not_a_difference() -> None:
 
 def test_a_subscription_that_is_over_needs_no_workflow() -> None:
     assert list(of_workflow(Projection(in_status(Status.CANCELED)), WorkflowSnapshot(is_running=False))) == []
+
+
+def test_a_workflow_of_what_is_over_is_behind_if_it_does_not_know_of_the_end() -> None:
+    over = replace(in_status(Status.CANCELED), sequence=5)
+    older = WorkflowSnapshot(is_running=True, state=a_paid_subscription(sequence=4))
+    as_old = WorkflowSnapshot(is_running=True, state=over)
+
+    (found,) = of_workflow(Projection(over), older)
+
+    assert found.kind is DifferenceKind.WORKFLOW_BEHIND
+    assert found.is_healable
+    assert list(of_workflow(Projection(over), as_old)) == []
+
+
+def test_an_invoice_that_is_settled_and_not_recorded_is_missed_whatever_the_workflow_does() -> None:
+    settled = a_paid_subscription(settled_invoice="in_7")
+
+    for state in (settled, a_paid_subscription(sequence=settled.sequence + 1)):
+        kinds = {
+            found.kind: found.details
+            for found in of_workflow(Projection(settled, lacks_invoice=True), WorkflowSnapshot(True, state=state))
+        }
+        assert kinds[DifferenceKind.INVOICES_MISSING] == "invoice in_7 is settled, but not recorded as paid"
+
+
+def test_a_workflow_without_a_row_has_lost_it_once_it_has_recorded_a_step() -> None:
+    running = a_paid_subscription(sequence=2)
+
+    found = of_workflow_without_row(running, knows_customer=True)
+    of_nobody = of_workflow_without_row(running, knows_customer=False)
+
+    assert found is not None
+    assert of_nobody is not None
+    assert (found.kind, found.is_healable, of_nobody.is_healable) == (DifferenceKind.ROW_MISSING, True, False)
+    assert of_workflow_without_row(replace(running, sequence=0), knows_customer=False) is None
 
 
 def test_no_rule_undoes_a_customers_cancellation_or_decides_about_money() -> None:

@@ -7,6 +7,7 @@ import pytest
 from domain.provider.agreements import Agreement, AgreementState
 from domain.provider.payments import ChargeOutcome
 from gateways.stripe.agreements import agreement_of
+from gateways.stripe.mapping import moment
 from tests.gateways.rig import StripeRig
 
 
@@ -129,3 +130,16 @@ def test_what_a_conversion_would_lose_is_a_hindrance_for_trials_only(more: dict[
     assert agreement_of(a_subscription({}, **more)).hindrances == ()
     (told,) = agreement_of(a_subscription({}, status="trialing", **more)).hindrances
     assert told.startswith(reason)
+
+
+async def test_the_invoices_of_an_agreement_come_oldest_first_from_a_moment_on(rig: StripeRig) -> None:
+    wallet, agreement, bill = await rig.owing()
+    first = (await rig.bills(wallet))[0]
+    begun, renewed = (moment(each["created"]) for each in await rig.bills(wallet))
+    invoices = rig.provider.agreements.invoices
+
+    found = await invoices(agreement, wallet.customer_ref, begun)
+
+    assert [(each.ref, each.status) for each in found] == [(first["id"], "paid"), (bill, "open")]
+    assert [each.ref for each in await invoices(agreement, wallet.customer_ref, renewed)] == [bill]
+    assert await invoices("sub_of_nobody", wallet.customer_ref, begun) == []

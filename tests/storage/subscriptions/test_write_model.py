@@ -11,16 +11,17 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import DBAPIError
 
 from domain.access import Access
-from domain.errors import Rejected
+from domain.errors import GatewayUnavailable, Rejected
 from domain.notifications.mail_types import Occasion
 from domain.subscription.agenda import Action, Due
+from domain.subscription.journal import Cause, CauseKind, Entry
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Subscription
 from storage.db.codec import mail_id, state_from_json
 from storage.schema.metadata import METADATA
 from storage.schema.tenant_tables import OF_THE_INSTALLATION
 from storage.subscriptions.read_model import SubscriptionRow, Subscriptions
-from tests.builders import NOW, PERIOD_END, TRIAL_END, a_trial
+from tests.builders import CAUSE, NOW, PERIOD_END, TRIAL_END, a_trial
 from tests.storage.ledger import TABLES, Ledger, a_mail, a_step, an_invoice, later
 from tests.storage.values import any_value
 
@@ -267,3 +268,28 @@ async def test_the_next_action_is_the_first_that_is_not_left_to_the_provider(led
 
     await ledger.save(a_step(later(later(subscription)), ahead=(renewal,)))
     assert await ledger.rows("select next_action_at from subscriptions") == [{"next_action_at": None}]
+
+
+def of_kind(kind: str, cause: Cause = CAUSE) -> tuple[Entry, ...]:
+    return (Entry(kind, NOW, kind, cause),)
+
+
+async def test_a_step_that_is_taken_again_changes_nothing_and_one_in_its_place_is_refused(ledger: Ledger) -> None:
+    subscription = await ledger.sign_up("ada")
+    second, third = later(subscription), later(later(subscription))
+    asked = Cause(CauseKind.COMMAND, "key-1", "somebody")
+    await ledger.save(a_step(second, entries=of_kind("card_replaced", asked)))
+    await ledger.save(a_step(third, entries=of_kind("converted")))
+
+    # A worker has ended before Temporal knew of them.
+    for again in (a_step(second, entries=of_kind("card_replaced", asked)), a_step(third, entries=of_kind("converted"))):
+        await ledger.save(again)
+    other_command = of_kind("card_replaced", replace(asked, ref="key-2"))
+    for step in (a_step(second, entries=of_kind("trial_ending")), a_step(second, entries=other_command)):
+        with pytest.raises(GatewayUnavailable) as refused:
+            await ledger.save(step)
+        assert refused.value.code == "workflow_behind"
+
+    kinds = [row["kind"] for row in await ledger.rows("select kind from journal where sequence > 1 order by sequence")]
+    assert kinds == ["card_replaced", "converted"]
+    assert (await shown(ledger, subscription)).sequence == 3

@@ -86,6 +86,21 @@ async def test_a_started_report_has_its_age_and_a_released_one_is_new(ledger: Le
     assert (await reports.claim(10))[0].began_before is None
 
 
+async def test_after_a_restore_what_waits_counts_as_reported_since_it_was_recorded(
+    ledger: Ledger, reports: UsageReports
+) -> None:
+    await known(ledger)
+    await a_usage_event(ledger, "waits", ago=30 * HOUR)
+    await a_usage_event(ledger, "begun", ago=30 * HOUR)
+    await began(ledger, "begun", HOUR)
+
+    marked = [await reports.may_have_been_reported() for _ in range(2)]
+    ages = {each.use.key: each.began_before for each in await reports.claim(10)}
+
+    assert marked == [1, 0]
+    assert {key: round(age / HOUR) for key, age in ages.items() if age is not None} == {"waits": 30, "begun": 1}
+
+
 async def test_never_attempted_reports_go_first_then_the_oldest(ledger: Ledger, reports: UsageReports) -> None:
     await known(ledger)
     for key, ago in (("failing", 3 * HOUR), ("older", 2 * HOUR), ("newer", HOUR)):

@@ -1,11 +1,13 @@
 """Purchases that were completed at Stripe and that nobody has taken over."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
 
 from domain.errors import GatewayForbidden
 from domain.provider.agreements import Agreement, AgreementPage
+from domain.provider.payments import Invoice
 from domain.purchases.ports import PurchaseState
 from domain.reconciliation.differences import DifferenceKind
 from domain.reconciliation.ports import Page
@@ -33,6 +35,9 @@ class OneAgreement:
 
     async def find(self, agreement_ref: str) -> Agreement | None:
         return await self._agreements.find(agreement_ref)
+
+    async def invoices(self, agreement_ref: str, customer_ref: str, since: datetime) -> Sequence[Invoice]:
+        raise AssertionError("nothing is recorded")
 
     async def claim(self, agreement_ref: str, subscription: str, *, key: str) -> None:
         raise AssertionError("nothing is claimed")

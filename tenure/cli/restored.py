@@ -1,0 +1,86 @@
+"""What only an operator knows after a restore: `tenure usage restored` and `tenure customers put-back`."""
+
+import asyncio
+
+from temporalio.client import WorkflowQueryFailedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from configuration.loading import Process, load_settings
+from domain.audit import AuditTarget
+from domain.errors import GatewayUnavailable, Rejected
+from domain.names import subscription_workflow_id
+from domain.subscription.state import Subscription
+from storage.subscriptions.customers import Customers
+from storage.usage.overage_reports import UsageReports
+from tenure.cli.audited import noted
+from tenure.cli.connections import database, temporal
+from workflows.subscription.workflow import SubscriptionWorkflow
+
+
+def usage() -> None:
+    """After a restore: what waits to be reported may have been since the backup, and is not billed twice.
+
+    Run it before the workers, once. The provider knows a report for a day: within it, it is repeated; later it is left
+    to `tenure usage report`.
+    """
+    waiting = asyncio.run(_usage())
+    print(f"{waiting} usages wait that may have been reported since the backup")
+
+
+async def _usage() -> int:
+    async with database(load_settings(Process.USAGE_RESTORED)) as engine, noted(engine, "usage restored"):
+        return await UsageReports(engine).may_have_been_reported()
+
+
+def put_back(
+    subscription: str,
+    /,
+    *,
+    external_id: str,
+    email: str,
+    name: str | None = None,
+    timezone: str = "UTC",
+    locale: str = "en",
+) -> None:
+    """After a restore: put back the customer of a subscription that was begun after the backup.
+
+    Its workflow knows our id of them, and nothing that names them. `tenure reconcile --fix` then writes the
+    subscription again.
+
+    Parameters
+    ----------
+    subscription
+        Its id, as `row_missing` is listed with.
+    external_id
+        The product's own id of the customer.
+    email
+        Their address.
+    name
+        Their name.
+    timezone
+        Their time zone.
+    locale
+        Their language.
+    """
+    contact = {"external_id": external_id, "email": email, "name": name, "timezone": timezone, "locale": locale}
+    customer = asyncio.run(_put_back(subscription, contact))
+    print(f"customer {customer} is back: now run `tenure reconcile --fix`")
+
+
+async def _put_back(subscription: str, contact: dict[str, str | None]) -> str:
+    settings = load_settings(Process.CUSTOMERS_PUT_BACK)
+    client = await temporal(settings)
+    target = AuditTarget("subscription", subscription)
+    try:
+        handle = client.get_workflow_handle(subscription_workflow_id(subscription))
+        running: Subscription = await handle.query(SubscriptionWorkflow.current)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise GatewayUnavailable(f"Temporal does not respond: {error.message}") from error
+        raise Rejected(f"no workflow of subscription {subscription!r} is known", code="unknown_subscription") from error
+    except WorkflowQueryFailedError as error:
+        raise GatewayUnavailable("its workflow does not respond: are the workers running?") from error
+    async with database(settings) as engine, noted(engine, "customers put-back", target, tenant=running.tenant):
+        customers = Customers(engine)
+        await customers.put_back(running.customer, running.tenant, customer_ref=running.customer_ref or None, **contact)
+    return running.customer
