@@ -21,6 +21,7 @@ from sandbox.stack import Stack
 from tenure.cli.reconcile import run_now
 from tests.harness.lives import A_MINUTE, CONVERTED, Life
 from tests.harness.names import a_name
+from tests.harness.patience import until
 from tests.harness.permissions import withheld
 from workflows.subscription import visibility
 
@@ -84,7 +85,12 @@ async def test_a_conversion_with_a_key_that_is_not_accepted_is_blocked_within_a_
     others = [each["id"] for each in (await life.product.get("/v1/subscriptions", blocked="false"))["data"]]
     assert life.id in listed
     assert life.id not in others
-    assert await measured(stack, 'tenure_subscriptions_blocked_by_code{code="stripe_key"}') >= 1
+
+    async def is_measured() -> bool:
+        # What was counted within the last seconds is told again.
+        return await measured(stack, 'tenure_subscriptions_blocked_by_code{code="stripe_key"}') >= 1
+
+    await until(is_measured)
 
     await life.product.faults()
     assert (await life.command("retry-payment"))["status"] == "active"
