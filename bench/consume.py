@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bench import cpu
+from bench import cpu, spans
 from bench.many_customers import CATALOG, CUSTOMERS, Requests, allow_connections, check_by, consume_by, fill
 from bench.posting import request
 from bench.side_by_side import POLICY, Figures, Served, a_round, beside, process, settings_of
@@ -66,7 +66,8 @@ async def measure_traced() -> str:
         for name, one in figures.items()
         if name.endswith("traced")
     )
-    return "\n".join([*_table(figures), *costs])
+    alone = f"a span by itself: {spans.cost(0.0):.0f} us of CPU if it is left out, {spans.cost(1.0):.0f} us if recorded"
+    return "\n".join([*_table(figures), *costs, alone])
 
 
 @asynccontextmanager
