@@ -69,7 +69,7 @@ class Process(StrEnum):
     WEBHOOKS = "tenure webhooks"
     WEBHOOK_LIST = "tenure webhooks list"
     USAGE_REPORT = "tenure usage report"
-    USAGE_RESTORED = "tenure usage restored"
+    RESTORED = "tenure restored"
     CUSTOMERS_PUT_BACK = "tenure customers put-back"
     ERASURES_EXPORT = "tenure erasures export"
     ERASURES_APPLY = "tenure erasures apply"
@@ -99,7 +99,7 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.WEBHOOKS: WebhookSettings,
     Process.WEBHOOK_LIST: DatabaseSettings,
     Process.USAGE_REPORT: OperatorSettings,
-    Process.USAGE_RESTORED: DatabaseSettings,
+    Process.RESTORED: DatabaseSettings,
     Process.CUSTOMERS_PUT_BACK: OperatorSettings,
     Process.ERASURES_EXPORT: DatabaseSettings,
     Process.ERASURES_APPLY: ErasureSettings,
@@ -143,7 +143,7 @@ def load_settings(
         Process.WEBHOOK_LIST,
         Process.CATALOG_DIFF,
         Process.USAGE_STATS,
-        Process.USAGE_RESTORED,
+        Process.RESTORED,
         Process.ERASURES_EXPORT,
     ],
     env_file: Path = ...,

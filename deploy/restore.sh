@@ -42,5 +42,5 @@ for role in tenure_app tenure_system; do
 done
 pg_restore --no-owner --single-transaction --exit-on-error --dbname="$TENURE_DATABASE_URL" "$dump"
 tenure migrate
-tenure usage restored
+tenure restored
 tenure erasures apply "$TENURE_ERASURES_FILE"

@@ -137,10 +137,10 @@ COMMANDS: Final[dict[str, Command]] = {
         "report",
         "Report overage to the payment provider, and list what could not be reported.",
     ),
-    "usage restored": Command(
+    "restored": Command(
         "restored",
-        "usage",
-        "After a restore: what waits to be reported may have been since the backup, and is not billed twice.",
+        "restored",
+        "After a restore: say what the database cannot know of the time since the backup.",
     ),
     "customers put-back": Command(
         "restored",

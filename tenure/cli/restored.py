@@ -1,4 +1,4 @@
-"""What only an operator knows after a restore: `tenure usage restored` and `tenure customers put-back`."""
+"""What only an operator knows after a restore: `tenure restored` and `tenure customers put-back`."""
 
 import asyncio
 
@@ -10,6 +10,7 @@ from domain.audit import AuditTarget
 from domain.errors import GatewayUnavailable, Rejected
 from domain.names import subscription_workflow_id
 from domain.subscription.state import Subscription
+from storage.events.other_server import put_first
 from storage.subscriptions.customers import Customers
 from storage.usage.overage_reports import UsageReports
 from tenure.cli.audited import noted
@@ -17,19 +18,22 @@ from tenure.cli.connections import database, temporal
 from workflows.subscription.workflow import SubscriptionWorkflow
 
 
-def usage() -> None:
-    """After a restore: what waits to be reported may have been since the backup, and is not billed twice.
+def restored() -> None:
+    """After a restore: say what the database cannot know of the time since the backup.
 
-    Run it before the workers, once. The provider knows a report for a day: within it, it is repeated; later it is left
-    to `tenure usage report`.
+    Run it before the workers, once. Overage that waits to be reported may have been since: the provider knows a report
+    for a day, within which it is repeated; later it is left to `tenure usage report`. Events of another server are put
+    first in the feed.
     """
-    waiting = asyncio.run(_usage())
+    waiting, events = asyncio.run(_restored())
     print(f"{waiting} usages wait that may have been reported since the backup")
+    if events:
+        print(f"{events} events are of another server: whoever reads the feed begins again without a cursor")
 
 
-async def _usage() -> int:
-    async with database(load_settings(Process.USAGE_RESTORED)) as engine, noted(engine, "usage restored"):
-        return await UsageReports(engine).may_have_been_reported()
+async def _restored() -> tuple[int, int]:
+    async with database(load_settings(Process.RESTORED)) as engine, noted(engine, "restored"):
+        return await UsageReports(engine).may_have_been_reported(), await put_first(engine)
 
 
 def put_back(

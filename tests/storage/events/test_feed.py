@@ -15,6 +15,7 @@ from domain.events.types import EventType
 from storage.db.engine import transaction
 from storage.events import feed as feed_module
 from storage.events.feed import EventFeed, FeedPage, FeedRequest
+from storage.events.other_server import put_first
 from storage.events.outbox import write_events
 from tests.harness.patience import until
 from tests.storage.events.rows import an_event, written
@@ -278,3 +279,21 @@ async def test_events_of_a_server_that_was_ahead_are_shown_once_they_count_as_th
 
 async def _is_shown(feed: EventFeed, event: OutboundEvent) -> bool:
     return event.id in ids(await feed.page(TENANT, FeedRequest()))
+
+
+async def test_events_of_another_server_come_first_in_their_order(ledger: Ledger) -> None:
+    written_here = [an_event(), an_event()]
+    for event in written_here:
+        await written(ledger.engine, event)
+    assert await put_first(ledger.engine) == 0
+    await ledger.run("update events set txid = txid + 1000000000")
+    feed = EventFeed(ledger.engine)
+    assert ids(await feed.page(TENANT, FeedRequest())) == []
+
+    moved = await put_first(ledger.engine)
+    later_event = an_event()
+    await written(ledger.engine, later_event)
+
+    assert moved == 2
+    assert await put_first(ledger.engine) == 0
+    assert ids(*await all_pages(SettledFeed(ledger.engine))) == [each.id for each in (*written_here, later_event)]
