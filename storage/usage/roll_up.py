@@ -50,6 +50,7 @@ _AGES = {
     "sign_ups": SIGN_UP_RETENTION,
     "idempotency_keys": IDEMPOTENCY_RETENTION,
     "told_events": EVENT_RETENTION,
+    "deleted_endpoints": EVENT_RETENTION,
 }
 
 _Cursor = tuple[str, str, str]

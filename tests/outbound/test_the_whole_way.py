@@ -49,6 +49,7 @@ class Listener:
     caller: Caller
     endpoint: str
     secret: str
+    tenant: str
 
     @property
     def told(self) -> list[Told]:
@@ -75,7 +76,7 @@ async def listener(stack: Stack) -> AsyncIterator[Listener]:
     async with receiving() as receiver, Caller.of_role(stack, Role.ADMIN, tenant) as admin:
         wanted = {"url": f"http://127.0.0.1:{receiver.port}/", "types": ["subscription.created"]}
         made = (await admin.post("/v1/webhook-endpoints", wanted)).json()
-        yield Listener(receiver, admin, made["id"], made["secret"])
+        yield Listener(receiver, admin, made["id"], made["secret"], tenant)
         await admin.http.delete(f"/v1/webhook-endpoints/{made['id']}")
 
 
@@ -178,6 +179,18 @@ async def test_the_secret_is_shown_once_also_under_the_same_key(listener: Listen
     listed = (await listener.caller.get("/v1/webhook-endpoints")).text
     assert first.json()["secret"] not in listed
     assert "secret" not in json.loads(listed)["data"][0]
+
+
+async def test_what_a_key_for_webhooks_does_is_in_the_audit(stack: Stack, listener: Listener) -> None:
+    path = f"/v1/webhook-endpoints/{listener.endpoint}"
+    async with Caller.of_role(stack, Role.WEBHOOKS, listener.tenant) as keeper:
+        assert (await keeper.http.patch(path, json={"description": "billing"})).is_success
+        assert (await keeper.get("/v1/subscriptions")).status_code == 403
+
+    entries = (await listener.caller.get("/v1/audit")).json()["data"]
+    done = {(each["action"], each["actor"]["role"], each["outcome"]) for each in entries}
+    assert {each["target"]["id"] for each in entries} == {listener.endpoint}
+    assert done == {("createWebhookEndpoint", "admin", "done"), ("updateWebhookEndpoint", "webhooks", "done")}
 
 
 async def _is(listener: Listener, state: str) -> bool:

@@ -290,7 +290,7 @@ async def test_old_rows_are_deleted_in_batches_with_a_heartbeat_after_each(
 
     assert await book.forget(alive=lambda: left.append(1)) == {"samples": 5}
     # Two batches of two and one of one; of each other kind one that is empty.
-    assert len(left) == 3 + 7
+    assert len(left) == 3 + 8
     assert await forget_all(book) == {}
 
 
@@ -381,6 +381,19 @@ async def test_events_for_products_are_kept_for_30_days_with_what_came_of_them(
     left = [await ledger.rows(query) for query in ("select id from events", "select event as id from event_deliveries")]
     assert [[str(row["id"]) for row in rows] for rows in left] == [[young.event]] * 2
     assert await ledger.count("delivery_attempts") == 1
+
+
+async def test_endpoints_are_forgotten_30_days_after_they_were_deleted(
+    ledger: Ledger, book: UsageRollUpRecords
+) -> None:
+    young, _ = [await an_endpoint(ledger.engine) for _ in range(2)]
+    await ledger.run("update webhook_endpoints set deleted_at = now() - interval '31 days'")
+    await ledger.run(f"update webhook_endpoints set deleted_at = now() - interval '29 days' where id = '{young}'")  # noqa: S608
+    living = await an_endpoint(ledger.engine)
+
+    assert await forget_all(book) == {"deleted_endpoints": 1}
+    left = await ledger.rows("select id from webhook_endpoints")
+    assert {str(row["id"]) for row in left} == {young, living}
 
 
 async def test_history_has_the_latest_periods_oldest_first(ledger: Ledger, shop: Shop, history: UsageHistory) -> None:
