@@ -18,6 +18,7 @@ from tests.harness.callers import Caller
 from tests.harness.folders import data_folder
 from tests.harness.names import a_name
 from tests.harness.patience import until
+from tests.harness.typed import Forker
 from tests.outage.site import Site
 
 MANY = 5
@@ -28,10 +29,10 @@ NEW = "Zt4mB8qLx2vN6sHd9kRw3yJf7pCg5aUe"
 
 
 @pytest.fixture(scope="module")
-async def site() -> AsyncIterator[Site]:
+async def site(forker: Forker) -> AsyncIterator[Site]:
     """The servers, and a proxy that lets nothing out: no request of a test leaves this machine."""
     with data_folder() as folder:
-        async with Site.laid_out(folder) as site, receiving() as proxy:
+        async with Site.laid_out(folder, forker) as site, receiving() as proxy:
             proxy.answer = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
             site.settings["TENURE_EGRESS_PROXY"] = f"http://127.0.0.1:{proxy.port}"
             yield site
