@@ -11,8 +11,10 @@ from typing import Any
 import asyncpg
 import pytest_asyncio
 from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from liveness.pulse import NotAnswering
 from sandbox.postgres import OWNER, Postgres
 from storage.db.engine import create_engine_from_url
 from storage.db.migrations import upgrade
@@ -58,8 +60,8 @@ class Migrated:
                 await self._engines.pop(role).dispose()
         try:
             await self._clear()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            # A test ended its connections, or left one in the midst of something.
+        except (OSError, NotAnswering, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            # A test ended its connections, or left one in the midst of something; or a busy machine was too slow.
             await self.close()
             await self._clear()
 
