@@ -116,7 +116,8 @@ def verdict_on(attempts: int, answer: Answer) -> Verdict:
         return Verdict(DeliveryState.CANCELED, is_gone=True)
     if attempts >= len(SCHEDULE):
         return Verdict(DeliveryState.FAILED)
-    asked = min(timedelta(seconds=answer.retry_after), LONGEST_PAUSE)
+    # The smaller number first: a receiver may ask for more seconds than a timedelta holds.
+    asked = timedelta(seconds=min(answer.retry_after, LONGEST_PAUSE.total_seconds()))
     return Verdict(DeliveryState.PENDING, max(SCHEDULE[attempts], asked))
 
 

@@ -32,6 +32,15 @@ def test_an_answer_of_gone_ends_it() -> None:
     assert verdict_on(1, Answer(410)) == Verdict(DeliveryState.CANCELED, is_gone=True)
 
 
-@pytest.mark.parametrize(("asked", "waits"), [(1, SCHEDULE[1]), (60, timedelta(minutes=1)), (1e12, LONGEST_PAUSE)])
+@pytest.mark.parametrize(
+    ("asked", "waits"),
+    [
+        (1, SCHEDULE[1]),
+        (60, timedelta(minutes=1)),
+        (1e12, LONGEST_PAUSE),
+        (1e17, LONGEST_PAUSE),  # more than a timedelta holds
+        (float("inf"), LONGEST_PAUSE),
+    ],
+)
 def test_a_receiver_may_ask_for_a_longer_pause_within_reason(asked: float, waits: timedelta) -> None:
     assert verdict_on(1, Answer(503, retry_after=asked)).retry_in == waits
