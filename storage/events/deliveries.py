@@ -79,6 +79,7 @@ class DeliveryRecords:
     async def record(self, sent: DeliveryToSend, attempt: Attempt) -> Recorded:
         verdict, delivery = verdict_on(sent.attempts + 1, attempt.answer), sent.delivery
         async with transaction(self._engine, delivery.tenant) as connection:
+            await _lock_endpoint(connection, UUID(delivery.endpoint))
             written = await connection.execute(_attempt_row(sent, attempt))
             if written.first() is None:
                 # Another worker sent it as well, and has recorded that; what it says of the delivery holds.
@@ -146,6 +147,15 @@ def _after(verdict: Verdict, attempt: Attempt) -> dict[str, Any]:
         "last_status": attempt.answer.status,
         "last_error": attempt.answer.error,
     }
+
+
+async def _lock_endpoint(connection: AsyncConnection, endpoint: UUID) -> None:
+    """Locks an endpoint before its deliveries, as whoever disables it does.
+
+    Attempts that end at once, each answered by 410, would otherwise wait for each other's delivery.
+    """
+    wanted = select(_ENDPOINT.id).where(_ENDPOINT.id == endpoint)
+    await connection.execute(wanted.with_for_update(key_share=True))
 
 
 async def _disable(

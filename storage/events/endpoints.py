@@ -187,7 +187,10 @@ async def existing_endpoint(connection: AsyncConnection, tenant: str, endpoint: 
         wanted = _existing(tenant).where(_IT.id == UUID(endpoint))
     except ValueError:
         raise unknown_endpoint(endpoint) from None
-    row = (await connection.execute(wanted.with_for_update() if lock else wanted)).one_or_none()
+    if lock:
+        # Not against what refers to it: steps that write deliveries do not wait.
+        wanted = wanted.with_for_update(key_share=True)
+    row = (await connection.execute(wanted)).one_or_none()
     if row is None:
         raise unknown_endpoint(endpoint)
     return _endpoint(row)

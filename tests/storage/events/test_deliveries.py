@@ -1,11 +1,13 @@
 """What becomes of deliveries and of their endpoints, and what waits to be handed over."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from domain.errors import GatewayUnavailable, Rejected
 from domain.events.deliveries import SCHEDULE, Answer, Attempt, DeliveryState, QueuedDelivery
@@ -17,11 +19,13 @@ from services.events.hand_over import HandOver
 from storage.access.operator_mails import OperatorMails
 from storage.access.operators import OperatorRole, Operators
 from storage.db.cursors import PageRequest
+from storage.db.engine import transaction
 from storage.events.deliveries import DeliveryRecords
 from storage.events.delivery_list import DeliveryList
 from storage.events.delivery_queue import DeliveryQueue
-from storage.events.endpoints import NewEndpoint, WebhookEndpoints
+from storage.events.endpoints import NewEndpoint, WebhookEndpoints, cancel_deliveries, existing_endpoint
 from tests.builders import NOW
+from tests.harness.patience import until
 from tests.storage.events.rows import an_endpoint, an_event, written
 from tests.storage.ledger import Ledger
 
@@ -122,6 +126,37 @@ async def test_an_endpoint_that_is_gone_is_disabled_with_all_that_is_on_its_way(
 
     assert await endpoint_row(ledger) == ("disabled", "gone", False)
     assert [await state_of(ledger, each) for each in (delivery, another)] == [CANCELED, CANCELED]
+
+
+async def test_an_attempt_that_ends_while_its_endpoint_is_disabled_waits_and_blocks_nobody(
+    ledger: Ledger, delivery: QueuedDelivery
+) -> None:
+    records = DeliveryRecords(ledger.engine, ENCRYPTION)
+    sending = await records.claim(delivery, "me")
+    assert sending is not None
+    endpoint = UUID(delivery.endpoint)
+
+    async with transaction(ledger.engine) as connection:
+        await existing_endpoint(connection, "default", delivery.endpoint, lock=True)
+        recording = asyncio.create_task(records.record(sending, Attempt(NOW, timedelta(), Answer(410))))
+
+        async def waits() -> bool:
+            found = await connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+            return bool(found.scalar_one())
+
+        await until(waits)
+        await cancel_deliveries(connection, endpoint)
+
+    assert (await recording).verdict.is_gone
+    assert await state_of(ledger, delivery) is CANCELED
+
+
+async def test_a_step_writes_deliveries_while_an_endpoint_recovers(ledger: Ledger, endpoint: str) -> None:
+    async with transaction(ledger.engine) as connection:
+        await existing_endpoint(connection, "default", endpoint, lock=True)
+
+        async with asyncio.timeout(10):
+            assert len(await written(ledger.engine, an_event())) == 1
 
 
 async def test_an_endpoint_that_failed_for_five_days_is_disabled_with_one_mail_to_each_who_can_act(
