@@ -1,12 +1,15 @@
 """Whatever a host name leads to, nothing is sent into a network that is not public."""
 
+import asyncio
+import threading
+from collections import Counter
 from ipaddress import ip_address
 
 import pytest
 
 from domain.errors import GatewayUnavailable
 from domain.events.endpoints import EndpointRefused, EndpointRules, target_of
-from gateways.webhooks.addresses import PublicAddresses, is_public
+from gateways.webhooks.addresses import NameLookups, PublicAddresses, is_public
 
 NOT_PUBLIC = (
     "0.0.0.0",  # noqa: S104 - a test of what is refused
@@ -59,7 +62,7 @@ async def test_a_name_that_leads_to_such_an_address_is_refused(address: str) -> 
     async def look_up(_host: str, _port: int) -> list[str]:
         return ["93.184.215.14", address]
 
-    with pytest.raises(EndpointRefused, match="not a public address"):
+    with pytest.raises(EndpointRefused, match="not public"):
         await PublicAddresses(look_up)("hooks.example.com", 443)
 
 
@@ -86,9 +89,36 @@ async def test_a_name_that_cannot_be_resolved_may_be_resolved_later() -> None:
         await PublicAddresses(look_up)("hooks.example.com", 443)
 
 
+async def test_a_name_whose_servers_do_not_answer_holds_up_no_other_however_often_it_is_asked_for() -> None:
+    answered, asked = threading.Event(), Counter[str]()
+
+    def look_up(host: str, _port: int) -> list[str]:
+        asked[host] += 1
+        if host == "slow.example.com":
+            answered.wait()
+            raise OSError("no such name")
+        return ["93.184.215.14"]
+
+    lookups = NameLookups(look_up, at_once=2)
+    waiting = [asyncio.create_task(lookups("slow.example.com", 443)) for _ in range(10)]
+    try:
+        async with asyncio.timeout(10):
+            assert await lookups("hooks.example.com", 443) == ["93.184.215.14"]
+            waiting[0].cancel()
+    finally:
+        answered.set()
+    ends = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(end) for end in ends] == [asyncio.CancelledError] + [OSError] * 9
+    assert asked == {"slow.example.com": 1, "hooks.example.com": 1}
+
+    with pytest.raises(OSError, match="no such name"):
+        await lookups("slow.example.com", 443)
+    assert asked["slow.example.com"] == 2
+
+
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])
 async def test_names_and_addresses_of_this_machine_are_refused(host: str) -> None:
-    with pytest.raises(EndpointRefused, match="not a public address"):
+    with pytest.raises(EndpointRefused, match="not public"):
         await PublicAddresses()(host, 443)
 
 

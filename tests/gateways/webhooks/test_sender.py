@@ -68,7 +68,7 @@ async def test_a_name_that_leads_elsewhere_a_moment_later_leads_nowhere() -> Non
         answer = await sender.send(url, {}, b"{}")
 
     assert answer.status is None
-    assert "127.0.0.1, which is not a public address" in answer.error
+    assert "leads to an address that is not public" in answer.error
     assert receiver.requests == []
 
 
@@ -154,7 +154,7 @@ async def test_a_proxy_that_is_set_is_given_the_name_and_private_addresses_are_s
     [request] = proxy.requests
     assert request.startswith(f"CONNECT {NAME}:443 HTTP/1.1\r\n".encode())
     assert answer.status is None
-    assert "not a public address" in refused.error
+    assert "not public" in refused.error
 
 
 async def leads_to_nothing(_host: str, _port: int) -> list[str]:
