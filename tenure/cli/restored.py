@@ -10,6 +10,7 @@ from domain.audit import AuditTarget
 from domain.errors import GatewayUnavailable, Rejected
 from domain.names import subscription_workflow_id
 from domain.subscription.state import Subscription
+from storage.events.feed import begin_anew
 from storage.events.other_server import put_first
 from storage.subscriptions.customers import Customers
 from storage.usage.overage_reports import UsageReports
@@ -22,17 +23,19 @@ def restored() -> None:
     """After a restore: say what the database cannot know of the time since the backup.
 
     Run it before the workers, once. Overage that waits to be reported may have been since: the provider knows a report
-    for a day, within which it is repeated; later it is left to `tenure usage report`. Events of another server are put
-    first in the feed.
+    for a day, within which it is repeated; later it is left to `tenure usage report`. The feed of events begins anew,
+    and those of another server are put first in it.
     """
-    waiting, events = asyncio.run(_restored())
+    waiting, moved = asyncio.run(_restored())
     print(f"{waiting} usages wait that may have been reported since the backup")
-    if events:
-        print(f"{events} events are of another server: whoever reads the feed begins again without a cursor")
+    if moved:
+        print(f"{moved} events are of another server, and are put first in the feed")
+    print("whoever reads the feed of events begins again without a cursor")
 
 
 async def _restored() -> tuple[int, int]:
     async with database(load_settings(Process.RESTORED)) as engine, noted(engine, "restored"):
+        await begin_anew(engine)
         return await UsageReports(engine).may_have_been_reported(), await put_first(engine)
 
 

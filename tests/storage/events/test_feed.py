@@ -14,7 +14,7 @@ from domain.events.outbound import OutboundEvent
 from domain.events.types import EventType
 from storage.db.engine import transaction
 from storage.events import feed as feed_module
-from storage.events.feed import EventFeed, FeedPage, FeedRequest
+from storage.events.feed import EventFeed, FeedPage, FeedRequest, begin_anew
 from storage.events.other_server import put_first
 from storage.events.outbox import write_events
 from tests.harness.patience import until
@@ -275,6 +275,21 @@ async def test_events_of_a_server_that_was_ahead_are_shown_once_they_count_as_th
 
     await ledger.run("update events set txid = 0 where txid > 1000000000")
     assert ids(await feed.page(TENANT, FeedRequest())) == [*(event.id for event in restored), new.id]
+
+
+async def test_after_a_restore_the_feed_knows_only_cursors_since(ledger: Ledger, feed: EventFeed) -> None:
+    await written(ledger.engine, kept := an_event())
+    before = (await feed.page(TENANT, FeedRequest())).next_cursor
+
+    for _ in range(2):
+        await begin_anew(ledger.engine)
+        with pytest.raises(Malformed, match="from the oldest event"):
+            await feed.page(TENANT, FeedRequest(cursor=before))
+        begun = await feed.page(TENANT, FeedRequest())
+        await written(ledger.engine, new := an_event())
+        assert ids(begun)[0] == kept.id
+        assert ids(await feed.page(TENANT, FeedRequest(cursor=begun.next_cursor))) == [new.id]
+        before = begun.next_cursor
 
 
 async def _is_shown(feed: EventFeed, event: OutboundEvent) -> bool:
