@@ -21,6 +21,8 @@ TOTAL_SECONDS: Final = 20.0
 CONNECT_SECONDS: Final = 5.0
 """For each address of a host name."""
 CHECK_SECONDS: Final = 5.0
+BODY_SECONDS: Final = 2.0
+"""For the beginning of an answer's body, which is kept for readers: what the answer says is its status."""
 KEPT_BYTES: Final = 1024
 """Of an answer's body."""
 _LONGEST_ERROR: Final = 300
@@ -128,11 +130,14 @@ def ssl_context() -> ssl.SSLContext:
 
 
 async def _beginning(response: httpx.Response) -> bytes:
+    """What came of it in time, maybe nothing."""
     found = b""
-    async for part in response.stream:  # type: ignore[union-attr] # an async transport's is one
-        found += part
-        if len(found) >= KEPT_BYTES:
-            break
+    with suppress(TimeoutError, httpx.HTTPError):
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in response.stream:  # type: ignore[union-attr] # an async transport's is one
+                found += part
+                if len(found) >= KEPT_BYTES:
+                    break
     return found[:KEPT_BYTES]
 
 

@@ -23,6 +23,9 @@ class Receiver:
     port: int = 0
     answer: bytes = OK
     hangs: bool = False
+    """Instead of answering."""
+    ends: bool = True
+    """With its answer; otherwise it hangs then."""
     requests: list[bytes] = field(default_factory=list)
     names: list[str | None] = field(default_factory=list)
     """The server names that were asked for as connections were encrypted."""
@@ -36,6 +39,8 @@ class Receiver:
             await asyncio.sleep(3600)
         writer.write(self.answer)
         await writer.drain()
+        if not self.ends:
+            await asyncio.sleep(3600)
         writer.close()
 
     def seen(self, connection: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:

@@ -102,6 +102,17 @@ async def test_only_the_beginning_of_a_long_answer_is_read() -> None:
     assert answer.body == "a\N{REPLACEMENT CHARACTER}" * (KEPT_BYTES // 2)
 
 
+@pytest.mark.parametrize("ends", [True, False])
+async def test_an_answer_counts_although_its_body_breaks_off_or_does_not_end(ends: bool) -> None:
+    async with receiving() as receiver:
+        receiver.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nthanks"
+        receiver.ends = ends
+
+        answer = await WebhookSender(HERE, AnyAddresses()).send(f"http://127.0.0.1:{receiver.port}/", {}, b"{}")
+
+    assert (answer.is_success, answer.body) == (True, "thanks")
+
+
 async def test_a_receiver_that_does_not_answer_is_given_up_in_time() -> None:
     async with receiving() as receiver:
         receiver.hangs = True
