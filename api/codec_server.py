@@ -8,6 +8,7 @@ import binascii
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
 import structlog
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
@@ -34,13 +35,13 @@ Verify = Callable[[str], Awaitable[ApiKey | None]]
 log = structlog.get_logger("tenure.codec")
 
 
-def codec_app(codec: PayloadCodec, verify: Verify, origins: Sequence[str]) -> Starlette:
+def codec_app(codec: PayloadCodec, verify: Verify, pages: Sequence[str]) -> Starlette:
     """Build the application.
 
     Args:
         codec: decrypts.
         verify: returns what an API key is, or None.
-        origins: where Temporal's pages are; browsers let no other pages ask.
+        pages: where Temporal's pages are, maybe below a path; browsers let no other sites ask.
     """
     server = _Server(codec, verify)
     return Starlette(
@@ -52,7 +53,7 @@ def codec_app(codec: PayloadCodec, verify: Verify, origins: Sequence[str]) -> St
         middleware=[
             Middleware(
                 CORSMiddleware,
-                allow_origins=list(origins),
+                allow_origins=[_origin(each) for each in pages],
                 allow_methods=["POST"],
                 allow_headers=["authorization", "content-type", "x-namespace"],
                 allow_credentials=True,
@@ -104,6 +105,11 @@ class _Server:
         if key.role not in READERS or key.tenant != DEFAULT_TENANT:
             return _problem(403, f"the key must be of an admin or operator, of the tenant {DEFAULT_TENANT!r}"), ""
         return None, key.id
+
+
+def _origin(page: str) -> str:
+    """What a browser says of where a page is from."""
+    return urlsplit(page)._replace(path="").geturl().lower()
 
 
 def _key_in(authorization: str) -> str:

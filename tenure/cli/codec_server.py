@@ -29,9 +29,9 @@ def codec_server() -> None:
 async def _serve() -> None:
     settings = load_settings(Process.CODEC_SERVER)
     logs.configure(as_json=settings.log_format == "json", level=settings.log_level)
-    origins = [] if settings.temporal_ui_url is None else [settings.temporal_ui_url]
+    pages = [] if settings.temporal_ui_url is None else [settings.temporal_ui_url]
     async with database(settings, for_callers=True, connections=2) as engine:
-        app = codec_app(EncryptedPayloads(payload_keys_of(settings.payload_keys)), ApiKeys(engine).verify, origins)
+        app = codec_app(EncryptedPayloads(payload_keys_of(settings.payload_keys)), ApiKeys(engine).verify, pages)
         config = uvicorn.Config(
             app,
             http=PunctualProtocol,

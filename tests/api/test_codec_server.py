@@ -29,7 +29,7 @@ async def verify(key: str) -> ApiKey | None:
 
 
 def caller() -> httpx.AsyncClient:
-    app = codec_app(EncryptedPayloads([KEY]), verify, [UI])
+    app = codec_app(EncryptedPayloads([KEY]), verify, [f"{UI}/workflows"])
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://codec")
 
 
