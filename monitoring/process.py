@@ -49,11 +49,13 @@ class ProcessMetrics:
     Only a process that is scraped has them: `temporal_sdk` costs a little with every task.
     """
 
-    def __init__(self, process: str, version: str) -> None:
+    def __init__(self, process: str, version: str, build: str = "") -> None:
+        """*build* is that of a worker whose releases are versions of a deployment; else it is empty."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        build = Gauge("tenure_build_info", "The release that runs", ["process", "version"], registry=self.registry)
-        build.labels(process, version).set(1)
+        labels = ["process", "version", "build"]
+        info = Gauge("tenure_build_info", "The release that runs", labels, registry=self.registry)
+        info.labels(process, version, build).set(1)
         self.provider = ProviderCalls(self.registry)
         self.pools = ConnectionPools()
         self.registry.register(self.pools)

@@ -13,8 +13,8 @@ from monitoring.server import answering, listening, serving
 from worker.health import Health
 
 
-def process_metrics(process: Process) -> ProcessMetrics:
-    return ProcessMetrics(process.value.removeprefix("tenure "), version("tenure"))
+def process_metrics(process: Process, build: str = "") -> ProcessMetrics:
+    return ProcessMetrics(process.value.removeprefix("tenure "), version("tenure"), build)
 
 
 @asynccontextmanager
@@ -63,7 +63,7 @@ async def measured_worker(settings: WorkerSettings) -> AsyncIterator[ProcessMetr
     if settings.metrics_address is None:
         yield None
         return
-    metrics = process_metrics(Process.WORKER)
+    metrics = process_metrics(Process.WORKER, settings.build_id or "")
 
     async def expose() -> bytes:
         return exposed([metrics.registry])

@@ -9,7 +9,7 @@ from monitoring.server import listening, serving
 
 
 async def expose() -> bytes:
-    return exposed([ProcessMetrics("worker", "1.2.3").registry])
+    return exposed([ProcessMetrics("worker", "1.2.3", "1.2.3-a").registry])
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
@@ -22,7 +22,7 @@ async def test_a_scrape_gets_the_metrics_and_nothing_else_is_there(host: str) ->
 
     assert scraped.status_code == 200
     assert scraped.headers["content-type"].startswith("text/plain; version=")
-    assert 'tenure_build_info{process="worker",version="1.2.3"} 1.0' in scraped.text
+    assert 'tenure_build_info{build="1.2.3-a",process="worker",version="1.2.3"} 1.0' in scraped.text
     assert "process_resident_memory_bytes" in scraped.text
     assert (head.status_code, head.text) == (200, "")
     assert [other.status_code for other in others] == [404] * 3
