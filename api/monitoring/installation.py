@@ -104,6 +104,7 @@ WAITING = {
     "usage_notices": ("tenure_usage_notices_waiting", "Notices of usage whose mail is not written yet", ""),
     "usage_reports": ("tenure_usage_reports_waiting", "Uses beyond limits that are not reported yet", "state"),
     "events": ("tenure_event_deliveries_waiting", "Events for products that nobody delivers yet", ""),
+    "renewals": ("tenure_renewals_waiting", "Renewals that the payment provider has not reported yet", ""),
     "endpoints": ("tenure_webhook_endpoints_failing", "Endpoints of products that fail, or were disabled", "state"),
 }
 """The series of what waits, with its label, if it has kinds."""

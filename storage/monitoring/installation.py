@@ -41,7 +41,8 @@ class Backlog:
     """Blocked subscriptions, by the code of the cause."""
     waiting: Mapping[tuple[str, str], Waiting]
     """By what it is and its kind, which is empty where there are none: `inbox`, `mails` by occasion, `usage_notices`,
-    `usage_reports` that wait or were refused, `events` that nobody delivers yet, `endpoints` that fail, by state."""
+    `usage_reports` that wait or were refused, `events` that nobody delivers yet, `endpoints` that fail or were given
+    up, by state, `renewals` that the provider has not reported since the period's end."""
     discrepancies: Mapping[tuple[str, str], int]
     """Differences that are open, by kind and outcome."""
     reconciled_at: float | None

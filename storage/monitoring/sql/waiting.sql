@@ -39,5 +39,15 @@ FROM (
 UNION ALL
 SELECT 'endpoints', state, count(*), extract(epoch FROM now() - min(failing_since))::float8
 FROM webhook_endpoints
-WHERE deleted_at IS NULL AND (failing_since IS NOT NULL OR disabled_reason IN ('gone', 'failing'))
+WHERE deleted_at IS NULL AND (state = 'enabled' AND failing_since IS NOT NULL OR disabled_reason IN ('gone', 'failing'))
 GROUP BY state
+UNION ALL
+-- Whoever has asked the provider asks again some hours later, so that no action gets old: what gets old is the period.
+SELECT 'renewals', '', count(*), extract(epoch FROM now() - min(period_end))::float8
+FROM tenants CROSS JOIN LATERAL (
+    SELECT period_end FROM subscriptions
+    WHERE subscriptions.tenant = tenants.id AND status = 'active' AND period_end < now()
+        AND next_actions @> '[{"action": "renew"}]'
+    ORDER BY period_end
+    LIMIT 10000
+) AS waiting

@@ -69,7 +69,7 @@ async def test_nothing_waits_in_a_new_installation(figures: InstallationFigures)
     found = await figures.backlog()
 
     assert (found.actions, found.blocked, found.discrepancies, found.reconciled_at) == ({}, {}, {}, None)
-    assert found.waiting == {(what, ""): Waiting(0, 0.0) for what in ("inbox", "usage_notices", "events")}
+    assert found.waiting == {(what, ""): Waiting(0, 0.0) for what in ("inbox", "usage_notices", "events", "renewals")}
     assert (await figures.business()).revenue == {}
 
 
@@ -90,6 +90,43 @@ async def test_what_waits_is_told_with_the_time_since_when(ledger: Ledger, figur
     assert 3600 <= waiting["mails", "receipt"].oldest < 3900
     assert waiting["inbox", ""].number == 1
     assert 300 <= waiting["inbox", ""].oldest < 600
+
+
+async def test_a_renewal_waits_from_the_end_of_its_period_on_however_often_the_provider_was_asked(
+    ledger: Ledger, figures: InstallationFigures
+) -> None:
+    ended = datetime.now(UTC) - 600 * A_MINUTE
+    renewal = Due(ended, Action.RENEW, "the paid period ends")
+    asked_again = Due(datetime.now(UTC) + 300 * A_MINUTE, Action.ASK_PROVIDER, "unless it has been reported")
+    for name, period_end, ahead in (
+        ("unreported", ended, (renewal, asked_again)),
+        ("renewed", datetime.now(UTC) + 600 * A_MINUTE, (renewal, asked_again)),
+        ("disputed", ended, ()),
+    ):
+        it = await ledger.sign_up(name)
+        await ledger.save(a_step(later(it, status=Status.ACTIVE, period_end=period_end), ahead=ahead))
+
+    found = await figures.backlog()
+
+    assert found.waiting["renewals", ""].number == 1
+    assert 36000 <= found.waiting["renewals", ""].oldest < 36300
+    assert found.actions == {}
+
+
+async def test_an_endpoint_that_an_operator_has_disabled_fails_no_more(
+    ledger: Ledger, figures: InstallationFigures
+) -> None:
+    make = "insert into webhook_endpoints (id, tenant, url, types, state, disabled_reason, failing_since) values "
+    row = "(gen_random_uuid(), 'default', 'https://acme.com', '{}', '%s', '%s', now() - interval '1 hour')"
+    for state, reason in (("enabled", ""), ("disabled", "failing"), ("disabled", "operator")):
+        await ledger.run(make + row % (state, reason))
+
+    waiting = (await figures.backlog()).waiting
+
+    assert {state: it.number for (what, state), it in waiting.items() if what == "endpoints"} == {
+        "enabled": 1,
+        "disabled": 1,
+    }
 
 
 async def test_differences_that_are_open_are_counted_and_when_the_last_run_ended(
