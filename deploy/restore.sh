@@ -4,6 +4,7 @@
 #   TENURE_DATABASE_URL=... TENURE_TEMPORAL_ADDRESS=... TENURE_TRIAL_KEY=... \
 #   TENURE_ERASURES_FILE=/erasures/erasures.jsonl deploy/restore.sh /backups/tenure-20261129T213000Z.dump
 #
+# and TENURE_PAYLOAD_KEYS, if Temporal's payloads are encrypted.
 # Stop the API and the workers before, and start them afterwards, as docs/operations.md says: nothing must read what was
 # erased. A database that is in use is refused. What is in it is replaced; --replace says that this is wanted.
 set -eu

@@ -11,7 +11,7 @@ from storage.privacy.erasure import Erasures, all_erasures
 from storage.privacy.erasures_file import line_of, read
 from storage.subscriptions.trial_key import check_trial_key
 from tenure.cli.audited import noted
-from tenure.cli.connections import database, temporal
+from tenure.cli.connections import database, hold_to_payload_keys, temporal
 from tenure.cli.processes import trial_key_of
 from worker.composition import erasing
 
@@ -60,6 +60,7 @@ async def _apply(file: Path | None) -> bool:
     key, erased, unknown, failed = trial_key_of(settings), 0, 0, 0
     client = await temporal(settings)
     async with database(settings) as engine, noted(engine, "erasures apply"):
+        await hold_to_payload_keys(settings, engine)
         await check_trial_key(engine, key)
         records, service = Erasures(engine, key), erasing(client, engine, key)
         for customer in customers:

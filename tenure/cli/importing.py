@@ -24,7 +24,7 @@ from storage.subscriptions.adoptions import Adoptions
 from storage.subscriptions.customers import Customers
 from storage.subscriptions.trial_key import check_trial_key
 from tenure.cli.audited import noted
-from tenure.cli.connections import database, payment_provider, temporal
+from tenure.cli.connections import database, hold_to_payload_keys, payment_provider, temporal
 from tenure.cli.pacing import Pace
 from tenure.cli.processes import trial_key_of
 from tenure.cli.progress import progress
@@ -118,6 +118,7 @@ async def _take_over(options: ImportOptions, settings: ImportSettings) -> AsyncI
         await check_trial_key(engine, trial_key_of(settings))
         await Tenants(engine).check(options.tenant)
         if not options.dry_run:
+            await hold_to_payload_keys(settings, engine)
             await exits.enter_async_context(noted(engine, "import", tenant=options.tenant))
         # A dry run starts no workflow.
         client = None if options.dry_run else await temporal(settings)

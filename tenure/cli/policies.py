@@ -26,7 +26,7 @@ from services.update_outcomes import NO_RESULT
 from storage.catalog.policies import Policies
 from storage.subscriptions.read_model import LiveSubscription, Subscriptions
 from tenure.cli.audited import noted
-from tenure.cli.connections import database, temporal
+from tenure.cli.connections import database, hold_to_payload_keys, temporal
 from workflows.subscription.messages import AdoptPolicy
 from workflows.subscription.workflow import SubscriptionWorkflow
 
@@ -106,6 +106,7 @@ async def _migrate(policy: Policy, choice: Choice, *, dry_run: bool) -> bool:
     done = failed = 0
     async with AsyncExitStack() as exits:
         engine = await exits.enter_async_context(database(settings))
+        await hold_to_payload_keys(settings, engine)
         if not dry_run:
             await exits.enter_async_context(noted(engine, "policy migrate", AuditTarget("policy", policy.version)))
         async for page in _pages(Subscriptions(engine), choice):

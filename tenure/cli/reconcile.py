@@ -17,7 +17,7 @@ from domain.names import reconcile_schedule_id, reconcile_workflow_id
 from domain.reconciliation.differences import Outcome
 from storage.reconciliation import Reconciliations, StoredFinding
 from tenure.cli.audited import noted
-from tenure.cli.connections import database, temporal
+from tenure.cli.connections import database, hold_to_payload_keys, temporal
 from tenure.cli.progress import progress
 from tenure.cli.tables import aligned
 from tenure.cli.workflow_runs import outcome, started
@@ -61,6 +61,7 @@ async def _reconcile(*, fix: bool, ask_all: bool) -> tuple[Reconciled, list[Stor
     client = await temporal(settings)
     async with AsyncExitStack() as exits:
         engine = await exits.enter_async_context(database(settings))
+        await hold_to_payload_keys(settings, engine)
         if fix:
             await exits.enter_async_context(noted(engine, "reconcile --fix"))
         done = await run_now(client, fix=fix, ask_all=ask_all)

@@ -21,7 +21,7 @@ from storage.subscriptions.trial_key import check_trial_key
 from storage.subscriptions.trials import TrialKey
 from storage.webhooks.inbox import Chosen, Inbox
 from tenure.cli.audited import noted
-from tenure.cli.connections import database, payment_provider, temporal
+from tenure.cli.connections import database, hold_to_payload_keys, payment_provider, temporal
 from tenure.cli.dates import moment
 from tenure.cli.processes import trial_key_of
 from worker.composition import webhook_backfill, webhook_delivery
@@ -158,5 +158,6 @@ async def _connected() -> AsyncIterator[tuple[Provider, Client, AsyncEngine, Tri
     client = await temporal(settings)
     async with database(settings) as engine, payment_provider(settings) as provider:
         trial_key = trial_key_of(settings)
+        await hold_to_payload_keys(settings, engine)
         await check_trial_key(engine, trial_key)
         yield provider, client, engine, trial_key, delivery_starter(client, standalone=settings.standalone_activities)

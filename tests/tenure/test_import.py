@@ -10,6 +10,7 @@ from domain.errors import Malformed, Rejected
 from sandbox.product import Product
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
+from storage.payload_keys import check_payload_keys, forget_payload_key
 from tenure.cli.importing import import_
 from tenure.cli.take_over import Result, subscription_id_of
 from tests.harness.callers import written, written_at_rest
@@ -49,6 +50,21 @@ def lines(said: Said) -> dict[str, str]:
     """What was told of each agreement."""
     told = (line.split("  ", 1) for line in said.out.splitlines() if line.startswith("sub_"))
     return {agreement: words.strip() for agreement, words in told}
+
+
+async def test_an_import_without_a_key_that_encrypts_workflows_is_refused(
+    terminal: Terminal, elsewhere: Elsewhere, stack: Stack
+) -> None:
+    agreement = await elsewhere.subscriber(a_name("unencrypted"), await elsewhere.price_of_ours(STARTER))
+    await check_payload_keys(stack.engine, {"kept": "f" * 64})
+    try:
+        refused = await imports(terminal, agreement)
+    finally:
+        await forget_payload_key(stack.engine, "kept")
+
+    assert refused.status == 1
+    assert "TENURE_PAYLOAD_KEYS lacks the key 'kept'" in refused.err
+    assert lines(refused) == {}
 
 
 async def test_a_dry_run_reports_everything_and_writes_nothing_then_all_is_adopted_once(
