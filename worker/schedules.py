@@ -35,7 +35,7 @@ REPORT_USAGE_EVERY = timedelta(minutes=5)
 """Well within the hour for which the provider keeps the invoice of an ended period open."""
 RECONCILE_EVERY = timedelta(hours=1)
 ROLL_UP_EVERY = timedelta(hours=6)
-REVISION = 1
+REVISION = 2
 """Raise it with every change to a schedule: a worker leaves schedules alone that a later revision has written."""
 REVISION_MEMO = "schedule_revision"
 MAX_AUTOMATIC_RESTORES = 20

@@ -15,13 +15,13 @@ class Exposition:
     def __init__(
         self, requests: CollectorRegistry, installation: Installation, others: Sequence[CollectorRegistry]
     ) -> None:
-        self._requests = requests
+        self.requests = requests
         self._installation = installation
         self._others = others
 
     async def __call__(self) -> bytes:
         """Answer a scrape. The database and Temporal are asked if nobody has within some seconds."""
-        return exposed([self._requests, await self._installation.registry(), *self._others])
+        return exposed([self.requests, await self._installation.registry(), *self._others])
 
 
 def exposition_of(app: FastAPI) -> Exposition:

@@ -76,8 +76,8 @@ class LateReversals:
             step = reversals.after_the_end(ended, reversal, now, why, reason if why.ref == reversal.command else "")
             is_known = reversals.is_known(ended, reversal)
             if is_known:
-                # Saving a recorded step again returns only its queued mails, which may not have been dispatched.
-                step = replace(step, subscription=ended)
+                # Its queued mails alone, which may not have been dispatched: recorded it is, with this step or another.
+                step = replace(step, subscription=ended, entries=())
             await self._mail_dispatcher.dispatch(await self._records.save(step))
             if is_known:
                 return True

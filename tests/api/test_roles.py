@@ -165,7 +165,8 @@ async def a_delivery(stack: Stack, tenant: str, customer: UUID) -> tuple[UUID, U
     async with stack.engine.begin() as connection:
         about = {"url": "https://127.0.0.1/", "types": [], "state": "disabled", "disabled_reason": "operator"}
         await connection.execute(insert(webhook_endpoints).values(id=endpoint, **about, **of))
-        told = {"type": "customer.updated", "version": 1, "customer": customer, "at": func.now(), "payload": {}}
+        told = {"type": "customer.updated", "version": 1, "customer": customer, "at": func.now()}
+        told |= {"payload": {"changed": ["name"]}}
         await connection.execute(insert(events).values(id=event, **told, **of))
         row = {"id": delivery, "event": event, "endpoint": endpoint, "state": "canceled"}
         await connection.execute(insert(event_deliveries).values(row | of))

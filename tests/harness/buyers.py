@@ -89,6 +89,13 @@ class Buyer:
 
         return await _once_there(look)
 
+    async def heard_of(self, news: str, outcome: str) -> bool:
+        """Whether the provider has told of something, and that came of it."""
+        wanted = text("select true from webhook_inbox where news = :news and outcome = :outcome")
+        async with self.stack.engine.connect() as connection:
+            found = await connection.execute(wanted, {"news": news, "outcome": outcome})
+            return found.first() is not None
+
     async def late_event(self) -> KeptEvent:
         """What Stripe would have sent about the completed page."""
         since = datetime.now(UTC) - timedelta(hours=1)

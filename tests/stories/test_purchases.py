@@ -18,6 +18,7 @@ from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from tests.harness.buyers import Buyer
 from tests.harness.lives import Life
+from tests.harness.patience import until
 
 pytestmark = pytest.mark.usefixtures("healed")
 
@@ -191,6 +192,7 @@ async def test_who_has_subscribed_meanwhile_gets_their_money_back_and_one_mail(b
     agreement = await buyer.stack.provider.agreements.find(page.agreement_ref)
     assert agreement is not None
     assert agreement.is_over
+    await until(lambda: buyer.heard_of("refunded", f"recorded for subscription {undone.id}, which is over"))
     await live.live_until_converted()
     assert await live.bills() == Counter(paid=1)
 

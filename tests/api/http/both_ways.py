@@ -137,7 +137,7 @@ class Way:
 
     def measured(self) -> list[str]:
         """How many requests were measured, by method, route and status."""
-        measured = generate_latest(self._app.state.registry).decode().splitlines()
+        measured = generate_latest(self._app.state.exposition.requests).decode().splitlines()
         return sorted(line for line in measured if line.startswith("tenure_http_requests_total"))
 
 
