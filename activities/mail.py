@@ -1,10 +1,12 @@
 """Delivers stored mails: the activities on the mail queue."""
 
+from contextlib import suppress
+
 from temporalio import activity
 
 from activities.attempts import claimant, is_last_attempt
 from activities.failures import as_temporal_failures
-from domain.errors import GatewayRefused
+from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.notifications.ports import Mailer, Mails
 
 
@@ -39,7 +41,13 @@ class MailActivities:
             message_id = await self._mailer.send(mail)
         except GatewayRefused as refused:
             await self._mails.mark_refused(mail_id, refused.message)
+            await self._mails.release(mail_id, claimant())
             return "refused"
+        except Exception:
+            # Best effort: a claim that stays ends by itself, and what matters is why the mail was not sent.
+            with suppress(GatewayUnavailable):
+                await self._mails.release(mail_id, claimant())
+            raise
         await self._mails.mark_sent(mail_id, message_id)
         return "sent"
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Table, Update, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.errors import GatewayBusy, Haste
@@ -40,3 +40,10 @@ async def claim(
     raise GatewayBusy(
         "another run is sending it", haste=Haste.LOCK, retry_after=max(left.total_seconds(), 1.0), code="being_sent"
     )
+
+
+def released(table: Table, row_id: str, claimant: str) -> Update:
+    """The statement that lets others claim a row at once; it changes nothing if another has claimed it."""
+    it = table.c
+    mine = it.id == UUID(row_id), it.claimed_by == claimant
+    return update(table).where(*mine).values(claimed_by=None, claimed_until=None)

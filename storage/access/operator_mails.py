@@ -18,7 +18,7 @@ from storage.access.api_keys import Role
 from storage.access.console_sessions import SIGN_IN_LIVES
 from storage.access.operators import Operator
 from storage.access.web_sessions import WebRole, token_hash
-from storage.claims import claim
+from storage.claims import claim, released
 from storage.db.engine import transaction
 from storage.schema.access_tables import operator_mails, operators, web_links
 
@@ -103,6 +103,11 @@ class OperatorMails:
             return None
         contact = Contact("", "", row.email, row.name or None, "UTC", "en", "")
         return MailToSend(mail_id, "", Occasion(row.occasion), row.created_at, dict(row.facts), contact)
+
+    async def release(self, mail_id: str, claimant: str) -> None:
+        """Lets another claim the mail at once."""
+        async with transaction(self._engine) as connection:
+            await connection.execute(released(operator_mails, mail_id, claimant))
 
     async def mark_sent(self, mail_id: str, message_id: str) -> None:
         """Records that it was sent. The first time counts."""

@@ -97,7 +97,12 @@ class MailList:
     async def queue_again(self, tenant: str, mail_id: str) -> None:
         """Has a mail that was given up wait to be sent again; no other changes."""
         given_up = (_IT.tenant == tenant, _IT.id == UUID(mail_id), _IT.status == MailState.REFUSED.value)
-        again = update(mails).where(*given_up).values(status=MailState.QUEUED.value, why_not=None)
+        # Given up, it is no run's any more.
+        again = (
+            update(mails)
+            .where(*given_up)
+            .values(status=MailState.QUEUED.value, why_not=None, claimed_by=None, claimed_until=None)
+        )
         async with transaction(self._engine, tenant) as connection:
             await connection.execute(again)
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.notifications.mail_types import Occasion
 from domain.notifications.ports import MailToSend
 from storage.access.operator_mails import OperatorMails
-from storage.claims import claim
+from storage.claims import claim, released
 from storage.db.engine import transaction
 from storage.schema.tables import customers, mails, pay_pages, subscriptions
 from storage.subscriptions.customers import contact_of
@@ -51,6 +51,12 @@ class MailRecords:
             contact_of(row),
             row.link_generation,
         )
+
+    async def release(self, mail_id: str, claimant: str) -> None:
+        async with transaction(self._engine) as connection:
+            freed = await connection.execute(released(mails, mail_id, claimant))
+        if not freed.rowcount:
+            await self._to_operators.release(mail_id, claimant)
 
     async def mark_sent(self, mail_id: str, message_id: str) -> None:
         """Records that it was sent. The first time counts."""

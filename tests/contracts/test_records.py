@@ -148,6 +148,19 @@ async def test_a_mail_is_given_to_one_delivery_at_a_time_in_all_its_attempts(dat
     assert await database.mails.claim(queued.id, "another run") is None
 
 
+async def test_a_mail_that_is_released_is_anothers_at_once(database: Database) -> None:
+    it = await signed_up(database)
+    [queued] = await database.records.save(a_step(later(it), a_mail()))
+    await database.mails.claim(queued.id, "a run")
+
+    await database.mails.release(queued.id, "another run")
+    with pytest.raises(GatewayBusy):
+        await database.mails.claim(queued.id, "another run")
+    await database.mails.release(queued.id, "a run")
+
+    assert await database.mails.claim(queued.id, "another run") is not None
+
+
 async def test_a_refused_mail_is_sent_no_more(database: Database) -> None:
     it = await signed_up(database)
     [queued] = await database.records.save(a_step(later(it), a_mail()))

@@ -42,6 +42,10 @@ async def test_a_changed_customer_is_told_to_stripe_once_and_mailed_at_the_new_a
     life = await begin(**PAID_START)
     address = f"{life.external_id}@new.example"
 
+    async def is_receipted() -> bool:
+        return (await life.mails())["receipt"] == 1
+
+    await until(is_receipted)
     told = await life.product.change_customer(life.external_id, email=address, name="Ada King", locale="de")
     assert (told["email"], told["name"], told["locale"]) == (address, "Ada King", "de")
     await until(lambda: at_stripe(stack, life) == (address, "Ada King"))

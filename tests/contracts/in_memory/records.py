@@ -157,8 +157,13 @@ class InMemoryRecords(InMemorySignUps):
         contact = self.known(self.steps[kept.subscription].subscription.customer).contact
         return MailToSend(mail_id, kept.subscription, kept.mail.occasion, kept.mail.at, dict(kept.mail.facts), contact)
 
+    async def release(self, mail_id: str, claimant: str) -> None:
+        kept = self.mails.get(mail_id)
+        if kept is not None and kept.claimed_by == claimant:
+            self.mails[mail_id] = replace(kept, claimed_by="")
+
     def queue_again(self, mail_id: str) -> None:
-        self.mails[mail_id] = replace(self.mails[mail_id], status="queued", why_not="")
+        self.mails[mail_id] = replace(self.mails[mail_id], status="queued", why_not="", claimed_by="")
 
     async def mark_sent(self, mail_id: str, message_id: str) -> None:
         kept = self.mails[mail_id]
