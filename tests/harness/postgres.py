@@ -124,11 +124,12 @@ class Databases:
             await migrated.close()
 
     async def drop(self, url: str) -> None:
-        """Remove a database, whoever is still connected to it."""
-        await self._run(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
+        """Remove a database, whoever is still connected to it: the server's autovacuum too, which is a superuser's."""
+        name = url.rpartition("/")[2]
+        await self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", self._server.superuser_url)
 
-    async def _run(self, statement: str) -> None:
-        connection = await asyncpg.connect(self._server.url)
+    async def _run(self, statement: str, url: str | None = None) -> None:
+        connection = await asyncpg.connect(url or self._server.url)
         try:
             await connection.execute(statement)
         finally:
