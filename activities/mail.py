@@ -41,7 +41,6 @@ class MailActivities:
             message_id = await self._mailer.send(mail)
         except GatewayRefused as refused:
             await self._mails.mark_refused(mail_id, refused.message)
-            await self._mails.release(mail_id, claimant())
             return "refused"
         except Exception:
             # Best effort: a claim that stays ends by itself, and what matters is why the mail was not sent.
