@@ -24,41 +24,20 @@ ROUNDS, A_ROUND, AT_ONCE = 10, 500, 16
 
 async def measure() -> str:
     """Check, consume and count in turns, then let a thousand clients come at once."""
-    allow_connections()
-    with tempfile.TemporaryDirectory() as folder:
-        catalog = Path(folder) / "catalog.yaml"
-        catalog.write_text(CATALOG)
-        async with running(Options(Path(folder), catalog, POLICY, durable=False, ui=False)) as stack:
-            await fill(stack)
-            # PostgreSQL tells other users nothing of its processes.
-            observer = create_engine_from_url(stack.postgres.superuser_url)
-            async with _all_measured(stack, Path(folder), catalog) as measured:
-                for number in range(ROUNDS + 1):
-                    for one in measured.values():
-                        # The first round only warms up.
-                        await _measured_round(observer, one, one.figures if number else Figures())
-                crowd, consume = Figures(), measured["consume"]
-                await a_round(consume.server.port, _some(consume.ready, CUSTOMERS), crowd, CUSTOMERS)
-            await observer.dispose()
-            consumes = sum(name.startswith("consume") for name in measured)
-            await _all_is_counted(stack.engine, consumes * (ROUNDS + 1) * A_ROUND + CUSTOMERS)
+    async with _customers() as (stack, catalog):
+        async with _all_measured(stack, catalog.parent, catalog) as measured:
+            await _in_turns(stack, measured)
+            crowd, consume = Figures(), measured["consume"]
+            await a_round(consume.server.port, _some(consume.ready, CUSTOMERS), crowd, CUSTOMERS)
+        consumes = sum(name.startswith("consume") for name in measured)
+        await _all_is_counted(stack.engine, consumes * (ROUNDS + 1) * A_ROUND + CUSTOMERS)
     return _report({name: one.figures for name, one in measured.items()}, crowd)
 
 
 async def measure_traced() -> str:
     """Consume with traces off, with a twentieth of all and with all, beside the bare counter in the same run."""
-    allow_connections()
-    with tempfile.TemporaryDirectory() as folder:
-        catalog = Path(folder) / "catalog.yaml"
-        catalog.write_text(CATALOG)
-        async with running(Options(Path(folder), catalog, POLICY, durable=False, ui=False)) as stack:
-            await fill(stack)
-            observer = create_engine_from_url(stack.postgres.superuser_url)
-            async with _traced(stack, Path(folder), catalog) as measured:
-                for number in range(ROUNDS + 1):
-                    for one in measured.values():
-                        await _measured_round(observer, one, one.figures if number else Figures())
-            await observer.dispose()
+    async with _customers() as (stack, catalog), _traced(stack, catalog.parent, catalog) as measured:
+        await _in_turns(stack, measured)
     figures = {name: one.figures for name, one in measured.items()}
     off = figures["consume"]
     costs = (
@@ -68,6 +47,28 @@ async def measure_traced() -> str:
     )
     alone = f"a span by itself: {spans.cost(0.0):.0f} us of CPU if it is left out, {spans.cost(1.0):.0f} us if recorded"
     return "\n".join([*_table(figures), *costs, alone])
+
+
+@asynccontextmanager
+async def _customers() -> AsyncIterator[tuple[Stack, Path]]:
+    """A stack with many customers, and its catalog's file."""
+    allow_connections()
+    with tempfile.TemporaryDirectory() as folder:
+        catalog = Path(folder) / "catalog.yaml"
+        catalog.write_text(CATALOG)
+        async with running(Options(Path(folder), catalog, POLICY, durable=False, ui=False)) as stack:
+            await fill(stack)
+            yield stack, catalog
+
+
+async def _in_turns(stack: Stack, measured: Mapping[str, "_Measured"]) -> None:
+    """Ask each server in every round; the first round only warms up."""
+    # PostgreSQL tells other users nothing of its processes.
+    observer = create_engine_from_url(stack.postgres.superuser_url)
+    for number in range(ROUNDS + 1):
+        for one in measured.values():
+            await _measured_round(observer, one, one.figures if number else Figures())
+    await observer.dispose()
 
 
 @asynccontextmanager
