@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.harness.folders import data_folder
+from tests.harness.site import Site, Tell
 from tests.harness.typed import Forker
-from tests.outage.site import Site, Tell
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 from tests.harness.callers import Caller
 from tests.harness.names import a_name
 from tests.harness.patience import until
-from tests.outage.site import Site, Tell
+from tests.harness.site import Site, Tell
 
 CHOSEN, REFUSING = 40, 3
 DAYS = 7

@@ -9,7 +9,7 @@ from tests.harness.callers import Caller, a_sign_up, problem_of
 from tests.harness.freezing import frozen
 from tests.harness.names import a_name
 from tests.harness.patience import until
-from tests.outage.site import Site, Tell, status_of
+from tests.harness.site import Site, Tell, status_of
 
 ROUNDS = 15
 """More requests than there are connections."""

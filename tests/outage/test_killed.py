@@ -10,7 +10,7 @@ from tests.harness.callers import Caller, a_sign_up
 from tests.harness.freezing import frozen
 from tests.harness.names import a_name
 from tests.harness.patience import PATIENT, until
-from tests.outage.site import Site, Tell
+from tests.harness.site import Site, Tell
 
 PAID = {"trial_days": 0, "payment_method": "pm_card_visa"}
 MANY = 20

@@ -16,8 +16,8 @@ from tests.harness.callers import Caller
 from tests.harness.folders import data_folder
 from tests.harness.names import a_name
 from tests.harness.patience import PATIENT, until
+from tests.harness.site import Site
 from tests.harness.typed import Forker, Terminal
-from tests.outage.site import Site
 
 DEPLOYMENT = "tenure"
 SERVED = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED

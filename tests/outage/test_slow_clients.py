@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from tests.harness.callers import Caller
 from tests.harness.names import a_name
 from tests.harness.patience import PATIENT, until
-from tests.outage.site import Site, Tell
+from tests.harness.site import Site, Tell
 
 SLOW = 200
 HALF = (

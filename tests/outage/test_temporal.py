@@ -11,7 +11,7 @@ from tests.harness.callers import Caller, a_sign_up, problem_of
 from tests.harness.freezing import frozen
 from tests.harness.names import a_name
 from tests.harness.patience import PATIENT, until
-from tests.outage.site import Site, Tell, status_of
+from tests.harness.site import Site, Tell, status_of
 
 PAID = {"trial_days": 0, "payment_method": "pm_card_visa"}
 MANY = 100

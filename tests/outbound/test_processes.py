@@ -18,8 +18,8 @@ from tests.harness.callers import Caller
 from tests.harness.folders import data_folder
 from tests.harness.names import a_name
 from tests.harness.patience import until
+from tests.harness.site import Site
 from tests.harness.typed import Forker
-from tests.outage.site import Site
 
 MANY = 5
 WRITTEN = text("SELECT count(*) FROM event_deliveries")
