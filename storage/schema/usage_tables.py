@@ -155,6 +155,7 @@ usage_samples = Table(
     Column("lowest", BigInteger, nullable=False),
     Column("highest", BigInteger, nullable=False),
     Column("latest", BigInteger, nullable=False),
+    Column("holds", Boolean, nullable=False, server_default=sql("false"), doc="also on the days until the next one"),
     Index("ix_usage_samples_day", "day"),
 )
 

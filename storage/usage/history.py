@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.names import DEFAULT_TENANT
-from storage.db.engine import transaction
-from storage.schema.usage_tables import usage, usage_samples, usage_statistics
+from storage.db.engine import sql_text, transaction
+from storage.schema.usage_tables import usage, usage_statistics
+
+DAYS = Path(__file__).parent / "sql" / "days.sql"
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class PastPeriod:
 
 @dataclass(frozen=True)
 class PastDay:
-    """The level of a gauge on one day, sampled every few hours."""
+    """The level of a gauge on one day, looked at every few hours."""
 
     day: date
     lowest: int
@@ -73,15 +76,10 @@ class UsageHistory:
     async def days(
         self, customer: str, feature: str, *, back: timedelta, tenant: str = DEFAULT_TENANT
     ) -> list[PastDay]:
-        """The days of a gauge, oldest first."""
-        it = usage_samples.c
-        wanted = (
-            select(it.day, it.lowest, it.highest, it.latest)
-            .where(it.tenant == tenant, it.customer == customer, it.feature == feature, it.day > func.now() - back)
-            .order_by(it.day)
-        )
+        """The days of a gauge, oldest first. A day on which nothing has changed has the level of the day before."""
+        given = {"tenant": tenant, "customer": customer, "feature": feature, "back": back}
         async with transaction(self._engine, tenant) as connection:
-            return [PastDay(*row) for row in await connection.execute(wanted)]
+            return [PastDay(*row) for row in await connection.execute(sql_text(DAYS), given)]
 
     async def statistics(self, *, tenant: str = DEFAULT_TENANT) -> list[Statistic]:
         """The latest statistics, by plan and feature; empty if there are none yet."""

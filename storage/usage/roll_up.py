@@ -24,6 +24,8 @@ BATCH = 5000
 """Rows deleted per batch."""
 RETENTION = timedelta(days=400)
 """How long samples, statistics, and counters of days and weeks are kept: a year and a month."""
+SAMPLE_RETENTION = RETENTION + timedelta(days=31)
+"""The level of the first of these days was recorded up to a month before."""
 NOTICE_RETENTION = timedelta(days=800)
 """Longer than the longest period, within which nobody is notified twice."""
 SIGN_UP_RETENTION = timedelta(days=1)
@@ -44,7 +46,7 @@ DELETE_OLD = _FILES / "delete_old"
 _AGES = {
     "events": KEYS_KEPT,
     "counters": RETENTION,
-    "samples": RETENTION,
+    "samples": SAMPLE_RETENTION,
     "statistics": RETENTION,
     "notices": NOTICE_RETENTION,
     "sign_ups": SIGN_UP_RETENTION,

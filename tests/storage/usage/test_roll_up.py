@@ -316,7 +316,7 @@ async def test_samples_and_statistics_are_kept_for_a_year_and_notices_for_two(
 ) -> None:
     await ledger.run(
         "insert into usage_samples (tenant, customer, feature, day, lowest, highest, latest)"
-        " select 'default', 'ada', 'gb', current_date - n, 1, 1, 1 from unnest(array[0, 399, 402, 500, 600]) n"
+        " select 'default', 'ada', 'gb', current_date - n, 1, 1, 1 from unnest(array[0, 430, 433, 500, 600]) n"
     )
     await ledger.run(
         "insert into usage_statistics (tenant, taken_at, plan, feature, customers, used, highest, near_limit, at_limit)"
