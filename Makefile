@@ -11,7 +11,7 @@ BROWSER := $(VENV)/.browser-installed
 SITE := $(VENV)/.site-installed
 UNIT := tests/domain tests/workflows tests/configuration tests/client tests/web
 
-.PHONY: help install demo test unit browser check docs site lock clean
+.PHONY: help install demo test unit browser check bench docs site lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,9 @@ check: $(INSTALLED) ## format, lint, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench: $(INSTALLED) ## measure on an idle machine and write docs/benchmarks.md; ARGS="lateness peers" renews these
+	@$(BIN)/python -m bench.report $(ARGS)
+
 docs: $(INSTALLED) ## write the parts of docs/ that follow from the code
 	$(BIN)/python -m tests.docs.errors_page
 	$(BIN)/python -m tests.docs.lifecycle_page
@@ -75,6 +78,7 @@ docs: $(INSTALLED) ## write the parts of docs/ that follow from the code
 	$(BIN)/python -m tests.docs.roles_page
 	$(BIN)/python -m tests.docs.figures_page
 	$(BIN)/python -m tests.docs.events_page
+	$(BIN)/python -m bench.report.page
 	$(BIN)/python -m tests.docs.llms_txt
 
 site: $(SITE) ## the documents as pages in .site/html; fails for a link that leads nowhere

@@ -1,0 +1,51 @@
+"""All figures. A new one is a line here: how it is measured, and if it is to be in the report, at which size."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bench import burst, consume, figures, history, ingest, lists, pages, steps, storm, users
+from bench.results import Result
+
+Measure = Callable[..., Coroutine[Any, Any, str | Result]]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What `python -m bench NAME` measures; a `Result` has more for the report than its text."""
+
+    name: str
+    what: str
+    """It shows, as a title."""
+    measure: Measure
+    is_sized: bool = False
+    """It takes a number: how many."""
+    is_reported: bool = False
+    """`make bench` renews it, at *size* or its own default."""
+    size: int | None = None
+
+
+FIGURES: Final[Sequence[Figure]] = (
+    Figure("burst", "Trials that end at one moment, under Stripe's limits", burst.measure, is_sized=True),
+    Figure("consume", "Checks and consumes", consume.measure, is_reported=True),
+    Figure("consume traces", "What traces take of a consume", consume.measure_traced),
+    Figure("figures", "Reports of the revenue", figures.measure, is_sized=True),
+    Figure("history", "What a life leaves in Temporal", history.measure, is_reported=True),
+    Figure("history encryption", "The same beside what is encrypted", history.measure_encrypted),
+    Figure("history traces", "The same beside what is traced", history.measure_traced),
+    Figure("ingest", "Webhooks taken in", ingest.measure, is_reported=True),
+    Figure("lists", "Lists and searches", lists.measure, is_reported=True),
+    Figure("pages", "The console's pages", pages.measure, is_sized=True),
+    Figure("steps", "The write of a step", steps.measure, is_reported=True),
+    Figure("storm", "Lost, doubled and shuffled webhooks", storm.measure, is_sized=True, is_reported=True, size=20),
+    Figure("users", "A thousand clients at once", users.measure),
+)
+
+
+def named(name: str) -> Figure:
+    """The figure of that name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return {each.name: each for each in FIGURES}[name]
