@@ -27,7 +27,7 @@ gc.disable()
 pytest_plugins = ["tests.harness.stack_plugin", "tests.harness.postgres"]
 
 HERE = Path(__file__).parent
-LONGEST = frozenset({"chaos", "outage", "stories", "tenure", "upgrade"})
+LONGEST = frozenset({"chaos", "fleet", "outage", "stories", "tenure", "upgrade"})
 """Folders of tests that take seconds each."""
 
 

@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import stripe
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
 
 from domain.names import subscription_workflow_id
 from domain.revenue.amounts import annual
@@ -21,6 +23,7 @@ from gateways.stripe.http_client import connected
 from sandbox.product import Product
 from sandbox.secrets import Secrets
 from sandbox.stack import Options, Stack, running
+from sandbox.stripe import StripeSimulator
 from storage.db.codec import state_to_json
 from tests.harness.catalogs import CATALOG, POLICY
 from tests.harness.lives import Life
@@ -65,11 +68,22 @@ class Accounts:
         return [each for each in self.invoices if each["status"] == "paid"]
 
 
+class Servers(Protocol):
+    """Where subscriptions are kept: a stack, or a site of production processes."""
+
+    @property
+    def client(self) -> Client: ...
+    @property
+    def engine(self) -> AsyncEngine: ...
+    @property
+    def simulator(self) -> StripeSimulator: ...
+
+
 class Inspector:
     """Looks at a subscription in every place where it is kept."""
 
-    def __init__(self, stack: Stack, api: stripe.StripeClient) -> None:
-        self._stack = stack
+    def __init__(self, servers: Servers, api: stripe.StripeClient) -> None:
+        self._servers = servers
         self._api = api
 
     @classmethod
@@ -96,7 +110,7 @@ class Inspector:
 
     async def faults(self, life: Life) -> list[str]:
         """What is wrong with a subscription that has come to rest; empty when all is well."""
-        handle = self._stack.client.get_workflow_handle(subscription_workflow_id(life.id))
+        handle = self._servers.client.get_workflow_handle(subscription_workflow_id(life.id))
         state = await handle.query(SubscriptionWorkflow.current)
         stands, accounts = await life.stands(), await self.accounts(life)
         ours = (await life.product.get("/v1/invoices", customer=life.external_id, limit="100"))["data"]
@@ -110,7 +124,7 @@ class Inspector:
         ]
 
     async def _disagreements(self, state: Subscription, life: Life) -> list[str]:
-        async with self._stack.engine.connect() as connection:
+        async with self._servers.engine.connect() as connection:
             kept = (await connection.execute(_STATE, {"id": life.id})).scalar_one()
             queued = (await connection.execute(_QUEUED, {"id": life.id})).scalar_one()
             moved = (await connection.execute(_MOVED, {"id": life.id})).scalar_one()

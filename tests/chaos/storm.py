@@ -12,9 +12,8 @@ from typing import Any, Final
 from uuid import uuid4
 
 from sandbox.product import Product, RefusedError
-from sandbox.stack import Stack
 from tenure.cli.reconcile import run_now
-from tests.chaos.invariants import Accounts, Inspector
+from tests.chaos.invariants import Accounts, Inspector, Servers
 from tests.harness.lives import A_MINUTE, Life
 from tests.harness.names import a_name
 from workflows.reconcile import Reconciled
@@ -55,27 +54,27 @@ class Seen:
     """That the storm itself took."""
 
 
-async def weathered(stack: Stack, product: Product, inspector: Inspector, number: int) -> Seen:
+async def weathered(servers: Servers, product: Product, inspector: Inspector, number: int) -> Seen:
     """Live so many lives through the storm, reconcile once, and tell what is wrong before that and after it."""
     began = time.monotonic()
     await product.faults(**FAULTS)
-    storm = await _live(stack, product, number)
+    storm = await _live(servers, product, number)
     await product.faults()
     took = time.monotonic() - began
     before = await _wrong(inspector, storm.lives)
-    reconciled = await run_now(stack.client, fix=True)
+    reconciled = await run_now(servers.client, fix=True)
     after = await _wrong(inspector, storm.lives)
     accounts = [await inspector.accounts(life) for life in storm.lives]
     return Seen(storm, before, after, reconciled, accounts, took)
 
 
-async def _live(stack: Stack, product: Product, number: int) -> Storm:
+async def _live(servers: Servers, product: Product, number: int) -> Storm:
     storm, turns = Storm(), asyncio.Semaphore(AT_ONCE)
 
     async def live(nth: int) -> None:
         async with turns:
             try:
-                storm.lives.append(await _one(stack, product, nth))
+                storm.lives.append(await _one(servers, product, nth))
             except Exception as error:  # noqa: BLE001 - told in the table
                 storm.broken.append(f"storm-{nth}: {type(error).__name__}: {error}")
 
@@ -83,7 +82,7 @@ async def _live(stack: Stack, product: Product, number: int) -> Storm:
     return storm
 
 
-async def _one(stack: Stack, product: Product, nth: int) -> Life:
+async def _one(servers: Servers, product: Product, nth: int) -> Life:
     """A trial, its conversion, a month with something special, and a renewal of which nobody was told in time."""
     external_id = a_name(f"storm-{nth}")
     signing_up: dict[str, Any] = {
@@ -95,7 +94,7 @@ async def _one(stack: Stack, product: Product, nth: int) -> Life:
     await _live_on(life, TRIAL)
     await SPECIALS[nth % len(SPECIALS)](life)
     await _live_on(life, A_MONTH)
-    boundary = stack.simulator.next_boundary(external_id)
+    boundary = servers.simulator.next_boundary(external_id)
     if boundary is not None:
         await _live_on(life, boundary - life.now + JUST_CHARGED)
     return life

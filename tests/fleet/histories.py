@@ -1,0 +1,48 @@
+"""What Temporal has kept of subscriptions: which events they were told of, and which of their tasks failed."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client
+
+from domain.names import subscription_workflow_id
+from domain.provider.hints import EventHint
+
+SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+FAILED = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+NEWS_MEANWHILE = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
+"""Something came just as the workflow was about to end this run; it is told and decides anew."""
+HEAR = "hear"
+
+
+async def told(client: Client, subscriptions: Iterable[str]) -> Counter[str]:
+    """How often these subscriptions were told of each event of the provider."""
+    counted: Counter[str] = Counter()
+    for subscription in subscriptions:
+        async for event in events(client, subscription):
+            signal = event.workflow_execution_signaled_event_attributes
+            if event.event_type == SIGNALED and signal.signal_name == HEAR:
+                [hint] = await client.data_converter.decode(signal.input.payloads, [EventHint])
+                counted[hint.event] += 1
+    return counted
+
+
+async def failed_tasks(client: Client, subscriptions: Iterable[str]) -> Counter[str]:
+    """How many tasks of these subscriptions have failed, by cause."""
+    counted: Counter[str] = Counter()
+    for subscription in subscriptions:
+        async for event in events(client, subscription):
+            cause = event.workflow_task_failed_event_attributes.cause
+            if event.event_type == FAILED and cause != NEWS_MEANWHILE:
+                counted[WorkflowTaskFailedCause.Name(cause).removeprefix("WORKFLOW_TASK_FAILED_CAUSE_").lower()] += 1
+    return counted
+
+
+async def events(client: Client, subscription: str) -> AsyncIterator[HistoryEvent]:
+    """The history of a subscription, all runs of it."""
+    query = f'WorkflowId = "{subscription_workflow_id(subscription)}"'
+    async for run in client.list_workflows(query):
+        for event in (await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()).events:
+            yield event
