@@ -10,9 +10,9 @@ from pathlib import Path
 
 from opentelemetry.sdk.trace import SpanProcessor
 from temporalio.api.enums.v1 import EventType
-from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 
+from bench.history_bytes import Run, average_open_bytes, report
 from sandbox.product import Product
 from sandbox.stack import Options, running
 from services.payload_codec import PayloadKey
@@ -49,9 +49,11 @@ class Tally:
     size: int = 0
     largest_run: int = 0
     actions: Counter[str] = field(default_factory=Counter)
+    histories: list[Run] = field(default_factory=list)
 
-    def add(self, whole: list[HistoryEvent]) -> None:
+    def add(self, whole: Run) -> None:
         history = [event for event in whole if event.event_type not in OF_TIME_TRAVEL]
+        self.histories.append(history)
         size = sum(event.ByteSize() for event in history)
         self.runs += 1
         self.events += len(history)
@@ -71,6 +73,32 @@ class Tally:
     def billable(self) -> int:
         return sum(self.actions.values())
 
+    @property
+    def open_bytes(self) -> float:
+        """Of one workflow's runs: see `average_open_bytes`."""
+        return average_open_bytes(self.histories)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a life may leave in Temporal."""
+
+    events: int
+    """Of the subscription's workflow."""
+    actions: int
+    """Billable ones of the subscription's workflow."""
+    open_bytes: int
+    """On average over time."""
+
+    def excess(self, life: Tally) -> list[str]:
+        """Return what is over the budget, a sentence each."""
+        found = (
+            ("events of the subscription's workflow", life.events, self.events),
+            ("billable actions of the subscription's workflow", life.billable, self.actions),
+            ("bytes of an open run on average", round(life.open_bytes), self.open_bytes),
+        )
+        return [f"{count:,} {what}, {most:,} are allowed" for what, count, most in found if count > most]
+
 
 @dataclass(frozen=True)
 class Left:
@@ -89,8 +117,18 @@ class Left:
 
 
 async def measure() -> str:
-    """Live the life on the embedded stack, once with each way to deliver mails, and tell what it left behind."""
-    return f"{_report(await _lived())}\n\n{_report(await _lived(standalone=True))}"
+    """Live the life on the embedded stack, once with each way to deliver mails, and tell what it left behind.
+
+    Raises:
+        SystemExit: it is over the budget.
+    """
+    left = [await _lived(), await _lived(standalone=True)]
+    text = "\n\n".join(map(_report, left))
+    excess = {each for one in left for each in BUDGET.excess(one.life)}
+    if excess:
+        print(text)
+        raise SystemExit("over the budget: " + "; ".join(sorted(excess)))
+    return text
 
 
 async def measure_traced() -> str:
@@ -129,33 +167,36 @@ async def _lived(*, standalone: bool = False, spans: Spans | None = None, keys: 
             past = Counter(entry["kind"] for entry in (await product.timeline(made["id"]))["past"])
             if past["renewed"] != RENEWALS or past["trial_ending"] != 3:
                 raise RuntimeError(f"the life went otherwise: {past}")
-            life, mails = await _tally(stack.client, LIFE), await _mails(stack.client)
+            life, mails = await tally(stack.client, LIFE), await _mails(stack.client)
     return Left(life, mails, early, "an activity by itself each" if standalone else "a workflow each")
 
 
+BUDGET = Budget(events=205, actions=77, open_bytes=7_000)
+"""Of a life as `measure` lives it. With 18 mails that is 95 actions by activities, 113 by workflows."""
 LIFE, MAIL = "WorkflowType = 'SubscriptionWorkflow'", "WorkflowType = 'MailWorkflow'"
 
 
 async def _all_actions(client: Client) -> int:
-    return (await _tally(client, LIFE)).billable + (await _mails(client)).billable
+    return (await tally(client, LIFE)).billable + (await _mails(client)).billable
 
 
 async def _mails(client: Client) -> Tally:
     """Of mails: workflows with their histories, and activities by themselves, which have none."""
-    tally = await _tally(client, MAIL)
+    counted = await tally(client, MAIL)
     async for found in client.list_activities("ActivityType = 'deliver'"):
         described = await client.get_activity_handle(found.activity_id, run_id=found.activity_run_id).describe()
-        tally.runs += 1
-        tally.actions["activities"] += described.attempt
-    return tally
+        counted.runs += 1
+        counted.actions["activities"] += described.attempt
+    return counted
 
 
-async def _tally(client: Client, query: str) -> Tally:
-    tally = Tally()
+async def tally(client: Client, query: str) -> Tally:
+    """Count over the histories of the workflows that a query finds."""
+    counted = Tally()
     async for found in client.list_workflows(query):
         handle = client.get_workflow_handle(found.id, run_id=found.run_id)
-        tally.add(list((await handle.fetch_history()).events))
-    return tally
+        counted.add(list((await handle.fetch_history()).events))
+    return counted
 
 
 def _added(what: str, plain: Left, other: Left) -> Iterator[str]:
@@ -177,8 +218,9 @@ def _report(left: Left) -> str:
     lines = [
         f"A life of a 14-day trial, three reminders, conversion and {RENEWALS} renewals",
         f"subscription workflow: {life.events} events, {life.size:,} bytes, {life.billable} billable actions",
-        f"in {life.runs} runs, the largest of {life.largest_run:,} bytes:",
+        f"in {life.runs} runs, the largest of {life.largest_run:,} bytes, {life.open_bytes:,.0f} open on average:",
         *(f"    {count:>4}  {what}" for what, count in life.actions.most_common() if count),
+        *report(life.histories),
         f"its {mails.runs} mails, {way}: {mails.events} events, {mails.billable} actions",
         f"trial and conversion:  {early} actions, mails included",
         f"a month of renewal:    {late / RENEWALS:.1f} actions, mails included",

@@ -18,6 +18,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes, PayloadCodec
 
 from domain.errors import GatewayUnavailable
+from services.payload_converter import SparsePayloadConverter
 
 ENCODING: Final = b"binary/encrypted"
 KEY_ID: Final = "encryption-key-id"
@@ -96,9 +97,11 @@ class EncryptedPayloads(PayloadCodec):
 
 
 def converter_with(keys: Sequence[PayloadKey]) -> DataConverter:
-    """Return the converter of every client and every worker; without keys, the SDK's own."""
+    """Return the converter of every client, every worker and every replay; without keys, nothing is encrypted."""
     if not keys:
-        return DataConverter.default
+        return DataConverter(payload_converter_class=SparsePayloadConverter)
     return DataConverter(
-        payload_codec=EncryptedPayloads(keys), failure_converter_class=DefaultFailureConverterWithEncodedAttributes
+        payload_converter_class=SparsePayloadConverter,
+        payload_codec=EncryptedPayloads(keys),
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
     )

@@ -19,7 +19,6 @@ from temporalio.bridge.proto import workflow_activation as activations
 from temporalio.bridge.proto.activity_result import ActivityResolution
 from temporalio.bridge.proto.workflow_commands import WorkflowCommand
 from temporalio.common import Priority, TypedSearchAttributes
-from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails
 from temporalio.workflow import Info
@@ -29,13 +28,14 @@ from domain.names import LIFECYCLE_QUEUE, subscription_workflow_id
 from domain.provider.hints import EventHint
 from domain.subscription.agenda import agenda
 from domain.subscription.state import Subscription
+from services.payload_codec import converter_with
 from workflows.subscription import visibility
 from workflows.subscription.messages import Command, SubscriptionInput
 from workflows.subscription.workflow import SubscriptionWorkflow
 
 ATTEMPTS = 5
 """How often an activity is tried that fails for a reason that may pass."""
-_CONVERTER = DataConverter.default
+_CONVERTER = converter_with(())
 _THREAD = ThreadPoolExecutor(1, "past-workflow")
 """A workflow has an event loop of its own, which a thread that has another one cannot run."""
 

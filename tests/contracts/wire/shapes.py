@@ -3,11 +3,13 @@
 import json
 import types
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
+
+from services.payload_converter import SparseJSONEncoder
 
 Shape = str | dict[str, Any]
 
@@ -30,6 +32,9 @@ _MANY = (list, tuple, set, frozenset, Sequence)
 
 def shape(kind: Any) -> Shape:
     """What a value of this type is on the wire; a field's name ends in `?` when it may be left out.
+
+    After that comes its default, unless that is nothing (null, or empty, 0 or false where it cannot be null): what is
+    at its default is left out (`services/payload_converter.py`), so defaults are on the wire too.
 
     Raises:
         TypeError: nothing is known of such a type; say here what becomes of it.
@@ -55,10 +60,15 @@ def _of_parts(kind: Any, origin: Any, of: tuple[Any, ...]) -> Shape:
 
 def _fields(kind: Any) -> Shape:
     hints = get_type_hints(kind)
-    return {
-        each.name if each.default is each.default_factory is MISSING else f"{each.name}?": shape(hints[each.name])
-        for each in fields(kind)
-    }
+    return {f"{each.name}{_default(each, hints[each.name])}": shape(hints[each.name]) for each in fields(kind)}
+
+
+def _default(of: Field[Any], kind: Any) -> str:
+    if of.default is of.default_factory is MISSING:
+        return ""
+    value = of.default if of.default_factory is MISSING else of.default_factory()
+    is_nothing = value is None or (not value and types.NoneType not in get_args(kind))
+    return "?" if is_nothing else f"?={json.dumps(value, cls=SparseJSONEncoder, separators=(',', ':'))}"
 
 
 def _one_of(kinds: tuple[Any, ...]) -> Shape:

@@ -1,0 +1,55 @@
+"""Converts what Temporal stores of workflows to JSON and back: a field that has its default is left out.
+
+Most of a subscription is at its defaults, and history holds it again with each run. A field that is left out is read
+as its default, by earlier releases too. So a default never changes once it was released.
+"""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from typing import Any
+
+from temporalio.converter import (
+    AdvancedJSONEncoder,
+    CompositePayloadConverter,
+    DefaultPayloadConverter,
+    JSONPlainPayloadConverter,
+)
+
+
+class SparseJSONEncoder(AdvancedJSONEncoder):
+    """Encodes a dataclass without the fields that have their defaults."""
+
+    def default(self, o: Any) -> Any:
+        """Override `json.JSONEncoder.default`."""
+        if is_dataclass(o) and not isinstance(o, type):
+            return {each.name: value for each in fields(o) if not _is_default(each, value := getattr(o, each.name))}
+        return super().default(o)
+
+
+class SparsePayloadConverter(CompositePayloadConverter):
+    """The SDK's converter, but for JSON."""
+
+    def __init__(self) -> None:
+        """Create it: each client and each run of a workflow has one."""
+        others = DefaultPayloadConverter.default_encoding_payload_converters
+        plain = JSONPlainPayloadConverter(encoder=SparseJSONEncoder)
+        super().__init__(*(plain if each.encoding == plain.encoding else each for each in others))
+
+
+def _is_default(of: Field[Any], value: Any) -> bool:
+    if of.default is not MISSING:
+        return _is_same(value, of.default)
+    return of.default_factory is not MISSING and _is_same(value, of.default_factory())
+
+
+def _is_same(value: Any, other: Any) -> bool:
+    """True if both are the same JSON. `==` does not say so: it passes over fields that do not count for equality."""
+    if type(value) is not type(other):
+        return False
+    if is_dataclass(value):
+        return all(_is_same(getattr(value, each.name), getattr(other, each.name)) for each in fields(value))
+    if isinstance(value, list | tuple):
+        return len(value) == len(other) and all(map(_is_same, value, other))
+    if isinstance(value, Mapping):
+        return value.keys() == other.keys() and all(_is_same(each, other[key]) for key, each in value.items())
+    return bool(value == other)
