@@ -1,5 +1,6 @@
 """Those who call the API: each with a key of their own, over HTTP."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Self
@@ -64,6 +65,18 @@ class Caller:
             if answer.is_success or answer.json().get("code") not in UNFINISHED:
                 break
         return answer
+
+    async def settled(self, path: str, body: object = None, *, key: str) -> httpx.Response:
+        """Ask under one key until there is a result, whatever dies or hangs meanwhile."""
+        async with asyncio.timeout(PATIENT):
+            while True:
+                try:
+                    answer = await self.http.post(path, json=body, headers={"Idempotency-Key": key})
+                except httpx.TransportError:
+                    answer = httpx.Response(503, json={})
+                if answer.status_code != 503 and answer.json().get("code") != "request_in_progress":
+                    return answer
+                await asyncio.sleep(0.2)
 
     async def send(self, path: str, content: bytes, **headers: str) -> httpx.Response:
         """Post bytes as they are."""

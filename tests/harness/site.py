@@ -105,12 +105,16 @@ class Site:
         return paid
 
     @asynccontextmanager
-    async def process(self, name: str, **settings: str) -> AsyncIterator[Process]:
-        """A production process while the block runs. It is told to stop at the end, if it has not ended by itself."""
+    async def process(self, name: str, *, release: str = "", **settings: str) -> AsyncIterator[Process]:
+        """A production process while the block runs. It is told to stop at the end, if it has not ended by itself.
+
+        *release* names a module whose `install` makes it another release.
+        """
         log = self.folder / f"{name}-{free_port()}.log"
         log.touch()
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TENURE_")}
-        running = await self.forker.start([name], self.folder, {**kept, **self.settings, **settings}, log, log)
+        given = {**kept, **self.settings, **settings}
+        running = await self.forker.start([name], self.folder, given, log, log, release=release)
         try:
             yield Process(running, log)
         finally:
@@ -119,8 +123,8 @@ class Site:
             await running.wait()
 
     @asynccontextmanager
-    async def worker(self, **settings: str) -> AsyncIterator[Process]:
-        async with self.process("worker", **settings) as process:
+    async def worker(self, *, release: str = "", **settings: str) -> AsyncIterator[Process]:
+        async with self.process("worker", release=release, **settings) as process:
             await until(lambda: process.says("worker ready"))
             yield process
 

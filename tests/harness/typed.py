@@ -129,12 +129,23 @@ class Forker:
             return Said(status, out.read_text(), err.read_text())
 
     async def start(
-        self, words: Sequence[str], folder: Path, environment: Mapping[str, str], out: Path, err: Path
+        self,
+        words: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        out: Path,
+        err: Path,
+        *,
+        release: str = "",
     ) -> Command:
-        """Start a command that prints to these files, and let it run."""
+        """Start a command that prints to these files, and let it run.
+
+        *release* names a module whose `install` makes it another release, in its process alone.
+        """
         number = next(self._numbers)
         command = self._commands[number] = Command()
         request = {"number": number, "words": list(words), "folder": str(folder), "environment": dict(environment)}
+        request["release"] = release
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(request | {"out": str(out), "err": str(err)}).encode() + b"\n")
         await self._process.stdin.drain()

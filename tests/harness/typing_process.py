@@ -60,6 +60,8 @@ def _be(request: dict[str, Any]) -> NoReturn:
         os.dup2(opened, number)
         os.close(opened)
     sys.argv = ["tenure", *request["words"]]
+    if request["release"]:
+        import_module(request["release"]).install()
     cli.main()
 
 

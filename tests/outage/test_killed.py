@@ -9,7 +9,7 @@ import httpx
 from tests.harness.callers import Caller, a_sign_up
 from tests.harness.freezing import frozen
 from tests.harness.names import a_name
-from tests.harness.patience import PATIENT, until
+from tests.harness.patience import until
 from tests.harness.site import Site, Tell
 
 PAID = {"trial_days": 0, "payment_method": "pm_card_visa"}
@@ -17,18 +17,7 @@ MANY = 20
 
 
 async def sign_up(caller: Caller, name: str) -> httpx.Response:
-    """Ask under one key until there is a result, as a product does."""
-    async with asyncio.timeout(PATIENT):
-        while True:
-            try:
-                answer = await caller.http.post(
-                    "/v1/subscriptions", json=a_sign_up(name, **PAID), headers={"Idempotency-Key": name}
-                )
-            except httpx.TransportError:
-                answer = httpx.Response(503, json={})
-            if answer.status_code != 503 and answer.json().get("code") != "request_in_progress":
-                return answer
-            await asyncio.sleep(0.2)
+    return await caller.settled("/v1/subscriptions", a_sign_up(name, **PAID), key=name)
 
 
 async def test_what_a_killed_worker_had_begun_is_done_by_another_once(site: Site, tell: Tell) -> None:

@@ -10,7 +10,7 @@ import httpx
 from tests.harness.callers import Caller, a_sign_up, problem_of
 from tests.harness.freezing import frozen
 from tests.harness.names import a_name
-from tests.harness.patience import PATIENT, until
+from tests.harness.patience import until
 from tests.harness.site import Site, Tell, status_of
 
 PAID = {"trial_days": 0, "payment_method": "pm_card_visa"}
@@ -26,16 +26,6 @@ async def timed(asking: Any) -> tuple[httpx.Response, float]:
 def send(caller: Caller, path: str, key: str, body: object = None) -> Any:
     """Send a command once; answers come back as they are."""
     return caller.http.post(path, json=body, headers={"Idempotency-Key": key})
-
-
-async def sent_until_done(caller: Caller, path: str, key: str, body: object = None) -> httpx.Response:
-    """Repeat a command under its key until it has a result, as a product does."""
-    async with asyncio.timeout(PATIENT):
-        while True:
-            answer: httpx.Response = await send(caller, path, key, body)
-            if answer.status_code != 503 and answer.json().get("code") != "request_in_progress":
-                return answer
-            await asyncio.sleep(0.2)
 
 
 async def test_while_temporal_hangs_commands_are_refused_at_once_and_all_else_is_served(site: Site, tell: Tell) -> None:
@@ -62,7 +52,7 @@ async def test_while_temporal_hangs_commands_are_refused_at_once_and_all_else_is
             measured = (await caller.get("/metrics")).text
 
         await until(lambda: status_of(caller, "ready"))
-        repeated = [await sent_until_done(caller, path, path, body) for path, body in commands]
+        repeated = [await caller.settled(path, body, key=path) for path, body in commands]
 
     assert (readiness[0].status_code, readiness[0].json()["status"]) == (200, "degraded")
     assert (still.status_code, still.json()["checks"]["database"]) == (200, "ok")
@@ -97,7 +87,7 @@ async def test_a_hundred_commands_that_temporal_hung_on_are_carried_out_once_eac
                 *(send(caller, "/v1/subscriptions", name, a_sign_up(name, **PAID)) for name in names)
             )
         done = await asyncio.gather(
-            *(sent_until_done(caller, "/v1/subscriptions", name, a_sign_up(name, **PAID)) for name in names)
+            *(caller.settled("/v1/subscriptions", a_sign_up(name, **PAID), key=name) for name in names)
         )
         listed = await asyncio.gather(*(caller.get("/v1/subscriptions", customer=name) for name in names))
 
