@@ -10,8 +10,8 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from configuration.base_settings import PREFIX, Settings
 from configuration.settings import (
-    PREFIX,
     ApiSettings,
     CodecServerSettings,
     DatabaseSettings,
@@ -24,7 +24,6 @@ from configuration.settings import (
     MigrateSettings,
     OperatorSettings,
     PushSettings,
-    Settings,
     SignInSettings,
     TemporalSettings,
     WebhookSettings,

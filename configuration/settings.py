@@ -4,9 +4,10 @@ from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from configuration.base_settings import Settings
 from configuration.mail_addresses import shown_address
+from configuration.retention_settings import RetentionSettings
 from configuration.setting_kinds import (
     Address,
     AddressesASecond,
@@ -38,25 +39,6 @@ from configuration.setting_kinds import (
 )
 from domain.request_rates import RequestRate
 
-PREFIX = "TENURE_"
-
-
-class LogFormat(StrEnum):
-    """Log format: JSON or text."""
-
-    JSON = "json"
-    CONSOLE = "console"
-
-
-class LogLevel(StrEnum):
-    """The lowest level that is logged."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
 _POLICY = "the policy file, like catalogs/policy.yaml"
 
 
@@ -72,17 +54,6 @@ def _fits_credentials(tls: bool, info: ValidationInfo) -> bool:
     if len(pair) == 1:
         raise ValueError("needs both TENURE_TEMPORAL_TLS_CLIENT_CERT and TENURE_TEMPORAL_TLS_CLIENT_KEY, or neither")
     return tls
-
-
-class Settings(BaseSettings):
-    """Settings of every process."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
-    )
-
-    log_format: LogFormat = LogFormat.JSON
-    log_level: LogLevel = LogLevel.INFO
 
 
 class Pooler(StrEnum):
@@ -337,6 +308,7 @@ class ApiSettings(
 
 
 class WorkerSettings(
+    RetentionSettings,
     TracingSettings,
     MonitoringSettings,
     TrialSettings,

@@ -16,7 +16,8 @@ class MailRetry:
         """Have a mail sent that waits or was given up, to the address that the customer has now; returns it.
 
         Raises:
-            Rejected: code `unknown_mail`. Code `mail_not_retriable`: it was sent, or is not needed any more. Code
+            Rejected: code `unknown_mail`. Code `mail_not_retriable`: it was sent, is not needed any more, or is so old
+                that what it says is not kept. Code
                 `customer_erased`: nothing is left to write to them.
             GatewayUnavailable: Temporal or the database does not respond; repeat it.
         """
@@ -26,6 +27,11 @@ class MailRetry:
             raise Rejected(f"the mail {why}", code="mail_not_retriable")
         if found.is_erased:
             raise Rejected("the customer's data was erased, and with it what the mail says", code="customer_erased")
+        if found.is_emptied:
+            raise Rejected(
+                f"the mail is of {found.created_at:%Y-%m-%d}: what it says is not kept any more",
+                code="mail_not_retriable",
+            )
         await self._mails.queue_again(tenant, found.id)
         await self._dispatcher.dispatch_again(QueuedMail(found.id, found.subscription, found.occasion))
         return await self._found(tenant, mail_id)

@@ -37,6 +37,7 @@ from domain.notifications.mail_types import Recipient as Addressee
 from domain.notifications.mail_types import Rendered
 from domain.notifications.ports import AgainDispatcher, Mailer, MailToSend
 from domain.provider.ports import CallMeter, CustomerContacts, EventReader, Provider
+from domain.retention import DEFAULT, Retention
 from domain.signing import SigningSecrets
 from domain.subscription.policy import Policy
 from gateways.encryption import AesGcmEncryption
@@ -354,6 +355,8 @@ class WorkerOptions:
     """Seconds between the two looks of reconciliation, in which what is in flight arrives."""
     timezone: str = "UTC"
     """Whose days revenue is summed up by."""
+    retention: Retention = DEFAULT
+    """How long the roll-up keeps data."""
     left_to_dispatcher: timedelta = LEFT_TO_DISPATCHER
     """How long a webhook is left to the API process that stored it before the sweep takes it."""
     left_to_writer: timedelta = LEFT_TO_WRITER
@@ -430,7 +433,7 @@ def worker_activities(
         events=EventActivities(DeliveryRecords(engine, outgoing.encryption), outgoing.events, mails),
         roll_up=RollUpActivities(
             UsageNotifier(UsageNotices(engine, announcer), mails),
-            UsageRollUpRecords(engine),
+            UsageRollUpRecords(engine, options.retention),
             RevenueRollUpRecords(engine, options.timezone),
         ),
         bulk=BulkActivities(

@@ -13,6 +13,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.rolling_up import LateNotices, RollUpActivities
     from domain.names import RECORDS_QUEUE
+    from domain.retention import forgotten_in_words
 
 
 class _Options(TypedDict):
@@ -51,10 +52,9 @@ class RolledUp:
 
     def in_words(self) -> str:
         """One line for an operator."""
-        forgotten = ", ".join(f"{count} {kind}" for kind, count in sorted(self.forgotten.items())) or "nothing"
         late = f"{self.told.notices} late threshold notices, {self.told.mails} mails queued again"
         summed_up = f"{self.sampled} gauges sampled, {self.statistics} plan features summed up"
-        return f"{summed_up}; {late}; {forgotten} deleted"
+        return f"{summed_up}; {late}; deleted: {forgotten_in_words(self.forgotten)}"
 
 
 @workflow.defn(name="RollUpUsageWorkflow")

@@ -32,6 +32,8 @@ class MailRow:
     sent_at: datetime | None
     is_erased: bool
     """The customer's data was erased."""
+    is_emptied: bool = False
+    """What it says is not kept any more: by its age, or as it was erased."""
 
 
 @dataclass(frozen=True)

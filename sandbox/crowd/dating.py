@@ -1,5 +1,6 @@
 """Dates back what the database dates by its own clock."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import text
@@ -25,8 +26,7 @@ _MAILS = text(
 )
 _WEBHOOKS = text(
     "update webhook_inbox set received_at = sent.at, handled_at = sent.at + interval '1 second'"
-    " from (select event_id, to_timestamp((convert_from(body, 'UTF8')::json ->> 'created')::bigint) as at"
-    "       from webhook_inbox where received_at >= :began and body <> '') as sent"
+    " from unnest(cast(:events as text[]), cast(:sent as timestamptz[])) as sent (event_id, at)"
     " where sent.event_id = webhook_inbox.event_id and sent.at < :began and handled_at is not null"
 )
 
@@ -39,10 +39,15 @@ _MOVEMENTS_CHANGE = text("set local tenure.erasing = 'yes'")
 """They are append-only; this is one of the two who may change them."""
 
 
-async def date_back(engine: AsyncEngine, began: datetime, name: str) -> None:
-    """Date back what was written since *began* of what had happened before to the crowd of this name."""
+async def date_back(engine: AsyncEngine, began: datetime, name: str, sent: Mapping[str, datetime]) -> None:
+    """Date back what was written since *began* of what had happened before to the crowd of this name.
+
+    *sent* is when the provider made each of its events.
+    """
     given = {"crowd": f"{name}-%", "began": began}
+    webhooks = {"began": began, "events": list(sent), "sent": list(sent.values())}
     async with transaction(engine) as connection:
         await connection.execute(_MOVEMENTS_CHANGE)
-        for statement in (_CUSTOMERS, _SUBSCRIPTIONS, _MAILS, _WEBHOOKS, _MOVEMENTS):
+        await connection.execute(_WEBHOOKS, webhooks)
+        for statement in (_CUSTOMERS, _SUBSCRIPTIONS, _MAILS, _MOVEMENTS):
             await connection.execute(statement, given)

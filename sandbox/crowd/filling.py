@@ -158,7 +158,7 @@ class _Filling:
         self._say("Filling the sandbox: usage, sums and a reconciliation")
         await usage.count(Usage(engine), self._uses, self._stack.api_parts.entitlement_rules)
         await findings.receive_for_others(self._around, Random(self._seed))  # noqa: S311 - chance, not a secret
-        await date_back(engine, self._began, self._name)
+        await date_back(engine, self._began, self._name, self._around.sent)
         await RevenueRollUpRecords(engine, TIMEZONE).roll_up()
         await UsageRollUpRecords(engine).compute_statistics(alive=lambda: None)
         return await findings.reconcile(self._stack)

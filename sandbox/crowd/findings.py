@@ -6,7 +6,6 @@ from random import Random
 
 from sqlalchemy import text
 
-from domain.names import DEFAULT_TENANT
 from domain.provider.events import KeptEvent, PastEvent, ProviderEvent
 from domain.provider.hints import EventKind
 from domain.provider.ports import Provider
@@ -53,7 +52,7 @@ async def receive_for_others(around: Surroundings, dice: Random) -> None:
         )
         body = {"id": event.id, "object": "event", "type": event.type, "created": int(at.timestamp())}
         past = PastEvent(event, json.dumps(body | {"data": {"object": {"id": event.object_id}}}).encode())
-        if await around.inbox.receive_past([past], tenant=DEFAULT_TENANT):
+        if await around.receive([past]):
             await around.delivery.deliver([KeptEvent(event, at)])
 
 

@@ -1,14 +1,15 @@
 """One customer's subscription, lived in the past: sign-up, commands, and time that passes in between."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.names import DEFAULT_TENANT
-from domain.provider.events import KeptEvent, PastEvent
+from domain.provider.events import KeptEvent, PastEvent, ProviderEvent
 from domain.provider.ports import EventReader
 from domain.subscription.sign_up import SignUp
 from domain.subscription.state import Subscription
@@ -35,6 +36,13 @@ class Surroundings:
     events: EventReader
     inbox: Inbox
     delivery: Delivery
+    sent: dict[str, datetime] = field(default_factory=dict)
+    """When the provider made each event that was received."""
+
+    async def receive(self, past: Sequence[PastEvent]) -> list[ProviderEvent]:
+        """Store events that were not there yet, and remember when they were made; return the new ones."""
+        self.sent.update((each.event.id, _made_at(each.body)) for each in past)
+        return await self.inbox.receive_past(past, tenant=DEFAULT_TENANT)
 
 
 @dataclass(eq=False)
@@ -126,7 +134,11 @@ class PastLife:
 
     async def _receive(self, webhooks: list[tuple[bytes, str]]) -> None:
         past = [PastEvent(self.around.events.read(body, signature), body) for body, signature in webhooks]
-        new = await self.around.inbox.receive_past(past, tenant=DEFAULT_TENANT)
+        new = await self.around.receive(past)
         kept = [KeptEvent(event, datetime.now(UTC)) for event in new if event.news is not None]
         if kept:
             await self.around.delivery.deliver(kept)
+
+
+def _made_at(body: bytes) -> datetime:
+    return datetime.fromtimestamp(json.loads(body)["created"], UTC)

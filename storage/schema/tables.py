@@ -271,6 +271,7 @@ mails = Table(
         *("tenant", "status", "created_at", "id"),
         postgresql_where=text("status in ('queued', 'refused')"),
     ),
+    Index("ix_mails_facts", "created_at", postgresql_where=text("facts <> '{}'::jsonb AND status <> 'queued'")),
     Index("ix_mails_left_behind", "id", postgresql_where=text("status = 'queued' AND handed_over_at IS NULL")),
 )
 
@@ -378,6 +379,7 @@ webhook_inbox = Table(
         doc="what came of it, once it was handled",
     ),
     Column("outcome", Text),
+    Index("ix_webhook_inbox_handled", "received_at", postgresql_where=text("handled_at is not null")),
     Index("ix_webhook_inbox_waiting", "received_at", postgresql_where=text("handled_at is null")),
     Index("ix_webhook_inbox_tenant_received_at_event_id", "tenant", "received_at", "event_id"),
     Index(

@@ -88,8 +88,9 @@ usage = Table(
     ),
     Column("reset_at", _MOMENT, doc="when an operator last had it count from 0"),
     Index("ix_usage_gauges", "tenant", "customer", "feature", postgresql_where=sql("period_end is null")),
-    # Days and weeks, by age: the only counters that are deleted.
+    # By age: days and weeks are deleted sooner than months and billing periods.
     Index("ix_usage_short", "period_end", postgresql_where=sql("period_end - period_start <= interval '7 days'")),
+    Index("ix_usage_long", "period_end", postgresql_where=sql("period_end - period_start > interval '7 days'")),
 )
 
 usage_events = Table(

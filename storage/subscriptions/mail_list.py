@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, Row, Select, func, select, union_all, update
+from sqlalchemy import ColumnElement, FromClause, Row, Select, func, literal, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.notifications.mail_types import Occasion
@@ -20,6 +20,8 @@ _IT = mails.c
 _KEYS = Keyset(_IT.created_at, _IT.id)
 UNDELIVERED = (MailState.QUEUED, MailState.REFUSED)
 RECENT = timedelta(days=7)
+# As in the index by which they are emptied.
+_HAS_FACTS = _IT.facts != literal({}, _IT.facts.type)
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,8 @@ class MailList:
             return [str(id_) for id_ in (await connection.execute(wanted.order_by(_IT.created_at, _IT.id))).scalars()]
 
     async def queue_again(self, tenant: str, mail_id: str) -> None:
-        """Has a mail that was given up wait to be sent again; no other changes."""
-        given_up = (_IT.tenant == tenant, _IT.id == UUID(mail_id), _IT.status == MailState.REFUSED.value)
+        """Has a mail that was given up wait to be sent again; no other changes, nor one whose facts are gone."""
+        given_up = (_IT.tenant == tenant, _IT.id == UUID(mail_id), _IT.status == MailState.REFUSED.value, _HAS_FACTS)
         # Given up, it is no run's any more.
         again = (
             update(mails)
@@ -115,7 +117,7 @@ def _select(rows: FromClause = mails) -> Select[Any]:
     shown = (_IT.id, _IT.subscription, _IT.occasion, _IT.status, _IT.why_not, _IT.created_at, _IT.sent_at)
     joined = rows.join(subscriptions, subscriptions.c.id == _IT.subscription)
     joined = joined.join(customers, customers.c.id == subscriptions.c.customer)
-    return select(*shown, customers.c.erased_at).select_from(joined)
+    return select(*shown, customers.c.erased_at, (~_HAS_FACTS).label("is_emptied")).select_from(joined)
 
 
 def _mail(row: Row[Any]) -> MailRow:
@@ -128,6 +130,7 @@ def _mail(row: Row[Any]) -> MailRow:
         row.created_at,
         row.sent_at,
         row.erased_at is not None,
+        row.is_emptied,
     )
 
 

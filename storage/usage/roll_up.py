@@ -12,8 +12,8 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.entitlements.ports import Alive, Sampled
-from domain.entitlements.usage import KEYS_KEPT
 from domain.entitlements.usage_figures import nearest_rank
+from domain.retention import DEFAULT, Retention
 from storage.catalog.current import in_force
 from storage.db.engine import sql_text, transaction
 from storage.schema.usage_tables import usage_statistics
@@ -22,17 +22,6 @@ PAGE = 2000
 """Rows read per batch."""
 BATCH = 5000
 """Rows deleted per batch."""
-RETENTION = timedelta(days=400)
-"""How long samples, statistics, and counters of days and weeks are kept: a year and a month."""
-SAMPLE_RETENTION = RETENTION + timedelta(days=31)
-"""The level of the first of these days was recorded up to a month before."""
-NOTICE_RETENTION = timedelta(days=800)
-"""Longer than the longest period, within which nobody is notified twice."""
-SIGN_UP_RETENTION = timedelta(days=1)
-IDEMPOTENCY_RETENTION = timedelta(hours=72)
-"""How long a repeat of a request gets the first response."""
-EVENT_RETENTION = timedelta(days=30)
-"""How long events for products, and what came of delivering them, can be read."""
 NEAR_LIMIT = 80
 """In percent of the limit."""
 ADVISORY_LOCK = 7_314_420_191
@@ -42,18 +31,7 @@ _FILES = Path(__file__).parent / "sql"
 SAMPLE_GAUGES = _FILES / "sample_gauges.sql"
 CURRENT_USAGE = _FILES / "current_usage.sql"
 DELETE_OLD = _FILES / "delete_old"
-"""A file for each kind of old rows. It deletes a batch of them, oldest first; found once, by ctid."""
-_AGES = {
-    "events": KEYS_KEPT,
-    "counters": RETENTION,
-    "samples": SAMPLE_RETENTION,
-    "statistics": RETENTION,
-    "notices": NOTICE_RETENTION,
-    "sign_ups": SIGN_UP_RETENTION,
-    "idempotency_keys": IDEMPOTENCY_RETENTION,
-    "told_events": EVENT_RETENTION,
-    "deleted_endpoints": EVENT_RETENTION,
-}
+"""A file for each kind in `domain.retention`. It deletes or empties a batch of old rows, oldest first, by ctid."""
 
 _Cursor = tuple[str, str, str]
 """Tenant, customer, feature; or tenant, plan, feature."""
@@ -98,8 +76,11 @@ class _Sum:
 class UsageRollUpRecords:
     """Implements `domain.entitlements.ports.UsageBook`; uses the database's clock."""
 
-    def __init__(self, engine: AsyncEngine, *, page: int = PAGE, batch: int = BATCH) -> None:
+    def __init__(
+        self, engine: AsyncEngine, retention: Retention = DEFAULT, *, page: int = PAGE, batch: int = BATCH
+    ) -> None:
         self._engine = engine
+        self._retention = retention
         self._page = page
         self._batch = batch
 
@@ -149,7 +130,7 @@ class UsageRollUpRecords:
 
     async def forget(self, *, alive: Alive) -> dict[str, int]:
         forgotten = {}
-        for kind, age in _AGES.items():
+        for kind, age in self._retention.by_kind().items():
             statement = sql_text(DELETE_OLD / f"{kind}.sql")
             removed, count = self._batch, 0
             while removed == self._batch:

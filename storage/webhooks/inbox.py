@@ -52,7 +52,12 @@ _OF_ERASED = exists().where(
 # An event about an erased customer names them: it is delivered, and its body is not kept.
 _BODY = case((_OF_ERASED, b""), else_=_CONTENT)
 _KEEP = insert(webhook_inbox).values(body=_BODY).on_conflict_do_nothing().returning(webhook_inbox.c.event_id)
-_DONE = {"handled_at": func.now(), "disposition": NOTHING_NEW.disposition.value, "outcome": NOTHING_NEW.words}
+_DONE = {
+    "body": b"",
+    "handled_at": func.now(),
+    "disposition": NOTHING_NEW.disposition.value,
+    "outcome": NOTHING_NEW.words,
+}
 _KEEP_AS_HANDLED = _KEEP.values(_DONE)
 
 
@@ -112,6 +117,8 @@ class Inbox:
             .where(it.event_id == given.c.event_id)
             .values(
                 handled_at=func.coalesce(it.handled_at, func.now()),
+                # Its ids are all that is needed to deliver it again; one that nobody knew is left to be read.
+                body=case((given.c.disposition == Disposition.SET_ASIDE.value, it.body), else_=b""),
                 disposition=given.c.disposition,
                 outcome=given.c.outcome,
                 tenant=func.coalesce(func.nullif(given.c.tenant, ""), it.tenant),

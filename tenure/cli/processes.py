@@ -62,6 +62,7 @@ async def worker_activities(
             WorkerOptions(
                 _limits(settings).reports_at_once,
                 timezone=settings.timezone,
+                retention=settings.retention,
                 erases_at_provider=settings.erase_at_stripe,
                 standalone_activities=settings.standalone_activities,
             ),

@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from socket import socket
 
+from configuration.base_settings import PREFIX
 from configuration.loading import Process, SettingsError
-from configuration.settings import PREFIX, MonitoringSettings, WorkerSettings
+from configuration.settings import MonitoringSettings, WorkerSettings
 from monitoring.exposition import Expose, exposed
 from monitoring.process import ProcessMetrics
 from monitoring.server import answering, listening, serving

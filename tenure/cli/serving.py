@@ -14,10 +14,11 @@ from api.app import create_app
 from api.http.dependencies import AppDependencies
 from api.http.slow_clients import PunctualProtocol
 from api.monitoring.exposition import exposition_of
+from configuration.base_settings import PREFIX
 from configuration.loading import Process, SettingsError, load_settings
 from configuration.offer_check import load_offer
 from configuration.pages_file import load_presentation
-from configuration.settings import PREFIX, ApiSettings
+from configuration.settings import ApiSettings
 from domain.brand import Brand
 from domain.errors import GatewayUnavailable
 from domain.request_rates import RequestRates

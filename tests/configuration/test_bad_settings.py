@@ -216,6 +216,22 @@ WEAK: dict[str, tuple[dict[str, str], str]] = {
         {"TENURE_BRAND_COLOUR": "teal"},
         "TENURE_BRAND_COLOUR must be a colour in six hex digits, like #0f766e",
     ),
+    "webhooks forgotten while the provider can send them again": (
+        {"TENURE_RETENTION_WEBHOOKS_DAYS": "30"},
+        "TENURE_RETENTION_WEBHOOKS_DAYS must be 31 days or more, not 30: see docs/operations.md, Retention",
+    ),
+    "idempotency keys forgotten within a day": (
+        {"TENURE_RETENTION_IDEMPOTENCY_HOURS": "23"},
+        "TENURE_RETENTION_IDEMPOTENCY_HOURS must be 24 hours or more, not 23: see docs/operations.md, Retention",
+    ),
+    "counters of months forgotten within a year": (
+        {"TENURE_RETENTION_COUNTERS_MONTHS": "13"},
+        "TENURE_RETENTION_COUNTERS_MONTHS must be 14 months or more, not 13: see docs/operations.md, Retention",
+    ),
+    "a retention for ever": (
+        {"TENURE_RETENTION_EVENTS_DAYS": "ever"},
+        "TENURE_RETENTION_EVENTS_DAYS must be a number of days up to 36500, not 'ever'",
+    ),
     "a time zone by its letters": (
         {"TENURE_TIMEZONE": "CEST"},
         "TENURE_TIMEZONE must be a time zone like Europe/Berlin, not 'CEST'",

@@ -11,8 +11,9 @@ import pytest
 from dotenv import dotenv_values
 from ruamel.yaml import YAML
 
+from configuration.base_settings import PREFIX, Settings
 from configuration.loading import Process, load_settings
-from configuration.settings import PREFIX, ApiSettings, MigrateSettings, Settings, WorkerSettings
+from configuration.settings import ApiSettings, MigrateSettings, WorkerSettings
 from tests.configuration.variables import GOOD, NO_FILE
 
 TREE = Path(__file__).parents[2]

@@ -14,8 +14,9 @@ from pydantic import SecretStr
 from ruamel.yaml import YAML
 
 from api.web.errors import PAGE_ROOTS
+from configuration.base_settings import PREFIX, Settings
 from configuration.loading import Process, known_variables, load_settings
-from configuration.settings import PREFIX, ApiSettings, MigrateSettings, Settings, WorkerSettings
+from configuration.settings import ApiSettings, MigrateSettings, WorkerSettings
 from tenure.cli.commands import COMMANDS
 from tests.configuration import manifests
 from tests.configuration.manifests import KUBERNETES, TREE, Manifest, container, documents, named, of_kind, pods

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from configuration.base_settings import LogFormat, LogLevel, Settings
 from configuration.loading import Process, known_variables, load_settings
-from configuration.settings import LogFormat, LogLevel, Settings
 from domain.brand import Brand
 from domain.request_rates import RequestRate
 from gateways.mail.mailer import SmtpServer

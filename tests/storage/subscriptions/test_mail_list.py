@@ -101,3 +101,19 @@ async def test_only_a_mail_that_was_given_up_is_queued_again(ledger: Ledger, sho
     assert await shown.mail("umbrella", ids[MailState.SENT]) is None
     assert await shown.mail("acme", "no id") is None
     assert await shown.mail("acme", str(uuid4())) is None
+
+
+async def test_a_mail_whose_facts_are_gone_is_shown_as_such_and_not_queued_again(
+    ledger: Ledger, shown: MailList
+) -> None:
+    ids = await with_mails(ledger)
+    refused = await shown.mail("acme", ids[MailState.REFUSED])
+    await _set(ledger, ids[MailState.REFUSED], facts={})
+
+    await shown.queue_again("acme", ids[MailState.REFUSED])
+
+    emptied = await shown.mail("acme", ids[MailState.REFUSED])
+    assert [mail and (mail.state, mail.is_emptied) for mail in (refused, emptied)] == [
+        (MailState.REFUSED, False),
+        (MailState.REFUSED, True),
+    ]

@@ -8,6 +8,7 @@ import pytest_asyncio
 
 from domain.catalog.plans import Catalog, Item
 from domain.entitlements.usage import Action
+from domain.retention import FORGOTTEN
 from domain.revenue.figures import Segment
 from domain.revenue.queries import ReportQuery
 from domain.subscription.lifecycle import Status
@@ -290,23 +291,24 @@ async def test_old_rows_are_deleted_in_batches_with_a_heartbeat_after_each(
 
     assert await book.forget(alive=lambda: left.append(1)) == {"samples": 5}
     # Two batches of two and one of one; of each other kind one that is empty.
-    assert len(left) == 3 + 8
+    assert len(left) == 3 + len(FORGOTTEN) - 1
     assert await forget_all(book) == {}
 
 
-async def test_counters_of_days_and_weeks_are_kept_for_a_year_and_those_of_longer_periods_and_gauges_for_good(
+async def test_counters_of_days_and_weeks_are_kept_for_a_year_of_longer_periods_for_three_and_gauges_for_good(
     ledger: Ledger, book: UsageRollUpRecords
 ) -> None:
     await ledger.run(
         "insert into usage (tenant, customer, feature, period_start, period_end, used)"
         " select 'default', 'ada', per, now() - age::interval, now() - age::interval + ('1 ' || per)::interval, 1"
-        " from unnest(array['day', 'week', 'month']) per, unnest(array['395 days', '410 days', '900 days']) age"
+        " from unnest(array['day', 'week', 'month']) per,"
+        " unnest(array['395 days', '410 days', '1090 days', '1130 days']) age"
     )
     await ledger.run(
         "insert into usage (tenant, customer, feature, period_start, used) values ('default', 'ada', 'gb', 'epoch', 1)"
     )
 
-    assert await forget_all(book) == {"counters": 4}
+    assert await forget_all(book) == {"counters": 6, "long_counters": 1}
     left = await ledger.rows("select feature, count(*)::int as n from usage group by 1 order by 1")
     assert [(row["feature"], row["n"]) for row in left] == [("day", 1), ("gb", 1), ("month", 3), ("week", 1)]
 

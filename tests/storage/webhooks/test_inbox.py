@@ -40,6 +40,24 @@ async def test_an_event_without_news_is_stored_as_handled(ledger: Ledger, inbox:
     assert row == {"disposition": "passed_over", "outcome": NOTHING_NEW.words, "at_once": True}
 
 
+@pytest.mark.parametrize(
+    ("disposition", "kept"),
+    [(Disposition.DELIVERED, b""), (Disposition.PASSED_OVER, b""), (Disposition.SET_ASIDE, b"{}")],
+)
+async def test_the_bytes_go_once_an_event_is_handled_unless_nobody_knows_whose_it_is(
+    ledger: Ledger, inbox: Inbox, disposition: Disposition, kept: bytes
+) -> None:
+    await inbox.receive(an_event(), b"{}", tenant="default")
+    await inbox.receive(an_event("evt_2", news=None), b"{}", tenant="default")
+
+    await inbox.mark_handled({"evt_1": Routing(disposition, "so it is")})
+
+    rows = await ledger.rows("select body from webhook_inbox order by event_id")
+    assert [row["body"] for row in rows] == [kept, b""]
+    [past, _] = await inbox.kept(Chosen(), limit=2)
+    assert past.event == an_event(), "it can be delivered again"
+
+
 async def test_an_event_is_kept_once_when_it_comes_many_times_at_once(ledger: Ledger, inbox: Inbox) -> None:
     answers = await asyncio.gather(*(inbox.receive(an_event(), b"%d" % n, tenant="default") for n in range(10)))
     assert sorted(answers) == [False] * 9 + [True]
