@@ -327,6 +327,8 @@ class WorkerSettings(
     mail_from: Sender = Field(description="the sender of all mails, like Your Product <billing@yourproduct.com>")
     payments_a_second: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """For all workers together; None: Stripe's limit for keys of this mode."""
+    mails_a_second: float = Field(default=50.0, gt=0, allow_inf_nan=False)
+    """For all workers together."""
     upgrade_url: WebAddress | None = None
     """Where customers choose a larger plan; None: mails about limits have no button for it."""
     health_address: ListenAddress | None = None

@@ -62,7 +62,7 @@ from storage.subscriptions.trial_key import check_trial_key, key_all_marks
 from storage.subscriptions.trials import TrialKey
 from tracing.spans import Spans
 from worker import composition
-from worker.build import WorkerActivities, build_workers, workers_running
+from worker.build import TaskRates, WorkerActivities, build_workers, workers_running
 from worker.measuring import ActivityMeter
 from worker.registry import KINDS, keep_schedules
 
@@ -263,7 +263,7 @@ async def _build_on(
     workers = build_workers(
         ground.client,
         activities,
-        payments_a_second=options.payments_a_second,
+        rates=TaskRates(options.payments_a_second),
         finish_within=FINISH_WITHIN,
         spans=options.spans,
         meter=ActivityMeter(ground.measured.registry),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue, TaskQueueVersioningInfo
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
@@ -29,6 +28,8 @@ class Poller:
     last_seen: datetime
     deployment: str = ""
     """The deployment that the build is a version of; empty: the worker has no version."""
+    rate: float = 0.0
+    """Tasks a second that it wants the queue to hand out; a very high one if it has no limit."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class QueueStatus:
     pollers: Sequence[Poller] = ()
     backlog: Backlog | None = None
     routing: Routing = Routing()
+    rate: float = 0.0
+    """Tasks a second that the queue hands out: what the worker that asked last wants, or what is set in Temporal."""
 
 
 class Queues:
@@ -70,13 +73,14 @@ class Queues:
 
     async def all(self) -> list[QueueStatus]:
         """All of them; what Temporal does not tell in time is not known."""
-        return list(await asyncio.gather(*(self._status(name, kind) for name, kind in QUEUES.items())))
+        return list(await asyncio.gather(*(self.one(name) for name in QUEUES)))
 
-    async def _status(self, name: str, kind: TaskQueueType.ValueType) -> QueueStatus:
+    async def one(self, name: str) -> QueueStatus:
+        """One of them; not known if Temporal does not tell in time."""
         request = DescribeTaskQueueRequest(
             namespace=self._client.namespace,
             task_queue=TaskQueue(name=name),
-            task_queue_type=kind,
+            task_queue_type=QUEUES[name],
             report_stats=True,
         )
         try:
@@ -87,13 +91,15 @@ class Queues:
         age = found.stats.approximate_backlog_age.ToTimedelta()
         pollers = sorted(map(_poller, found.pollers), key=lambda poller: poller.identity)
         backlog = Backlog(found.stats.approximate_backlog_count, age)
-        return QueueStatus(name, True, pollers, backlog, _routing(found.versioning_info))
+        rate = found.effective_rate_limit.requests_per_second
+        return QueueStatus(name, True, pollers, backlog, _routing(found.versioning_info), rate)
 
 
 def _poller(found: PollerInfo) -> Poller:
     build = found.deployment_options.build_id or found.worker_version_capabilities.build_id
     deployment = found.deployment_options.deployment_name
-    return Poller(found.identity, build, found.last_access_time.ToDatetime(UTC), deployment)
+    seen = found.last_access_time.ToDatetime(UTC)
+    return Poller(found.identity, build, seen, deployment, found.rate_per_second)
 
 
 def _routing(found: TaskQueueVersioningInfo) -> Routing:

@@ -66,7 +66,6 @@ PURE_PACKAGES = ("activities", "domain", "tracing")
 
 STICKY_TIMEOUT = timedelta(seconds=5)
 """How long a workflow waits for the worker that has it in its cache, and that may have died."""
-MAILS_PER_SECOND = 50.0
 EVENTS_AT_ONCE = 100
 """Requests to endpoints in progress per worker: they wait for the receivers, most of the time."""
 MAX_CONCURRENT_WORKFLOW_TASKS = 16
@@ -96,6 +95,18 @@ class WorkerActivities:
     bulk: BulkActivities
 
 
+@dataclass(frozen=True)
+class TaskRates:
+    """How many tasks of a kind the whole fleet begins per second; the value of the worker that polled last applies."""
+
+    payments: float | None = None
+    """None: no limit."""
+    mails: float = 50.0
+
+
+DEFAULT_RATES = TaskRates()
+
+
 class _Release(TypedDict, total=False):
     build_id: str
     deployment_config: WorkerDeploymentConfig
@@ -119,7 +130,7 @@ def build_workers(
     client: Client,
     activities: WorkerActivities,
     *,
-    payments_a_second: float | None,
+    rates: TaskRates = DEFAULT_RATES,
     version: WorkerDeploymentVersion | None = None,
     max_cached_workflows: int = 1000,
     finish_within: timedelta = FINISH_WITHIN,
@@ -128,8 +139,7 @@ def build_workers(
 ) -> list[Worker]:
     """Return the workers that production, sandbox and tests all run.
 
-    *payments_a_second* limits the whole fleet; the value of the worker that polled last applies. None: no limit. On
-    shutdown, each worker takes no new tasks and lets its activities finish within *finish_within*. With a *version*
+    On shutdown, each worker takes no new tasks and lets its activities finish within *finish_within*. With a *version*
     they get only the work that Temporal gives to that version. Without *spans*, nothing is traced; without a *meter*,
     nothing is measured.
     """
@@ -197,7 +207,7 @@ def build_workers(
             max_concurrent_activities=50,
             graceful_shutdown_timeout=finish_within,
             **release,
-            max_task_queue_activities_per_second=payments_a_second,
+            max_task_queue_activities_per_second=rates.payments,
         ),
         Worker(
             client,
@@ -207,7 +217,7 @@ def build_workers(
             max_concurrent_activities=10,
             graceful_shutdown_timeout=finish_within,
             **release,
-            max_task_queue_activities_per_second=MAILS_PER_SECOND,
+            max_task_queue_activities_per_second=rates.mails,
         ),
         Worker(
             client,

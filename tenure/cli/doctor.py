@@ -36,6 +36,7 @@ from storage.events.secrets import check_secret_keys
 from storage.subscriptions.trial_key import check_trial_key
 from tenure.cli.catalog_warnings import follow, lack
 from tenure.cli.connections import database, hold_to_payload_keys, temporal
+from tenure.cli.doctor_rates import examine_rates
 from tenure.cli.doctor_versions import examine_versions
 from tenure.cli.processes import mailer, signing_of, trial_key_of
 from worker.composition import encryption
@@ -139,8 +140,10 @@ async def _temporal(settings: EverySetting) -> str:
     if not workers:
         raise GatewayUnavailable("ready, but no worker is running: start `tenure worker`")
     versions = await examine_versions(client, settings)
-    standalone = ", deliveries as standalone activities" if settings.standalone_activities else ""
-    return f"namespace {client.namespace}, {workers} worker{'s' if workers > 1 else ''} running, {versions}{standalone}"
+    more = (", deliveries as standalone activities" if settings.standalone_activities else "") + await examine_rates(
+        client
+    )
+    return f"namespace {client.namespace}, {workers} worker{'s' if workers > 1 else ''} running, {versions}{more}"
 
 
 async def _schedule(client: Client, schedule_id: str) -> None:

@@ -18,13 +18,13 @@ from storage.subscriptions.trials import TrialKey
 from tenure.cli.connections import payment_provider
 from tracing.spans import Spans
 from worker import composition
-from worker.build import WorkerActivities
+from worker.build import TaskRates, WorkerActivities
 from worker.composition import Outgoing, ProviderLimits, WorkerOptions
 
 
-def payments_a_second(settings: WorkerSettings) -> float:
-    """Payment activities that all workers together may start per second: as set, else what the key's mode allows."""
-    return settings.payments_a_second or _limits(settings).payments_a_second
+def task_rates(settings: WorkerSettings) -> TaskRates:
+    """Return what all workers together may begin per second: as set, else what the key's mode allows."""
+    return TaskRates(settings.payments_a_second or _limits(settings).payments_a_second, settings.mails_a_second)
 
 
 def version_of(settings: VersionSettings) -> WorkerDeploymentVersion | None:

@@ -23,7 +23,7 @@ from tenure.cli import logs
 from tenure.cli.connections import database, hold_to_payload_keys, temporal
 from tenure.cli.doctor import examine
 from tenure.cli.doctor_stripe import examine_stripe, manual_checks
-from tenure.cli.processes import payments_a_second, signing_of, trial_key_of, version_of, worker_activities
+from tenure.cli.processes import signing_of, task_rates, trial_key_of, version_of, worker_activities
 from tenure.cli.scraping import measured_worker, probed
 from tenure.cli.signals import for_ever, stoppable
 from tenure.cli.tracing import tracing
@@ -101,20 +101,20 @@ async def _work_with(settings: WorkerSettings, spans: Spans | None) -> None:
         await check_secret_keys(engine, encryption(signing_of(settings)))
         # An earlier release that ran until now has written marks without it.
         await key_all_marks(engine, trial_key_of(settings))
-        rate, version = payments_a_second(settings), version_of(settings)
+        rates, version = task_rates(settings), version_of(settings)
         meter, calls = None, None
         if measured is not None:
             measured.pools.watch("worker", Turns.of(engine))
             meter, calls = ActivityMeter(measured.registry), measured.provider
         async with (
             worker_activities(settings, client, engine, spans, calls) as activities,
-            workers_running(
-                build_workers(client, activities, payments_a_second=rate, version=version, spans=spans, meter=meter)
-            ),
+            workers_running(build_workers(client, activities, rates=rates, version=version, spans=spans, meter=meter)),
         ):
             if version is None:
                 await keep_schedules(client)
-            log.info("worker ready", namespace=client.namespace, payments_a_second=rate, build_id=settings.build_id)
+            log.info(
+                "worker ready", namespace=client.namespace, payments_a_second=rates.payments, build_id=settings.build_id
+            )
             await _until_stopped(client, version, health)
 
 

@@ -51,7 +51,7 @@ def _queues() -> dict[str, dict[str, Any]]:
     hints = get_type_hints(worker.build.WorkerActivities)
     activities = worker.build.WorkerActivities(**{name: _of_nothing(kind) for name, kind in hints.items()})
     with patch.object(worker.build, "Worker", build):
-        worker.build.build_workers(cast("Client", object()), activities, payments_a_second=None)
+        worker.build.build_workers(cast("Client", object()), activities)
     return built
 
 

@@ -89,9 +89,7 @@ class World:
         with pytest.MonkeyPatch.context() as patch:
             # The SDK's sandbox costs a quarter of the processor time. Stories and kept histories run in it.
             patch.setattr(build, "workflow_runner", UnsandboxedWorkflowRunner)
-            workers = build_workers(
-                world.client, world._activities(), payments_a_second=None, finish_within=timedelta(seconds=1), **more
-            )
+            workers = build_workers(world.client, world._activities(), finish_within=timedelta(seconds=1), **more)
         async with workers_running(workers):
             yield world
 
