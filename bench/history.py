@@ -162,12 +162,12 @@ async def _lived(*, standalone: bool = False, spans: Spans | None = None, keys: 
         ):
             made = await product.sign_up("measured", payment_method="pm_card_visa")
             await product.travel(made["id"], UNTIL_CONVERTED)
-            early = await _all_actions(stack.client)
+            early = await all_actions(stack.client)
             await product.travel(made["id"], A_YEAR)
             past = Counter(entry["kind"] for entry in (await product.timeline(made["id"]))["past"])
             if past["renewed"] != RENEWALS or past["trial_ending"] != 3:
                 raise RuntimeError(f"the life went otherwise: {past}")
-            life, mails = await tally(stack.client, LIFE), await _mails(stack.client)
+            life, mails = await tally(stack.client, LIFE), await mails_tally(stack.client)
     return Left(life, mails, early, "an activity by itself each" if standalone else "a workflow each")
 
 
@@ -176,11 +176,12 @@ BUDGET = Budget(events=205, actions=77, open_bytes=7_000)
 LIFE, MAIL = "WorkflowType = 'SubscriptionWorkflow'", "WorkflowType = 'MailWorkflow'"
 
 
-async def _all_actions(client: Client) -> int:
-    return (await tally(client, LIFE)).billable + (await _mails(client)).billable
+async def all_actions(client: Client) -> int:
+    """Billable actions of everything so far, but for Schedules."""
+    return (await tally(client, LIFE)).billable + (await mails_tally(client)).billable
 
 
-async def _mails(client: Client) -> Tally:
+async def mails_tally(client: Client) -> Tally:
     """Of mails: workflows with their histories, and activities by themselves, which have none."""
     counted = await tally(client, MAIL)
     async for found in client.list_activities("ActivityType = 'deliver'"):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bench import burst, consume, figures, history, ingest, lists, pages, steps, storm, users
+from bench.growth import rows, workflows
 from bench.results import Result
 
 Measure = Callable[..., Coroutine[Any, Any, str | Result]]
@@ -30,6 +31,8 @@ FIGURES: Final[Sequence[Figure]] = (
     Figure("consume", "Checks and consumes", consume.measure, is_reported=True),
     Figure("consume traces", "What traces take of a consume", consume.measure_traced),
     Figure("figures", "Reports of the revenue", figures.measure, is_sized=True),
+    Figure("growth", "Many open workflows", workflows.measure, is_sized=True),
+    Figure("growth rows", "Statements over many rows", rows.measure, is_sized=True),
     Figure("history", "What a life leaves in Temporal", history.measure, is_reported=True),
     Figure("history encryption", "The same beside what is encrypted", history.measure_encrypted),
     Figure("history traces", "The same beside what is traced", history.measure_traced),

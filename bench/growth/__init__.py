@@ -1,0 +1,1 @@
+"""What growth costs: many open workflows, and many rows, with the plan of every statement."""

@@ -1,0 +1,221 @@
+"""Many customers in PostgreSQL: the lives of a crowd, copied row by row, with ids and moments of their own.
+
+What a row holds, and how many of each kind a life leaves, is what the product itself has written.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import asyncpg
+from sqlalchemy import Column, Table
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import DateTime, LargeBinary, Text, Uuid
+
+from sandbox.crowd.filling import Crowd
+from storage.schema.metadata import METADATA
+
+MARK: Final = "§"
+"""Stands in a template for what differs from copy to copy."""
+SUMS: Final = frozenset({"mrr_daily", "mrr_movers", "mrr_cohorts", "mrr_roll_up", "usage_statistics", "discrepancies"})
+"""Made anew from what was copied, or not of one life."""
+KEPT_FOR: Final[Mapping[str, tuple[str, timedelta]]] = {
+    "events": ("at", timedelta(days=30)),
+    "webhook_inbox": ("received_at", timedelta(days=35)),
+}
+"""What is no longer there after so long is not copied."""
+DATED_BY_CALENDAR: Final = ("usage", "usage_events", "usage_notices", "usage_samples")
+"""Their moments are of days and months: they stay."""
+ONE_OF_MANY: Final = 20
+"""A life as only few have it, such as one that is blocked, has so much fewer copies."""
+MOST_EARLIER: Final = timedelta(days=25)
+"""So much earlier than its template a copy may be; those that have ended ten times as much."""
+_UUID: Final = re.compile(r"\b[0-9a-f]{8}(?=-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b)")
+_HEX: Final = re.compile(r"\b[0-9a-f]{8}(?=[0-9a-f]{24,56}\b)")
+_REF: Final = re.compile(r"\b((?:cus|sub|in|evt|ch|pi|py|du|dp|re|cs|seti|si|pm|ii|il)_)(?=[A-Za-z0-9]{6})")
+_INDEXES: Final = """
+    SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition, relname AS table
+    FROM pg_index JOIN pg_class tables ON tables.oid = indrelid
+    WHERE relname = ANY ($1) AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+"""
+
+
+@dataclass
+class _Life:
+    """Of one customer of the crowd."""
+
+    ids: set[str]
+    names: tuple[str, ...]
+    """Their external id and address."""
+    earlier_by: timedelta
+    copies: int = 0
+
+
+@dataclass
+class _Template:
+    """The rows of a table that are copied."""
+
+    table: Table
+    columns: Sequence[Column[Any]]
+    rows: list[tuple[list[str | None], _Life]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What was written."""
+
+    subscriptions: int
+    rows: Mapping[str, int]
+    """By table."""
+
+
+async def copy(superuser_url: str, crowd: Crowd, number: int, *, seconds: float = 7200) -> Copied:
+    """Copy the lives of a crowd until about *number* subscriptions are there, and build indexes and statistics.
+
+    As the superuser, who may leave out what checks each row: they are right as they are copied.
+    """
+    connection = await asyncpg.connect(superuser_url, command_timeout=seconds)
+    try:
+        lives = await _lives(connection)
+        _share_out(lives, crowd, number)
+        templates = await _templates(connection, lives)
+        await connection.execute("SET session_replication_role = replica; SET maintenance_work_mem = '512MB'")
+        await connection.execute("SET synchronous_commit = off")
+        names = [each.table.name for each in templates]
+        indexes = await connection.fetch(_INDEXES, names)
+        for index in indexes:
+            await connection.execute(f"DROP INDEX {index['name']}")
+        rows = {each.table.name: await _copied(connection, each) for each in templates}
+        for index in indexes:
+            await connection.execute(index["definition"].replace(" ON ONLY ", " ON "))
+        for name in names:
+            await connection.execute(f"VACUUM ANALYZE {name}")
+        for name in ("mrr_roll_up", "mrr_daily", "mrr_movers", "mrr_cohorts"):
+            await connection.execute(f"TRUNCATE {name}")
+    finally:
+        await connection.close()
+    return Copied(rows["subscriptions"], rows)
+
+
+async def _lives(connection: asyncpg.Connection) -> list[_Life]:
+    found = await connection.fetch(
+        "SELECT c.id::text, c.external_id, c.email, c.customer_ref, array_agg(s.id::text) AS subscriptions,"
+        " array_agg(s.agreement_ref) AS agreements, bool_and(s.status = 'canceled') AS is_over,"
+        " min(s.next_action_at) AS next FROM customers c JOIN subscriptions s ON s.customer = c.id GROUP BY c.id"
+    )
+    now = datetime.now(UTC) + timedelta(hours=3)
+    lives = []
+    for row in found:
+        ids = {row["id"], row["customer_ref"], *row["subscriptions"], *row["agreements"]} - {"", None}
+        ahead = MOST_EARLIER if row["next"] is None else row["next"] - now
+        earlier = MOST_EARLIER * 10 if row["is_over"] else max(min(ahead, MOST_EARLIER), timedelta(0))
+        lives.append(_Life(ids, (row["external_id"], row["email"]), earlier))
+    return lives
+
+
+def _share_out(lives: Sequence[_Life], crowd: Crowd, number: int) -> None:
+    """Say how many copies there are of each."""
+    special = {each.external_id for each in crowd.members if each.role}
+    weights = [1 if life.names[0] in special else ONE_OF_MANY for life in lives]
+    for life, weight in zip(lives, weights, strict=True):
+        life.copies = max(round(number * weight / sum(weights)), 1)
+
+
+async def _templates(connection: asyncpg.Connection, lives: Sequence[_Life]) -> list[_Template]:
+    """The rows of every table that name somebody of the crowd, or what belongs to them."""
+    by_id = {id_: life for life in lives for id_ in (*life.ids, *life.names)}
+    named = re.compile("|".join(re.escape(each) for each in sorted(by_id, key=len, reverse=True)))
+    found = []
+    for table in METADATA.sorted_tables:
+        if table.name in SUMS:
+            continue
+        template = _Template(table, [each for each in table.columns if each.computed is None and not each.identity])
+        column, kept = KEPT_FOR.get(table.name, ("", timedelta(0)))
+        recent = f" WHERE {column} > now() - interval '{kept.total_seconds()} seconds'" if column else ""
+        shown = ", ".join(_as_text(each) for each in template.columns)
+        for row in await connection.fetch(f"SELECT {shown} FROM {table.name}{recent}"):  # noqa: S608 - our own names
+            match = next((hit for value in row if value and (hit := named.search(value))), None)
+            if match is not None:
+                life = by_id[match.group()]
+                template.rows.append(([_marked(value, life) for value in row], life))
+                by_id |= dict.fromkeys(_own_id(table, row), life)
+        if template.rows:
+            found.append(template)
+            named = re.compile("|".join(re.escape(each) for each in sorted(by_id, key=len, reverse=True)))
+    return found
+
+
+def _own_id(table: Table, row: Sequence[str]) -> Iterator[str]:
+    """What other rows name it by."""
+    if "id" in table.columns and isinstance(table.c.id.type, Uuid):
+        yield row[0]
+
+
+def _as_text(column: Column[Any]) -> str:
+    if isinstance(column.type, LargeBinary):
+        return f"convert_from({column.name}, 'UTF8')"
+    return f"{column.name}::text"
+
+
+def _marked(value: str | None, life: _Life) -> str | None:
+    if value is None:
+        return None
+    for name in life.names:
+        value = value.replace(name, f"{MARK}-{name}")
+    for pattern in (_UUID, _HEX):
+        value = pattern.sub(MARK, value)
+    return _REF.sub(rf"\g<1>{MARK}", value)
+
+
+async def _copied(connection: asyncpg.Connection, template: _Template) -> int:
+    """Copy its rows: the templates first into a table of their own, then each as often as its life is."""
+    table, columns = template.table, template.columns
+    marked = {index: any(MARK in (values[index] or "") for values, _ in template.rows) for index in range(len(columns))}
+    declared = ", ".join(
+        f"{each.name} {'text' if marked[index] else _type(each)}" for index, each in enumerate(columns)
+    )
+    await connection.execute(f"CREATE TEMPORARY TABLE template ({declared}, earlier interval, copies integer)")
+    given = ", ".join(
+        f"${index + 1}::text{'' if marked[index] else '::' + _type(each)}" for index, each in enumerate(columns)
+    )
+    last = len(columns)
+    await connection.executemany(
+        f"INSERT INTO template VALUES ({given}, ${last + 1}, ${last + 2})",  # noqa: S608
+        [(*values, _earlier(table, life), life.copies) for values, life in template.rows],
+    )
+    made = ", ".join(_made(each, marked=marked[index]) for index, each in enumerate(columns))
+    names = ", ".join(each.name for each in columns)
+    # In turns, as rows of many lives come in.
+    written = await connection.execute(
+        f"INSERT INTO {table.name} ({names}) OVERRIDING SYSTEM VALUE SELECT {made}"  # noqa: S608
+        " FROM (SELECT max(copies) AS most FROM template) AS all_of_them"
+        " CROSS JOIN LATERAL generate_series(1, most) AS n"
+        " CROSS JOIN LATERAL (SELECT lpad(to_hex((n * 2654435761) % 4294967296), 8, '0') AS mark,"
+        " (n * 0.6180339887) % 1 AS part) AS own"
+        " JOIN template ON n <= copies"
+    )
+    await connection.execute("DROP TABLE template")
+    return int(written.rpartition(" ")[2])
+
+
+def _earlier(table: Table, life: _Life) -> timedelta:
+    partitioned = bool(table.dialect_options["postgresql"].get("partition_by"))
+    return timedelta(0) if table.name in DATED_BY_CALENDAR or partitioned else life.earlier_by
+
+
+def _type(column: Column[Any]) -> str:
+    return column.type.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
+
+
+def _made(column: Column[Any], *, marked: bool) -> str:
+    if isinstance(column.type, LargeBinary):
+        text = f"replace({column.name}, '{MARK}', mark)" if marked else column.name
+        return f"convert_to({text}, 'UTF8')" if marked else column.name
+    if marked:
+        replaced = f"replace({column.name}, '{MARK}', mark)"
+        return replaced if isinstance(column.type, Text) else f"{replaced}::{_type(column)}"
+    if isinstance(column.type, DateTime):
+        return f"{column.name} - earlier * part"
+    return column.name

@@ -1,0 +1,237 @@
+"""Many rows: time and plan of every statement that the API, the sweep and the regular runs execute."""
+
+import json
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import asyncpg
+from sqlalchemy import text
+
+from bench.growth.copied_lives import copy
+from bench.growth.every_endpoint import answered, reader, requests
+from bench.growth.explained import Executions, Statement, explain_all, explain_nothing
+from bench.growth.runs import Run, run
+from bench.results import Comparison, Result
+from bench.side_by_side import CATALOG, POLICY
+from domain.names import reconcile_schedule_id, report_usage_schedule_id, roll_up_schedule_id, sweep_schedule_id
+from sandbox.crowd.filling import fill
+from sandbox.product import Product
+from sandbox.stack import Options, Stack, running
+from services.schedules import schedule_ids
+from storage.revenue.roll_up import RevenueRollUpRecords
+
+ROWS: Final = 100_000
+"""Subscriptions."""
+LIVES: Final = 100
+"""That are lived, and then copied."""
+ROUNDS: Final = 3
+BAR_MS: Final = 200.0
+BAR_ROWS: Final = 1_000_000
+"""At so many subscriptions no statement takes longer."""
+BAR_WAL: Final = 10_000_000
+"""Bytes that an idle hour of 100,000 subscriptions may write."""
+BIG: Final = 10_000
+"""A table with so many rows is big: nothing reads it from end to end."""
+SHOWN: Final = 20
+A_RUN_WITHIN: Final = 300.0
+"""Seconds. Copies have no workflows: what looks for these finds them missing, one by one."""
+AN_HOUR: Final[Mapping[str, int]] = {
+    sweep_schedule_id(): 60,
+    report_usage_schedule_id(): 12,
+    reconcile_schedule_id(): 1,
+    roll_up_schedule_id(): 1,
+}
+"""How often each runs. The roll-up runs every six hours."""
+KEPT: Final = Path(".bench")
+_SIZES = text(
+    "SELECT coalesce(parent.relname, own.relname) AS name, sum(own.reltuples)::bigint AS rows,"
+    " sum(pg_total_relation_size(own.oid))::bigint AS bytes"
+    " FROM pg_class own LEFT JOIN pg_inherits ON inhrelid = own.oid LEFT JOIN pg_class parent ON parent.oid = inhparent"
+    " WHERE own.relkind = 'r' AND own.relnamespace = 'public'::regnamespace GROUP BY 1 ORDER BY 3 DESC"
+)
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of a table, with its indexes and partitions."""
+
+    name: str
+    rows: int
+    bytes: int
+
+    @property
+    def of_a_row(self) -> float:
+        return self.bytes / self.rows if self.rows else 0.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of so many rows."""
+
+    subscriptions: int
+    sizes: Sequence[Size]
+    statements: Sequence[Statement]
+    """The slowest first."""
+    runs: Sequence[Run]
+    wal: int
+    """Bytes, of an idle hour."""
+
+    @property
+    def slow(self) -> list[Statement]:
+        return [each for each in self.statements if each.milliseconds > BAR_MS]
+
+    @property
+    def scanning(self) -> list[tuple[Statement, str]]:
+        """What reads a big table from end to end."""
+        return [(each, table) for each in self.statements for table, rows in each.whole.items() if rows > BIG]
+
+
+async def measure(rows: int = ROWS) -> Result:
+    """Copy lives until so many subscriptions are there, and have everything read them."""
+    with tempfile.TemporaryDirectory() as folder:
+        # Durable, as in production: what is written ahead is measured.
+        options = Options(Path(folder), CATALOG, POLICY, ui=False)
+        async with filled(options, rows) as stack:
+            found = await _measured(stack, Path(folder))
+    kept = _keep(rows, found)
+    return Result(f"{report(found)}\n\nThe plan of each statement: {kept}", comparisons=_comparisons(found))
+
+
+@asynccontextmanager
+async def filled(options: Options, rows: int, lives: int = LIVES) -> AsyncIterator[Stack]:
+    """A stack with so many subscriptions, whose regular runs have nothing to catch up with."""
+    async with running(options) as stack:
+        crowd = await fill(stack, lives, lambda _text: None)
+        await copy(stack.postgres.superuser_url, crowd, rows)
+        await RevenueRollUpRecords(stack.engine, "UTC").roll_up()
+        await run(stack, roll_up_schedule_id(), within=3600)
+        yield stack
+
+
+async def _measured(stack: Stack, folder: Path) -> Measured:
+    wal = await _idle_hour(stack)
+    await explain_all(stack.postgres.superuser_url)
+    await _reconnect(stack)
+    executions = Executions(folder / "postgres.log")
+    await _ask(stack, executions)
+    await _act(stack, executions)
+    runs = []
+    for schedule in schedule_ids():
+        with executions.during(schedule):
+            runs.append(await run(stack, schedule, within=A_RUN_WITHIN))
+    await explain_nothing(stack.postgres.superuser_url)
+    await _reconnect(stack)
+    sizes = await sizes_of_tables(stack)
+    number = next(each.rows for each in sizes if each.name == "subscriptions")
+    return Measured(number, sizes, executions.statements(), runs, wal)
+
+
+async def sizes_of_tables(stack: Stack) -> list[Size]:
+    """All of them, the largest first; rows are as the last ANALYZE has counted them."""
+    async with stack.engine.connect() as connection:
+        return [Size(*row) for row in await connection.execute(_SIZES)]
+
+
+async def _reconnect(stack: Stack) -> None:
+    for engine in (stack.engine, stack.api_parts.engine, stack.api_parts.system_engine):
+        await engine.dispose()
+
+
+async def _ask(stack: Stack, executions: Executions) -> None:
+    """Read all that there is to read."""
+    async with reader(stack) as browser:
+        for _ in range(ROUNDS):
+            for each in await requests(stack):
+                with executions.during(each.name):
+                    status, answer = await answered(browser, each)
+                if status >= 500:
+                    raise RuntimeError(f"{each.name}: {status} {answer}")
+
+
+async def _act(stack: Stack, executions: Executions) -> None:
+    """Sign up, count, and command, as a product does, and its operators; workflow and worker do their part."""
+    async with Product(stack.addresses) as product:
+        for _ in range(ROUNDS):
+            name = f"acting-{uuid4()}"
+            with executions.during("sign-up and first payment"):
+                made = await product.sign_up(name, trial_days=0, payment_method="pm_card_visa")
+            with executions.during("consume and release"):
+                await product.consume(name, "storage_gb", key=str(uuid4()))
+            events = [
+                {"customer": name, "meter": "storage_gb", "quantity": 2, "key": str(uuid4()), "action": "set"}
+                for _ in range(100)
+            ]
+            with executions.during("usage events"):
+                await product.post("/v1/usage", {"events": events})
+            with executions.during("plan change"):
+                await product.command(made["id"], "change-plan", plan="professional")
+            with executions.during("renewal, by a worker"):
+                await product.travel(made["id"], timedelta(days=32))
+            with executions.during("cancel"):
+                await product.command(made["id"], "cancel")
+
+
+async def _idle_hour(stack: Stack) -> int:
+    """The bytes that what runs within an hour writes ahead while nothing happens."""
+    connection = await asyncpg.connect(stack.postgres.superuser_url)
+    try:
+        await connection.execute("CHECKPOINT")
+        began = await connection.fetchval("SELECT pg_current_wal_lsn()")
+        for schedule, times in AN_HOUR.items():
+            for _ in range(times):
+                await run(stack, schedule, within=A_RUN_WITHIN)
+        wal = await connection.fetchval("SELECT pg_current_wal_lsn() - $1::pg_lsn", began)
+    finally:
+        await connection.close()
+    return int(wal)
+
+
+def _keep(rows: int, found: Measured) -> Path:
+    """Keep the slowest plan of each statement, one a line."""
+    KEPT.mkdir(exist_ok=True)
+    file = KEPT / f"growth-{rows}-plans.jsonl"
+    lines = [json.dumps({"of": each.of, "ms": each.milliseconds, "plan": each.plan}) for each in found.statements]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return file
+
+
+def report(found: Measured) -> str:
+    lines = [f"{found.subscriptions:,} subscriptions", "", f"{'table':<24}{'rows':>12}{'MB':>9}{'bytes a row':>13}"]
+    lines += [
+        f"{each.name:<24}{each.rows:>12,}{each.bytes / 1e6:>9,.0f}{each.of_a_row:>13,.0f}"
+        for each in found.sizes
+        if each.rows > BIG
+    ]
+    lines += ["", f"{'regular run':<24}{'seconds':>12}{'a 100k':>9}"]
+    for each in found.runs:
+        lines.append(
+            f"{each.schedule:<24}{each.seconds:>12.1f}{each.seconds * 100_000 / found.subscriptions:>9.1f}"
+            f"  {each.status.value}"
+        )
+    lines += [
+        f"an idle hour writes {found.wal:,} bytes ahead, at most {BAR_WAL:,} at 100,000",
+        "",
+        f"{len(found.statements)} statements; the slowest, in milliseconds (the middle one of several executions)",
+        *(f"{each.milliseconds:>9.1f}  {each.of}: {each.shown}" for each in found.statements[:SHOWN]),
+        "",
+        f"above {BAR_MS:.0f} ms: {len(found.slow)}",
+        f"tables above {BIG:,} rows that are read from end to end: {len(found.scanning)}",
+        *(f"    {table}, {each.milliseconds:.1f} ms, by {each.of}: {each.shown}" for each, table in found.scanning),
+    ]
+    return "\n".join(lines)
+
+
+def _comparisons(found: Measured) -> list[Comparison]:
+    slowest = found.statements[0].milliseconds if found.statements else 0.0
+    at = f"at {found.subscriptions:,} subscriptions"
+    return [
+        Comparison(f"slowest statement {at}", slowest, BAR_MS, "bar", "ms"),
+        Comparison(f"WAL of an idle hour {at}", found.wal, BAR_WAL * found.subscriptions / 100_000, "bar", "bytes"),
+        Comparison(f"big tables read from end to end {at}", len(found.scanning), 0, "bar"),
+    ]
