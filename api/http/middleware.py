@@ -260,6 +260,9 @@ class JsonBodies:
         except (HTTPException, TenureError) as error:
             await (await _refusal(request, error))(scope, receive, send)
             return
+        if not Headers(scope=scope).get("Content-Type"):  # JSON is meant, and FastAPI wants it said
+            others = [each for each in scope["headers"] if each[0] != b"content-type"]
+            scope["headers"] = [*others, (b"content-type", b"application/json")]
         await self._app(scope, _replayed(body, receive), send)
 
 
