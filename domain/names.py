@@ -1,5 +1,6 @@
 """Names shared between packages: task queues, workflow ids, search attributes."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -24,6 +25,12 @@ class SearchAttribute(StrEnum):
     NEXT_ACTION = "TenureNextAction"
     NEXT_ACTION_AT = "TenureNextActionAt"
     BLOCKED = "TenureBlocked"
+
+
+SEARCH_ATTRIBUTE_TYPES: Final[Mapping[str, str]] = {
+    name.value: "Datetime" if name is SearchAttribute.NEXT_ACTION_AT else "Keyword" for name in SearchAttribute
+}
+"""The type of each search attribute, as the `temporal` CLI writes it."""
 
 
 def subscription_workflow_id(subscription_id: str) -> str:

@@ -1,6 +1,5 @@
 """The whole of Tenure on embedded servers, in one process and two children: what `tenure up` and `tenure demo` run."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -37,6 +36,7 @@ from sandbox.own_account import open_portal, register_endpoint
 from sandbox.postgres import Postgres
 from sandbox.processes import free_port
 from sandbox.secrets import Secrets
+from sandbox.servers import Servers
 from sandbox.serving import serve
 from sandbox.sign_up_page import PATH as SIGN_UP_PATH
 from sandbox.sign_up_page import SignUpPage
@@ -64,7 +64,7 @@ from tracing.spans import Spans
 from worker import composition
 from worker.build import TaskRates, WorkerActivities, build_workers, workers_running
 from worker.measuring import ActivityMeter
-from worker.registry import KINDS, keep_schedules
+from worker.registry import keep_schedules
 
 FINISH_WITHIN = timedelta(seconds=3)
 WEBHOOKS = "/webhooks/stripe"
@@ -181,13 +181,23 @@ def _silent(_text: str) -> None:
 
 
 @asynccontextmanager
-async def running(options: Options, say: Callable[[str], None] = _silent) -> AsyncIterator[Stack]:
-    """Start everything, write `stack.json`, and stop everything at the end; *say* is given each step of the start."""
+async def running(
+    options: Options, say: Callable[[str], None] = _silent, servers: Servers | None = None
+) -> AsyncIterator[Stack]:
+    """Start everything, write `stack.json`, and stop everything at the end; *say* is given each step of the start.
+
+    *servers* are those of the options, if they are starting already; who began to start them stops them.
+    """
     catalog, policy = load_offer(options.catalog, options.policy)
     options.folder.mkdir(parents=True, exist_ok=True)
     secrets = Secrets.of(options.folder)
     async with AsyncExitStack() as exits:
-        ground = await _lay_ground(exits, options, secrets, say)
+        if servers is None:
+            starting = Servers.starting(options.folder, durable=options.durable, ui=options.ui)
+            servers = await exits.enter_async_context(starting)
+        say("Starting PostgreSQL and Temporal")
+        await servers.ready()
+        ground = await _lay_ground(exits, options, secrets, servers, say)
         say("Starting worker and API")
         stack = await _build_on(ground, exits, options, secrets, catalog, policy)
         file = options.folder / "stack.json"
@@ -197,13 +207,10 @@ async def running(options: Options, say: Callable[[str], None] = _silent) -> Asy
         yield stack
 
 
-async def _lay_ground(exits: AsyncExitStack, options: Options, secrets: Secrets, say: Callable[[str], None]) -> _Ground:
-    say("Starting PostgreSQL and Temporal")
-    postgres = Postgres(options.folder, durable=options.durable)
-    temporal = TemporalDevServer(options.folder, search_attributes=KINDS, durable=options.durable, ui=options.ui)
-    exits.push_async_callback(postgres.stop)
-    exits.push_async_callback(temporal.stop)
-    await asyncio.gather(postgres.start(), temporal.start())
+async def _lay_ground(
+    exits: AsyncExitStack, options: Options, secrets: Secrets, servers: Servers, say: Callable[[str], None]
+) -> _Ground:
+    postgres, temporal = servers.postgres, servers.temporal
     mailbox = await exits.enter_async_context(Mailbox(options.folder))
     simulator = StripeSimulator(
         options.folder / "stripe.db", api_key=secrets.stripe_key, webhook_secret=secrets.webhook_secret

@@ -1,6 +1,5 @@
 """Prepares a Temporal namespace: search attributes before anything runs, schedules once workers are running."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from temporalio.api.enums.v1 import IndexedValueType
@@ -9,13 +8,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import GatewayRefused, GatewayUnavailable
-from domain.names import SearchAttribute
+from domain.names import SEARCH_ATTRIBUTE_TYPES
 from worker.schedules import ensure_schedules
-
-KINDS: Final[Mapping[str, str]] = {
-    name.value: "Datetime" if name is SearchAttribute.NEXT_ACTION_AT else "Keyword" for name in SearchAttribute
-}
-"""The type of each search attribute, as the `temporal` CLI writes it."""
 
 _TYPES: Final = {
     "Datetime": IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
@@ -36,7 +30,7 @@ async def missing_attributes(client: Client) -> list[str]:
         )
     except RPCError as error:
         raise GatewayUnavailable(f"Temporal does not list its search attributes: {error.message}") from error
-    return [name for name in KINDS if name not in known.custom_attributes]
+    return [name for name in SEARCH_ATTRIBUTE_TYPES if name not in known.custom_attributes]
 
 
 async def register(client: Client) -> list[str]:
@@ -48,7 +42,7 @@ async def register(client: Client) -> list[str]:
     missing = await missing_attributes(client)
     if missing:
         await _add(client, missing)
-    return [f"search attribute {name} ({KINDS[name]})" for name in missing]
+    return [f"search attribute {name} ({SEARCH_ATTRIBUTE_TYPES[name]})" for name in missing]
 
 
 async def keep_schedules(client: Client) -> None:
@@ -67,13 +61,13 @@ async def keep_schedules(client: Client) -> None:
 
 async def _add(client: Client, missing: list[str]) -> None:
     request = AddSearchAttributesRequest(
-        namespace=client.namespace, search_attributes={name: _TYPES[KINDS[name]] for name in missing}
+        namespace=client.namespace, search_attributes={name: _TYPES[SEARCH_ATTRIBUTE_TYPES[name]] for name in missing}
     )
     try:
         await client.operator_service.add_search_attributes(request, retry=True)
     except RPCError as error:
         if error.status in _NOT_ALLOWED:
-            wanted = ", ".join(f"{name} ({KINDS[name]})" for name in missing)
+            wanted = ", ".join(f"{name} ({SEARCH_ATTRIBUTE_TYPES[name]})" for name in missing)
             raise GatewayRefused(
                 f"this Temporal does not allow adding search attributes; add them in its console: {wanted}"
             ) from error

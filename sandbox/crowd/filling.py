@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from random import Random
 
 from domain.entitlements.usage import UsageChange
-from domain.errors import Malformed, Rejected
+from domain.errors import Rejected
 from domain.names import DEFAULT_TENANT
 from domain.reconciliation.differences import Discrepancy
 from domain.subscription.lifecycle import Status
@@ -20,6 +20,7 @@ from sandbox.crowd.past_life import PastLife, Surroundings
 from sandbox.crowd.playing import Offer, Player
 from sandbox.crowd.plots import plots
 from sandbox.crowd.roles import Role
+from sandbox.crowd.size import check_size
 from sandbox.lives import is_customer
 from sandbox.stack import Stack
 from services.reconciliation.restore import start_again
@@ -32,7 +33,6 @@ SEED = 1
 NAME = "crowd"
 AT_ONCE = 6
 """How many live at the same time: while one waits for the database, others go on."""
-LARGEST = 5_000
 SUPPORT = "sam@tenure.example"
 """The operator who extends trials, suspends and reactivates."""
 TIMEZONE = "UTC"
@@ -60,16 +60,6 @@ class Crowd:
     def in_role(self, role: Role) -> Member:
         """The one whom operators find in this."""
         return next(member for member in self.members if member.role == role)
-
-
-def check_size(number: int) -> None:
-    """Check that a crowd can have so many customers.
-
-    Raises:
-        Malformed: it cannot.
-    """
-    if not 1 <= number <= LARGEST:
-        raise Malformed(f"a crowd has 1 to {LARGEST} customers, not {number}", field="crowd")
 
 
 async def fill(

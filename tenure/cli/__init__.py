@@ -12,9 +12,8 @@ from cyclopts import App
 from domain.errors import TenureError
 from tenure.cli.commands import COMMANDS, GROUPS, SANDBOX_COMMANDS
 
-
 OBJECTS_A_COLLECTION = 20_000
-"""Made since the last one. Imports make some 100,000 that stay; Python's 700 would look through them again and again."""
+"""Made since the last one. Imports make some 100,000 that stay: Python's 700 looks through them again and again."""
 
 
 def build_app(words: Sequence[str] = ()) -> App:

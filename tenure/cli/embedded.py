@@ -5,30 +5,25 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import httpx
 from cyclopts import Parameter
-from rich.console import Console
 
+from configuration.offer_check import load_offer
 from domain.errors import Malformed, Rejected
-from sandbox.console import OPERATOR, console_link
-from sandbox.crowd.filling import check_size, fill
+from sandbox.crowd.size import check_size
 from sandbox.processes import StartFailed
-from sandbox.product import Product
-from sandbox.stack import Options, Stack, running
-from sandbox.story.links import billing_link, check_console, check_pages, monthly_revenue
-from sandbox.story.lives import LIVES
-from sandbox.story.teller import StoryBroken, Teller
+from sandbox.servers import Servers
+from sandbox.story.teller import StoryBroken
 from tenure.cli import logs
 from tenure.cli.defaults import DEFAULT_CATALOG, DEFAULT_POLICY
 from tenure.cli.progress import progress
-from tenure.cli.signals import for_ever, stoppable
+from tenure.cli.signals import stoppable
 
 DEFAULT_PORT = 8080
 TRAVELLED_WITHIN = 900
@@ -62,41 +57,14 @@ def up(
     """
     if crowd is not None:
         check_size(crowd)
-    _run(Options(data, catalog, policy, port=port), partial(_stay_up, crowd=crowd))
+    load_offer(catalog, policy)  # what is refused starts nothing
 
+    async def work(servers: Servers) -> None:
+        from tenure.cli.embedded_runs import stay_up  # noqa: PLC0415 - see `_run`
 
-async def _stay_up(options: Options, crowd: int | None) -> None:
-    async with AsyncExitStack() as exits:
-        with progress("Starting") as shown:
-            stack = await exits.enter_async_context(running(options, shown.say))
-            filled = await _filled(stack, crowd, shown.say) if crowd is not None else ""
-        await _print_addresses(stack)
-        if filled:
-            print(filled)
-        if stack.other_products:
-            print(
-                f"note: {options.folder} also holds customers of another product, {', '.join(stack.other_products)}: "
-                "to keep them apart, use another folder with --data",
-                flush=True,
-            )
-        print("ready", flush=True)
-        try:
-            await for_ever()
-        finally:
-            print("stopping", flush=True)
+        await stay_up(servers, data, catalog, policy, port=port, crowd=crowd)
 
-
-async def _filled(stack: Stack, number: int, say: Callable[[str], None]) -> str:
-    """Fill the sandbox with a crowd; returns what is there now, in words."""
-    print(f"Filling the sandbox with {number} customers; 500 take one to two minutes", flush=True)
-    try:
-        crowd = await fill(stack, number, say)
-    except Rejected as error:  # it is there since an earlier start
-        return f"note: {error}"
-    return (
-        f"{len(crowd.members)} customers have a year behind them; for operators, reconciliation has found "
-        f"{len(crowd.found)} differences"
-    )
+    _run(data, work, durable=True)
 
 
 def demo(*, exit_: Annotated[bool, Parameter(name="--exit", negative="")] = False) -> None:
@@ -107,40 +75,14 @@ def demo(*, exit_: Annotated[bool, Parameter(name="--exit", negative="")] = Fals
     exit_
         Exit after the story.
     """
+
+    async def work(servers: Servers) -> None:
+        from tenure.cli.embedded_runs import tell_story  # noqa: PLC0415 - see `_run`
+
+        await tell_story(servers, Path(folder), stays=not exit_)
+
     with tempfile.TemporaryDirectory(prefix="tenure-demo-") as folder:
-        options = Options(Path(folder), DEFAULT_CATALOG, DEFAULT_POLICY, durable=False)
-        _run(options, _play_and_exit if exit_ else _play_and_stay)
-
-
-async def _play_and_exit(options: Options) -> None:
-    async with _story_told(options):
-        return
-
-
-async def _play_and_stay(options: Options) -> None:
-    async with _story_told(options) as stack, Product(stack.addresses) as product:
-        await _print_addresses(stack)
-        print("Billing links, each good for one visit within an hour:", flush=True)
-        for name, _ in LIVES:
-            print(f"  {name:<18}{await billing_link(product, name.lower())}", flush=True)
-        print("The stack stays up until Ctrl-C.", flush=True)
-        await for_ever()
-
-
-@asynccontextmanager
-async def _story_told(options: Options) -> AsyncIterator[Stack]:
-    console = Console(highlight=False, soft_wrap=True)
-    console.print("[bold]Starting PostgreSQL, Temporal, Stripe simulator, mailbox, API and worker ...[/bold]")
-    async with running(options) as stack, Product(stack.addresses) as product:
-        for name, life in LIVES:
-            console.print(f"\n[bold]{name}[/bold]: {life.__doc__}")
-            await life(Teller(name, product, console.print))
-        await check_pages(product, [name.lower() for name, _ in LIVES])
-        await check_console(product, await console_link(stack.engine, stack.addresses.api_url))
-        console.print("\nThe pricing page, everybody's billing page and the console answer.")
-        console.print(f"Monthly recurring revenue is {await monthly_revenue(product)}.")
-        console.print("\n[bold green]Everything happened as expected.[/bold green]")
-        yield stack
+        _run(Path(folder), work, durable=False)
 
 
 def travel(subscription: str, time: str, *, data: Path = Path(".tenure")) -> None:
@@ -177,30 +119,19 @@ def _duration(text: str) -> timedelta:
     return sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in parts), timedelta())
 
 
-def _run(options: Options, work: Callable[[Options], Coroutine[Any, Any, None]]) -> None:
-    options.folder.mkdir(parents=True, exist_ok=True)
+def _run(folder: Path, work: Callable[[Servers], Awaitable[None]], *, durable: bool) -> None:
+    """Start the servers, import meanwhile what works on them, which takes seconds as well, and do the work."""
+
+    async def on_servers() -> None:
+        async with Servers.starting(folder, durable=durable, ui=True) as servers:
+            await asyncio.to_thread(import_module, "tenure.cli.embedded_runs")
+            await work(servers)
+
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        with (options.folder / "tenure.log").open("a") as log:
+        with (folder / "tenure.log").open("a") as log:
             logs.configure(as_json=False, stream=log)
-            asyncio.run(stoppable(work(options)))
+            asyncio.run(stoppable(on_servers()))
     except (StartFailed, StoryBroken, OSError) as error:
         print(f"tenure: {error}", file=sys.stderr)
         sys.exit(1)
-
-
-async def _print_addresses(stack: Stack) -> None:
-    addresses = stack.addresses
-    rows = (
-        ("API", f"{addresses.api_url}/docs"),
-        ("Pricing page", f"{addresses.api_url}/pricing"),
-        ("Console", await console_link(stack.engine, addresses.api_url)),
-        ("Temporal UI", addresses.temporal_ui_url),
-        ("Mailbox", addresses.mailbox_url),
-        ("Stripe simulator", addresses.stripe_url),
-        ("Sandbox controls", f"{addresses.sandbox_url}/docs"),
-        ("Database", addresses.database_url),
-        ("Admin key", addresses.admin_key),
-    )
-    for label, value in rows:
-        print(f"  {label:<18}{value}")
-    print(f"  The console's link signs in once, within an hour. It mails others to {OPERATOR}: open the mailbox.")

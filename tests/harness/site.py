@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from domain.names import SEARCH_ATTRIBUTE_TYPES
 from gateways.stripe.catalog_push import push
 from gateways.stripe.http_client import connected
 from sandbox.mailbox import Mailbox
@@ -28,7 +29,6 @@ from tests.harness.callers import Caller
 from tests.harness.catalogs import CATALOG, POLICY, shipped_catalog
 from tests.harness.patience import until
 from tests.harness.typed import Command, Forker
-from worker.registry import KINDS
 
 Tell = Callable[[str], None]
 STRIPE_KEY, WEBHOOK_SECRET = "sk_test_of_the_outage_tests", "whsec_of_the_outage_tests"
@@ -75,7 +75,7 @@ class Site:
     async def laid_out(cls, folder: Path, forker: Forker) -> AsyncIterator["Site"]:
         async with AsyncExitStack() as exits:
             postgres = Postgres(folder, durable=False)
-            temporal = TemporalDevServer(folder, search_attributes=KINDS, durable=False, ui=False)
+            temporal = TemporalDevServer(folder, search_attributes=SEARCH_ATTRIBUTE_TYPES, durable=False, ui=False)
             exits.push_async_callback(postgres.stop)
             exits.push_async_callback(temporal.stop)
             await asyncio.gather(postgres.start(), temporal.start())

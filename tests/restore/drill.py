@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 
+from domain.names import SEARCH_ATTRIBUTE_TYPES
 from sandbox.postgres import OWNER, Postgres
 from sandbox.product import Product
 from sandbox.secrets import Secrets
@@ -21,7 +22,6 @@ from tenure.cli.reconcile import run_now
 from tests.harness.catalogs import CATALOG, POLICY
 from tests.harness.deploy_scripts import run_script
 from tests.harness.lives import Life
-from worker.registry import KINDS
 
 Standing = tuple[dict[str, Any], Counter[str], Counter[str]]
 """Of a life: the subscription, its bills by status, its mails by occasion."""
@@ -86,7 +86,7 @@ class Drill:
         return self.folder / "temporal.db"
 
     def _temporal(self) -> TemporalDevServer:
-        return TemporalDevServer(self.folder, search_attributes=KINDS, durable=False, ui=False)
+        return TemporalDevServer(self.folder, search_attributes=SEARCH_ATTRIBUTE_TYPES, durable=False, ui=False)
 
     def back_temporal_up(self) -> Path:
         """A copy of its store, made while it runs."""

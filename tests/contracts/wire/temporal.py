@@ -15,9 +15,9 @@ import worker.build
 from activities.failures import KINDS, as_failure
 from domain import names
 from domain.errors import GatewayBusy, GatewayRefused, Haste, Malformed, Rejected, TenureError
+from domain.names import SEARCH_ATTRIBUTE_TYPES
 from tests.contracts.wire import source
 from tests.contracts.wire.shapes import arguments, shape
-from worker.registry import KINDS as SEARCH_ATTRIBUTES
 from worker.schedules import ensure_schedules
 
 
@@ -34,7 +34,7 @@ def found() -> dict[str, Any]:
         "error types": sorted(source.error_codes()),
         "workflow ids": sorted(_ids()),
         "schedules": asyncio.run(_schedules()),
-        "search attributes": dict(SEARCH_ATTRIBUTES),
+        "search attributes": dict(SEARCH_ATTRIBUTE_TYPES),
         "memo keys": sorted(source.memo_keys()),
         "patches": sorted(source.patches()),
     }

@@ -7,8 +7,8 @@ import pytest
 from temporalio.common import SearchAttributeKey
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
+from domain.names import SEARCH_ATTRIBUTE_TYPES
 from sandbox.temporal import DYNAMIC_CONFIG, SELDOM, executable
-from worker.registry import KINDS
 
 STANDS_STILL = TimeSkippingConfig(enabled=False)
 """Otherwise a workflow skips to its end as soon as nothing is under way."""
@@ -25,7 +25,7 @@ async def time_skipping_server() -> AsyncIterator[WorkflowEnvironment]:
             ts_config=STANDS_STILL,
             dev_server_existing_path=str(executable()),
             dev_server_extra_args=settings,
-            search_attributes=[kinds[kind](name) for name, kind in KINDS.items()],
+            search_attributes=[kinds[kind](name) for name, kind in SEARCH_ATTRIBUTE_TYPES.items()],
         )
     async with environment:
         yield environment
