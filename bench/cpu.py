@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import text
@@ -26,6 +27,26 @@ def used(before: dict[int, float], after: dict[int, float]) -> float:
     return sum(after[pid] - before.get(pid, 0.0) for pid in after)
 
 
+def tree(pid: int) -> float:
+    """Seconds of CPU of a process and of all its children, those that have ended included."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents.setdefault(int(_fields(stat)[1]), []).append(int(stat.parent.name))
+    used, left = 0.0, [pid]
+    while left:
+        one = left.pop()
+        left += parents.get(one, [])
+        with suppress(OSError):
+            used += sum(map(int, _fields(Path(f"/proc/{one}/stat"))[11:15])) / os.sysconf("SC_CLK_TCK")
+    return used
+
+
+def _fields(stat: Path) -> list[str]:
+    """What follows the name, the state first."""
+    return stat.read_text().rpartition(")")[2].split()
+
+
 def _seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = _fields(Path(f"/proc/{pid}/stat"))
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

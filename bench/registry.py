@@ -4,8 +4,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bench import burst, consume, figures, history, ingest, lists, pages, steps, storm, users
+from bench import burst, consume, expiry, figures, history, ingest, lateness, lists, pages, steps, storm, users
 from bench.growth import rows, workflows
+from bench.peers import comparing as peers
 from bench.results import Result
 
 Measure = Callable[..., Coroutine[Any, Any, str | Result]]
@@ -30,6 +31,7 @@ FIGURES: Final[Sequence[Figure]] = (
     Figure("burst", "Trials that end at one moment, under Stripe's limits", burst.measure, is_sized=True),
     Figure("consume", "Checks and consumes", consume.measure, is_reported=True),
     Figure("consume traces", "What traces take of a consume", consume.measure_traced),
+    Figure("expiry", "Trials that end in one minute", expiry.measure, is_sized=True, is_reported=True, size=500),
     Figure("figures", "Reports of the revenue", figures.measure, is_sized=True),
     Figure("growth", "Many open workflows", workflows.measure, is_sized=True),
     Figure("growth rows", "Statements over many rows", rows.measure, is_sized=True),
@@ -37,8 +39,10 @@ FIGURES: Final[Sequence[Figure]] = (
     Figure("history encryption", "The same beside what is encrypted", history.measure_encrypted),
     Figure("history traces", "The same beside what is traced", history.measure_traced),
     Figure("ingest", "Webhooks taken in", ingest.measure, is_reported=True),
+    Figure("lateness", "How late steps are", lateness.measure, is_sized=True, is_reported=True),
     Figure("lists", "Lists and searches", lists.measure, is_reported=True),
     Figure("pages", "The console's pages", pages.measure, is_sized=True),
+    Figure("peers", "The same life as others would build it", peers.measure, is_sized=True, is_reported=True),
     Figure("steps", "The write of a step", steps.measure, is_reported=True),
     Figure("storm", "Lost, doubled and shuffled webhooks", storm.measure, is_sized=True, is_reported=True, size=20),
     Figure("users", "A thousand clients at once", users.measure),

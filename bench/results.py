@@ -14,8 +14,8 @@ class Comparison:
     beside: str
     """What the other one is of: a floor that does nothing, a peer, or a bar that is to be kept."""
     unit: str = ""
-    bar: float = 1.0
-    """The ratio (ours / other) from which on Tenure is behind."""
+    bar: float | None = 1.0
+    """The ratio (ours / other) beyond which Tenure is behind; None: none, as beside a floor that does nothing."""
     higher_is_better: bool = False
 
     @property
@@ -24,6 +24,8 @@ class Comparison:
 
     @property
     def is_behind(self) -> bool:
+        if self.bar is None:
+            return False
         return self.ratio < self.bar if self.higher_is_better else self.ratio > self.bar
 
 

@@ -70,9 +70,11 @@ def _behind(records: Sequence[Record]) -> Iterator[str]:
 
 def _distance(each: Comparison) -> float:
     """By which factor the bar is missed."""
+    if not each.bar:
+        return float("inf")
     if each.higher_is_better:
         return each.bar / each.ratio if each.ratio else float("inf")
-    return each.ratio / each.bar if each.bar else float("inf")
+    return each.ratio / each.bar
 
 
 def _section(record: Record) -> Iterator[str]:
@@ -89,7 +91,7 @@ def _section(record: Record) -> Iterator[str]:
 
 
 def _row(each: Comparison) -> str:
-    bar = f"{'at least' if each.higher_is_better else 'at most'} {each.bar:g}"
+    bar = "" if each.bar is None else f"{'at least' if each.higher_is_better else 'at most'} {each.bar:g}"
     ratio = f"**{each.ratio:.2f}**" if each.is_behind else f"{each.ratio:.2f}"
     unit = f" {each.unit}" if each.unit else ""
     return f"| {each.what} | {shown(each.ours)}{unit} | {each.beside}: {shown(each.other)}{unit} | {ratio} | {bar} |"
