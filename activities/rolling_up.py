@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
-from domain.entitlements.ports import UsageNoticeSender, UsageRollUp
+from domain.entitlements.ports import StatisticsProgress, UsageNoticeSender, UsageRollUp
 from domain.revenue.ports import RevenueRollUp
 
 
@@ -49,12 +49,15 @@ class RollUpActivities:
     async def compute_usage_statistics(self) -> int:
         """Sum up revenue by day, and usage by plan and feature. Idempotent: replaces what is stored of the same time.
 
-        Both are in one activity, so that runs which began before revenue was recorded replay.
+        Both are in one activity, so that runs which began before revenue was recorded replay. Usage goes on from the
+        page where the previous attempt stopped.
         """
         with as_temporal_failures():
-            await self._revenue.roll_up(alive=activity.heartbeat)
-            activity.heartbeat()
-            return await self._roll_up.compute_statistics(alive=activity.heartbeat)
+            begun = _statistics_so_far()
+            known = () if begun is None else (begun,)
+            await self._revenue.roll_up(alive=lambda: activity.heartbeat(*known))
+            activity.heartbeat(*known)
+            return await self._roll_up.compute_statistics(alive=activity.heartbeat, begun=begun)
 
     @activity.defn(name="forget_old_usage")
     async def forget_old_usage(self) -> dict[str, int]:
@@ -70,3 +73,13 @@ def _progress() -> tuple[int, tuple[str, str, str] | None]:
         return 0, None
     count, (tenant, customer, feature) = details
     return count, (tenant, customer, feature)
+
+
+def _statistics_so_far() -> StatisticsProgress | None:
+    """How far the previous attempt came; None if it came to no page."""
+    details = activity.info().heartbeat_details
+    if not details:
+        return None
+    known = dict(details[0])
+    after = known["after"]
+    return StatisticsProgress(**known | {"after": None if after is None else tuple(after)})

@@ -32,6 +32,8 @@ STEP: _Options = {
     "heartbeat_timeout": timedelta(minutes=2),
     "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=2)),
 }
+# An attempt goes on where the one before it stopped.
+STATISTICS: _Options = STEP | {"schedule_to_close_timeout": timedelta(hours=4)}
 NOTIFYING: _Options = STEP | {
     "start_to_close_timeout": timedelta(minutes=10),
     "heartbeat_timeout": timedelta(minutes=10),
@@ -80,7 +82,7 @@ class RollUpUsageWorkflow:
             self._show(replace(self._result, sampled=sampled))
         with self._collecting_failures():
             statistics = await workflow.execute_activity_method(
-                activities.compute_usage_statistics, **STEP, summary="Sum up usage by plan and feature"
+                activities.compute_usage_statistics, **STATISTICS, summary="Sum up usage by plan and feature"
             )
             self._show(replace(self._result, statistics=statistics))
         with self._collecting_failures():

@@ -26,6 +26,19 @@ class Sampled:
     """None: this was the last page."""
 
 
+@dataclass(frozen=True)
+class StatisticsProgress:
+    """How far a computation of statistics has come; all of it can be stored as JSON."""
+
+    moment: str
+    """Whose periods count, in ISO 8601; also what its pages are stored under."""
+    catalog: str
+    free_plan: str
+    pages: int = 0
+    after: tuple[str, str, str] | None = ("", "", "")
+    """The last tenant, customer and feature of these pages; None: there are no more."""
+
+
 class Notices(Protocol):
     """Crossed thresholds, as `tenure_use` recorded them."""
 
@@ -52,10 +65,11 @@ class UsageRollUp(Protocol):
         """Record the current amount of the next gauges for the day. Safe to repeat."""
         ...
 
-    async def compute_statistics(self, *, alive: "Alive") -> int:
+    async def compute_statistics(self, *, alive: "Advance", begun: StatisticsProgress | None = None) -> int:
         """Calculate usage by plan and feature, and replace what is stored for these six hours.
 
-        Returns the number of pairs of plan and feature.
+        It goes on from *begun*, the last that *alive* was given before it ended; None: from the beginning. Returns the
+        number of pairs of plan and feature.
         """
         ...
 
@@ -71,6 +85,12 @@ class Alive(Protocol):
     """A heartbeat that long operations call now and then."""
 
     def __call__(self) -> None: ...
+
+
+class Advance(Protocol):
+    """A heartbeat that says how far statistics have come."""
+
+    def __call__(self, progress: StatisticsProgress, /) -> None: ...
 
 
 class UsageNoticeSender(Protocol):

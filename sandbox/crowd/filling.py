@@ -150,5 +150,5 @@ class _Filling:
         await findings.receive_for_others(self._around, Random(self._seed))  # noqa: S311 - chance, not a secret
         await date_back(engine, self._began, self._name, self._around.sent)
         await RevenueRollUpRecords(engine, TIMEZONE).roll_up()
-        await UsageRollUpRecords(engine).compute_statistics(alive=lambda: None)
+        await UsageRollUpRecords(engine).compute_statistics(alive=lambda _: None)
         return await findings.reconcile(self._stack)

@@ -80,6 +80,7 @@ from storage.schema.usage_tables import (
     usage_notices,
     usage_samples,
     usage_statistics,
+    usage_statistics_pages,
 )
 
 
@@ -381,6 +382,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(policy_versions, kept=frozenset({"version", "content"})),
     Rule(plan_limits, kept=frozenset({"catalog", "plan", "meter", "feature", "per", "adds", "overage_price"})),
     Rule(usage_statistics, kept=frozenset({"tenant", "plan", "feature"})),
+    Rule(usage_statistics_pages, kept=frozenset({"tenant", "plan", "feature"})),
     Rule(
         mrr_daily,
         kept=frozenset({"tenant", "currency", "kind", "end_kind", "plan", "interval", "from_plan", "from_interval"}),

@@ -58,6 +58,7 @@ SMALL: Final = frozenset(
         "saved_views",
         "sign_up_contacts",
         "tenants",
+        "usage_statistics_pages",
         "webhook_endpoints",
         "webhook_secrets",
     }

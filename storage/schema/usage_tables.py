@@ -179,3 +179,17 @@ usage_statistics = Table(
     Column("p90", BigInteger, doc="nine of ten customers use this much or less"),
     Index("ix_usage_statistics_taken_at", "taken_at"),
 )
+
+usage_statistics_pages = Table(
+    "usage_statistics_pages",
+    METADATA,
+    Column("moment", _MOMENT, primary_key=True, doc="of the computation they are part of"),
+    tenant(primary_key=True),
+    *_key("plan", "feature"),
+    Column("page", Integer, primary_key=True),
+    Column("uses", ARRAY(BigInteger), nullable=False, doc="what each customer has used"),
+    Column("limited", BigInteger, nullable=False, doc="this and the next ones as in the statistics"),
+    Column("near_limit", BigInteger, nullable=False),
+    Column("at_90", BigInteger, nullable=False),
+    Column("at_limit", BigInteger, nullable=False),
+)

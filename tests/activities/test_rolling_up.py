@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field, replace
 
+from temporalio.converter import DataConverter
 from temporalio.testing import ActivityEnvironment
 
 from activities.rolling_up import LateNotices, RollUpActivities
-from domain.entitlements.ports import Alive, Sampled
+from domain.entitlements.ports import Advance, Alive, Sampled, StatisticsProgress
 
 Cursor = tuple[str, str, str]
+PROGRESS = StatisticsProgress("2026-03-01T12:00:00+00:00", "shop_v1", "free", 2, ("t", "c", "2"))
 
 
 @dataclass
@@ -15,14 +17,16 @@ class Book:
     """Three pages of gauges, and old things of two kinds."""
 
     asked: list[Cursor | None] = field(default_factory=list)
+    begun: list[StatisticsProgress | None] = field(default_factory=list)
 
     async def sample(self, after: Cursor | None) -> Sampled:
         self.asked.append(after)
         number = int(after[2]) + 1 if after else 1
         return Sampled(10, ("t", "c", str(number)) if number < 3 else None)
 
-    async def compute_statistics(self, *, alive: Alive) -> int:
-        alive()
+    async def compute_statistics(self, *, alive: Advance, begun: StatisticsProgress | None = None) -> int:
+        self.begun.append(begun)
+        alive(PROGRESS)
         return 4
 
     async def forget(self, *, alive: Alive) -> dict[str, int]:
@@ -80,3 +84,16 @@ async def test_long_operations_send_heartbeats() -> None:
     assert len(beats) == 4
     assert sums.brought_up_to_date == 1
     assert await ActivityEnvironment().run(activities.send_late_notices) == LateNotices(3, 1)
+
+
+async def test_another_attempt_of_the_statistics_continues_and_keeps_the_progress_meanwhile() -> None:
+    book, environment, beats = Book(), ActivityEnvironment(), []
+    environment.on_heartbeat = lambda *details: beats.append(details)
+    noted = DataConverter.default.payload_converter
+    [details] = noted.from_payloads(noted.to_payloads([PROGRESS]))
+    environment.info = replace(environment.info, heartbeat_details=[details])
+
+    await environment.run(RollUpActivities(Teller(), book, Sums()).compute_usage_statistics)
+
+    assert book.begun == [PROGRESS]
+    assert beats == [(PROGRESS,)] * 3

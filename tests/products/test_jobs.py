@@ -241,7 +241,7 @@ async def test_admins_statistics(shop: Shop, stack: Stack) -> None:
     """C, admins: statistics; by plan and feature, and who is near a limit."""
     await shop.used("jobs-counted-1", "compute_minutes", 50)
     await shop.used("jobs-counted-2", "compute_minutes", 60)
-    await UsageRollUpRecords(stack.engine).compute_statistics(alive=lambda: None)
+    await UsageRollUpRecords(stack.engine).compute_statistics(alive=lambda _: None)
 
     statistics = (await shop.told("/v1/usage/statistics"))["statistics"]
 

@@ -54,6 +54,7 @@ TABLES = (
     "usage_notices",
     "usage_samples",
     "usage_statistics",
+    "usage_statistics_pages",
     "mrr_movements",
     "subscription_outcomes",
     "cancellations",

@@ -69,7 +69,7 @@ async def test_operators_see_the_latest_statistics_and_others_do_not(stack: Stac
     assert (await alone.get("/v1/usage/statistics")).json() == {"taken_at": None, "statistics": []}
     await alone.signed_up(name)
     await put(stack, name, name, "storage_gb", 9)
-    await UsageRollUpRecords(stack.engine).compute_statistics(alive=lambda: None)
+    await UsageRollUpRecords(stack.engine).compute_statistics(alive=lambda _: None)
 
     shown = (await alone.get("/v1/usage/statistics")).json()
 

@@ -9,7 +9,8 @@ from sqlalchemy import text
 
 from storage.db.engine import sql_text
 from storage.usage.overage_reports import CLAIM
-from storage.usage.roll_up import CURRENT_USAGE, DELETE_OLD, SAMPLE_GAUGES
+from storage.usage.roll_up import DELETE_OLD, SAMPLE_GAUGES
+from storage.usage.statistics import CURRENT_USAGE
 from tests.storage.ledger import Ledger
 
 A_PAGE = {"tenant": "t", "customer": "c", "feature": "f", "page": 9}

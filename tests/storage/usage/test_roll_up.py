@@ -55,7 +55,7 @@ async def sample_all(book: UsageRollUpRecords) -> int:
 
 
 async def take(book: UsageRollUpRecords) -> int:
-    return await book.compute_statistics(alive=lambda: None)
+    return await book.compute_statistics(alive=lambda _: None)
 
 
 async def test_the_day_of_a_gauge_has_its_lowest_its_highest_and_its_latest(
