@@ -1,4 +1,4 @@
-"""A fleet for all tests of this folder, and who looks into all of it."""
+"""A fleet for the tests of this folder, which ends with them, and who looks into all of it."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from tests.harness.site import STRIPE_KEY, Site, Tell
 from tests.harness.typed import Forker
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def fleet(forker: Forker) -> AsyncIterator[Fleet]:
     with data_folder() as folder:
         async with Site.laid_out(folder, forker) as site, Fleet.of(site) as fleet:
@@ -28,7 +28,7 @@ async def customers(fleet: Fleet) -> AsyncIterator[PatientProduct]:
         await product.faults()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def examiner(fleet: Fleet) -> AsyncIterator[Inspector]:
     async with connected(STRIPE_KEY, fleet.servers.simulator.base_url) as api:
         yield Inspector(fleet.servers, api)

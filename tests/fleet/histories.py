@@ -1,24 +1,28 @@
-"""What Temporal has kept of subscriptions: which events they were told of, and which of their tasks failed."""
+"""What has become of subscriptions: which events they were told of, and which of their workflow tasks failed."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 
 from domain.names import subscription_workflow_id
 from domain.provider.hints import EventHint
+from worker.composition import LEFT_TO_DISPATCHER
 
 SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
 FAILED = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
 NEWS_MEANWHILE = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
 """Something came just as the workflow was about to end this run; it is told and decides anew."""
 HEAR = "hear"
+_LEFT = text("SELECT event_id FROM webhook_inbox WHERE handled_at - received_at >= :left_to_dispatcher")
 
 
 async def told(client: Client, subscriptions: Iterable[str]) -> Counter[str]:
-    """How often these subscriptions were told of each event of the provider."""
+    """How often these subscriptions were told of each event of the provider, and so looked there."""
     counted: Counter[str] = Counter()
     for subscription in subscriptions:
         async for event in events(client, subscription):
@@ -27,6 +31,12 @@ async def told(client: Client, subscriptions: Iterable[str]) -> Counter[str]:
                 [hint] = await client.data_converter.decode(signal.input.payloads, [EventHint])
                 counted[hint.event] += 1
     return counted
+
+
+async def left_to_sweep(engine: AsyncEngine) -> set[str]:
+    """The events that the API which stored them did not deliver in its time: it died, or its machine was too busy."""
+    async with engine.connect() as connection:
+        return set(await connection.scalars(_LEFT, {"left_to_dispatcher": LEFT_TO_DISPATCHER}))
 
 
 async def failed_tasks(client: Client, subscriptions: Iterable[str]) -> Counter[str]:

@@ -1,5 +1,6 @@
 """Processes of a kind that do not agree: one catalog, one schedule and one rate are in force for all of them."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,16 +16,20 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
+from configuration.catalog_file import load_catalog
 from domain.catalog.plans import Catalog
 from domain.names import MAIL_QUEUE, PAYMENTS_QUEUE, roll_up_schedule_id
+from gateways.stripe.catalog_push import push
+from gateways.stripe.http_client import connected
 from services.system import Queues
 from storage.catalog.catalogs import Catalogs
+from storage.catalog.current import put_in_force
 from tests.fleet.fleet import Fleet
 from tests.harness.callers import Caller
-from tests.harness.catalogs import shipped_catalog
+from tests.harness.catalogs import CATALOG, shipped_catalog
 from tests.harness.names import a_name
 from tests.harness.patience import until
-from tests.harness.site import Tell
+from tests.harness.site import STRIPE_KEY, Tell
 from tests.harness.typed import Forker, Terminal
 from worker.schedules import REVISION, REVISION_MEMO, definitions
 
@@ -49,11 +54,24 @@ async def misfits(api: Caller, subscription: str) -> list[tuple[str, int]]:
     return [(one["feature"], one["limit"]) for one in answer.json()["misfits"]]
 
 
-async def test_every_api_knows_at_once_what_was_changed_in_place_elsewhere(fleet: Fleet) -> None:
+@pytest.fixture
+async def next_api(fleet: Fleet) -> AsyncIterator[Caller]:
+    """One more API, which sells the next version of the catalog."""
+    site, file = fleet.servers.site, fleet.servers.site.folder / "next.yaml"
+    file.write_text(re.sub(r"(?m)^version: \d+", f"version: {shipped_catalog().version + 1}", CATALOG.read_text()))
+    async with connected(STRIPE_KEY, site.simulator.base_url) as stripe:
+        await push(stripe, load_catalog(file))
+    async with site.api(TENURE_CATALOG=str(file)) as (_, api):
+        yield api
+    await put_in_force(fleet.servers.engine, shipped_catalog().name, again=True)
+
+
+async def test_every_api_knows_at_once_what_was_changed_in_place_elsewhere(fleet: Fleet, next_api: Caller) -> None:
+    """Whoever has another catalog: what an API reads for them says nothing of the one that was changed."""
     name, apis, catalogs = a_name("in-place"), [api for _, api in fleet.apis], Catalogs(fleet.servers.engine)
     signing_up: dict[str, Any] = {"plan": "professional", "trial_days": 0, "payment_method": "pm_card_visa"}
-    made = (await apis[0].signed_up(name, **signing_up))["id"]
-    used = await apis[0].post(f"/v1/customers/{name}/consume", {"feature": "users", "quantity": 5, "key": name})
+    made = (await next_api.signed_up(name, **signing_up))["id"]
+    used = await next_api.post(f"/v1/customers/{name}/consume", {"feature": "users", "quantity": 5, "key": name})
     assert used.status_code == 200, used.text
     before = [await misfits(api, made) for api in apis]
 
