@@ -22,6 +22,7 @@ from domain.provider.payments import (
     UpcomingInvoice,
 )
 from domain.provider.ports import Confirmations, Provider
+from domain.provider.short_states import KnownState, shortened
 from domain.subscription.ports import Records
 
 
@@ -86,6 +87,14 @@ class StandingRequest:
     """The keys of unanswered attempts, one of which may have created the agreement."""
     change_key: str = ""
     """The key of the unanswered change; empty: there is none."""
+    in_short: bool = False
+    """Answer in short (`domain.provider.short_states`)."""
+    card: str = ""
+    """The digest of the card on file, for an answer in short."""
+
+    @property
+    def known(self) -> KnownState:
+        return KnownState(self.customer_ref, self.agreement_ref, self.card)
 
 
 @dataclass(frozen=True)
@@ -212,7 +221,8 @@ class PaymentActivities:
             change = None
             if request.change_key and state.agreement is AgreementStatus.LIVE:
                 change = await self._provider.changes.requested_change(request.agreement_ref, key=request.change_key)
-            return replace(state, customer_ref=reference, begun=begun, change=change)
+            state = replace(state, customer_ref=reference, begun=begun, change=change)
+            return shortened(state, request.known) if request.in_short else state
 
     async def _begun(self, customer_ref: str, tries: tuple[str, ...]) -> Charge:
         """Returns the outcome of attempts to create an agreement; gone if none of them did."""

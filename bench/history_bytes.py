@@ -32,6 +32,17 @@ def average_open_bytes(runs: Sequence[Run]) -> float:
     return byte_seconds / seconds if seconds else 0.0
 
 
+def without_failed_tasks(run: Run) -> list[HistoryEvent]:
+    """Leave out workflow tasks that were taken again: a machine was slow, or a signal came in between."""
+    failed: set[int] = set()
+    for event in run:
+        for name in ("workflow_task_failed_event_attributes", "workflow_task_timed_out_event_attributes"):
+            if event.HasField(name):
+                ended = getattr(event, name)
+                failed |= {event.event_id, ended.scheduled_event_id, ended.started_event_id}
+    return [event for event in run if event.event_id not in failed]
+
+
 def bytes_by_kind(runs: Sequence[Run]) -> Counter[str]:
     """The bytes of all events of a kind, by its name."""
     found: Counter[str] = Counter()

@@ -6,8 +6,9 @@ as its default, by earlier releases too. So a default never changes once it was 
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from typing import Any
+from typing import Any, Final
 
+from temporalio.api.common.v1 import Payload
 from temporalio.converter import (
     AdvancedJSONEncoder,
     CompositePayloadConverter,
@@ -26,6 +27,18 @@ class SparseJSONEncoder(AdvancedJSONEncoder):
         return super().default(o)
 
 
+RUN_ENCODINGS: Final = ("json/tenure-run-1",)
+"""The encodings of values that must be read by nobody who does not know them: each names one as `payload_encoding`."""
+
+
+class _NamedJSONPayloadConverter(JSONPlainPayloadConverter):
+    """Converts the values that name its encoding."""
+
+    def to_payload(self, value: Any) -> Payload | None:
+        """Override `JSONPlainPayloadConverter.to_payload`."""
+        return super().to_payload(value) if getattr(value, "payload_encoding", None) == self.encoding else None
+
+
 class SparsePayloadConverter(CompositePayloadConverter):
     """The SDK's converter, but for JSON."""
 
@@ -33,7 +46,8 @@ class SparsePayloadConverter(CompositePayloadConverter):
         """Create it: each client and each run of a workflow has one."""
         others = DefaultPayloadConverter.default_encoding_payload_converters
         plain = JSONPlainPayloadConverter(encoder=SparseJSONEncoder)
-        super().__init__(*(plain if each.encoding == plain.encoding else each for each in others))
+        named = (_NamedJSONPayloadConverter(encoder=SparseJSONEncoder, encoding=each) for each in RUN_ENCODINGS)
+        super().__init__(*named, *(plain if each.encoding == plain.encoding else each for each in others))
 
 
 def _is_default(of: Field[Any], value: Any) -> bool:

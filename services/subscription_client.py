@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, NoReturn, TypeVar
 from uuid import uuid4
@@ -32,7 +33,7 @@ from services.single_send import without_sdk_retries
 from services.update_outcomes import Sending
 from services.watched_temporal import TemporalLost
 from workflows.subscription import visibility
-from workflows.subscription.messages import Command, CommandResult, SubscriptionInput
+from workflows.subscription.messages import RUN_REVISION, Command, CommandResult, SubscriptionInput
 from workflows.subscription.workflow import SubscriptionWorkflow
 
 ANSWER_TIMEOUT = timedelta(seconds=25)
@@ -120,7 +121,7 @@ def _start_operation(
     subscription = start.subscription
     return WithStartWorkflowOperation(
         SubscriptionWorkflow.run,
-        start,
+        replace(start, revision=RUN_REVISION),
         id=subscription_workflow_id(subscription.id),
         task_queue=LIFECYCLE_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

@@ -202,6 +202,8 @@ class ProviderState:
     """The outcome of the unanswered attempts, under the key of one of them; gone: none. None: not requested."""
     change: Charge | None = None
     """The outcome of the unanswered change; gone: none. None: not requested."""
+    is_short: bool = False
+    """Left out is what `domain.provider.short_states` puts back."""
 
 
 @dataclass(frozen=True)

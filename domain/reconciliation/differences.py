@@ -8,6 +8,7 @@ from domain.formatting import moment
 from domain.money import Money, formatted
 from domain.provider.agreements import Agreement, AgreementState
 from domain.provider.payments import ChargeOutcome
+from domain.subscription.agenda import Action
 from domain.subscription.lifecycle import Status
 from domain.subscription.reconcile_steps import wants_end
 from domain.subscription.state import Blocked, Subscription
@@ -153,7 +154,8 @@ class WorkflowSnapshot:
 def snapshot_differs(kept: Projection, snapshot: WorkflowSnapshot) -> bool:
     """True if the workflow shows something other than what is stored."""
     subscription = kept.subscription
-    stored = (subscription.status.value, subscription.plan, kept.next_action, kept.next_action_at)
+    shows_date = kept.next_action != Action.RENEW or snapshot.next_action_at
+    stored = (subscription.status.value, subscription.plan, kept.next_action, kept.next_action_at if shows_date else "")
     return stored != (snapshot.status, snapshot.plan, snapshot.next_action, snapshot.next_action_at)
 
 

@@ -8,6 +8,9 @@ from domain.notifications.mail_types import Mail, Occasion
 from domain.provider.payments import Charge, Invoice
 from domain.subscription.state import Subscription
 
+INVOICE_NUMBER = "invoice_number"
+"""The fact, of mails and journal entries, by which an invoice is told from others."""
+
 
 def mail(
     subscription: Subscription,
@@ -70,7 +73,7 @@ def invoice_facts(invoice: Invoice, period_end: datetime | None) -> dict[str, st
     facts = {
         "amount": str(invoice.amount),
         "currency": invoice.currency,
-        "invoice_number": invoice.number or invoice.ref,
+        INVOICE_NUMBER: invoice.number or invoice.ref,
         "invoice_url": invoice.url,
         "invoice_pdf": invoice.pdf,
     }

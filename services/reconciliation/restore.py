@@ -17,7 +17,7 @@ from domain.subscription.policy import Policy
 from domain.subscription.state import Subscription
 from services.reconciliation.lost_run import LostRun, lost_run_of
 from workflows.subscription import visibility
-from workflows.subscription.messages import SubscriptionInput
+from workflows.subscription.messages import RUN_REVISION, SubscriptionInput
 from workflows.subscription.workflow import SubscriptionWorkflow
 
 
@@ -93,7 +93,7 @@ async def start_again(client: Client, start: SubscriptionInput, details: str) ->
     try:
         await client.start_workflow(
             SubscriptionWorkflow.run,
-            start,
+            replace(start, revision=RUN_REVISION),
             id=subscription_workflow_id(subscription.id),
             task_queue=LIFECYCLE_QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

@@ -20,6 +20,7 @@ from domain.notifications.mail_types import Mail, Occasion
 from domain.notifications.ports import QueuedMail
 from domain.privacy.redaction import erased, redacted
 from domain.subscription.journal import CauseKind, FitCheck, Step
+from domain.subscription.mails import INVOICE_NUMBER
 from domain.subscription.state import Subscription
 from storage.db.codec import due_to_json, mail_id, state_from_json, state_to_json
 from storage.db.engine import transaction
@@ -279,7 +280,7 @@ async def _check_course(connection: AsyncConnection, step: Step) -> None:
         GatewayUnavailable: code `workflow_behind`.
     """
     it, lines = step.subscription, journal.c
-    first = select(lines.kind, lines.cause_kind, lines.cause_ref).where(
+    first = select(lines.kind, lines.cause_kind, lines.cause_ref, lines.details).where(
         lines.subscription == UUID(it.id), lines.sequence == it.sequence, lines.position == 0
     )
     stored = (await connection.execute(first)).first()
@@ -288,7 +289,9 @@ async def _check_course(connection: AsyncConnection, step: Step) -> None:
     entry = step.entries[0]
     are_commands = stored.cause_kind == entry.cause.kind.value == CauseKind.COMMAND.value
     is_other_command = are_commands and stored.cause_ref != entry.cause.ref
-    if stored.kind != entry.kind or is_other_command:
+    invoices = {stored.details.get(INVOICE_NUMBER), entry.details.get(INVOICE_NUMBER)} - {None}
+    bills_otherwise = len(invoices) > 1
+    if stored.kind != entry.kind or is_other_command or bills_otherwise:
         words = (
             f"step {it.sequence} is stored as {stored.kind}, not {entry.kind}: the workflow is older than the database"
         )

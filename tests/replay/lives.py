@@ -57,6 +57,13 @@ async def checkout(product: Product) -> None:
     await life.live(timedelta(days=190))
 
 
+async def in_short(product: Product) -> None:
+    """A card from the start, reminders, conversion and renewals, in runs of five steps without dates of renewals."""
+    life = await Life.begun(product, "kept-in-short", payment_method="pm_card_visa")
+    await life.live_until_converted()
+    await life.live(timedelta(days=190))
+
+
 async def recovery(product: Product) -> None:
     """The whole ladder to suspension, then a new card."""
     life = await Life.begun(product, "kept-recovery", payment_method="pm_card_visa")
@@ -450,4 +457,5 @@ LIVES: tuple[Play, ...] = (
     announced,
     worked_off,
     heard,
+    in_short,
 )

@@ -8,6 +8,7 @@ from temporalio import workflow
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
+from services.payload_codec import converter_with
 from tests.replay.record import HISTORIES, KEPT
 from worker.build import UPGRADING_WORKFLOWS, WORKFLOWS, workflow_runner
 
@@ -26,7 +27,7 @@ def broken_off(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @pytest.mark.parametrize("file", KEPT_FILES, ids=lambda file: file.stem)
 async def test_a_kept_history_replays(file: Path, caplog: pytest.LogCaptureFixture) -> None:
-    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=workflow_runner())
+    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=workflow_runner(), data_converter=converter_with(()))
 
     await replayer.replay_workflow(_history(file))
 
@@ -37,7 +38,9 @@ async def test_a_kept_history_replays(file: Path, caplog: pytest.LogCaptureFixtu
 async def test_workers_with_versions_replay_a_subscription_of_workers_without(
     life: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    replayer = Replayer(workflows=UPGRADING_WORKFLOWS, workflow_runner=workflow_runner())
+    replayer = Replayer(
+        workflows=UPGRADING_WORKFLOWS, workflow_runner=workflow_runner(), data_converter=converter_with(())
+    )
 
     await replayer.replay_workflow(_history(HISTORIES / f"{life}-subscription.json"))
 

@@ -7,6 +7,7 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
+from services.payload_codec import converter_with
 from tests.replay.record import HISTORIES
 from tests.replay.test_kept_histories import broken_off
 from worker.build import WORKFLOWS, workflow_runner
@@ -22,7 +23,7 @@ async def test_a_fired_timer_is_left_to_the_workflow_task_that_carries_the_time(
 ) -> None:
     scheduled, started = fired + 2, fired + 3
     assert EVENTS[started - 1]["eventType"] == "EVENT_TYPE_WORKFLOW_TASK_STARTED"
-    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=workflow_runner())
+    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=workflow_runner(), data_converter=converter_with(()))
 
     await replayer.replay_workflow(WorkflowHistory.from_json("kept/queried", {"events": EVENTS[:scheduled]}))
     assert broken_off(caplog) == [ReadAheadError.__name__]

@@ -1,7 +1,7 @@
 """Payloads in Temporal without the fields that have their defaults: read as before, by earlier releases too."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from temporalio.converter import DataConverter
 
 from domain.subscription.policy import DEFAULT_POLICY, Policy
-from services.payload_codec import converter_with
+from services.payload_codec import PayloadKey, converter_with
+from services.payload_converter import RUN_ENCODINGS
+from tests.builders import a_paid_subscription
+from workflows.subscription.messages import RUN_REVISION, SubscriptionInput
 
 
 class Colour(StrEnum):
@@ -94,3 +97,31 @@ async def test_most_of_a_policy_is_left_out() -> None:
 
     assert sparse.ByteSize() < full.ByteSize() / 5
     assert await converter_with([]).decode([sparse], [Policy]) == [DEFAULT_POLICY]
+
+
+@pytest.mark.parametrize("keys", [(), (PayloadKey("one", bytes(32)),)], ids=["clear", "encrypted"])
+@pytest.mark.parametrize("revision", range(RUN_REVISION + 1))
+async def test_a_run_begins_with_what_it_was_given(revision: int, keys: tuple[PayloadKey, ...]) -> None:
+    start = SubscriptionInput(a_paid_subscription(), DEFAULT_POLICY, revision=revision)
+
+    payloads = await converter_with(keys).encode([start])
+
+    assert await converter_with(keys).decode(payloads, [SubscriptionInput]) == [start]
+
+
+async def test_a_release_that_does_not_know_a_runs_revision_cannot_begin_it() -> None:
+    start = SubscriptionInput(a_paid_subscription(), DEFAULT_POLICY)
+    known = await converter_with(()).encode([start])
+    newer = await converter_with(()).encode([replace(start, revision=RUN_REVISION)])
+
+    assert await DataConverter.default.decode(known, [SubscriptionInput]) == [start]
+    with pytest.raises(KeyError, match="Unknown payload encoding"):
+        await DataConverter.default.decode(newer, [SubscriptionInput])
+
+
+def test_each_revision_of_a_run_has_an_encoding_that_is_read() -> None:
+    start = SubscriptionInput(a_paid_subscription(), DEFAULT_POLICY)
+
+    named = [replace(start, revision=number).payload_encoding for number in range(1, RUN_REVISION + 1)]
+
+    assert tuple(named) == RUN_ENCODINGS

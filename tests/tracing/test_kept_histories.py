@@ -7,6 +7,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
+from services.payload_codec import converter_with
 from tests.replay.test_kept_histories import KEPT_FILES, broken_off
 from tracing.open_telemetry import OpenTelemetrySpans
 from worker.build import WORKFLOWS, workflow_runner
@@ -19,7 +20,12 @@ UNDER_WAY = (EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, EventType.EVENT_TYPE_
 async def test_kept_histories_replay_with_traces_on(caplog: pytest.LogCaptureFixture) -> None:
     sent = InMemorySpanExporter()
     spans = OpenTelemetrySpans(SimpleSpanProcessor(sent), "replays")
-    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=workflow_runner(), interceptors=[TracedWork(spans)])
+    replayer = Replayer(
+        workflows=WORKFLOWS,
+        workflow_runner=workflow_runner(),
+        data_converter=converter_with(()),
+        interceptors=[TracedWork(spans)],
+    )
 
     for file in KEPT_FILES:
         history = WorkflowHistory.from_json(f"kept/{file.stem}", file.read_text())

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from temporalio.worker import Replayer
 
+from services.payload_codec import converter_with
 from tenure.cli import logs
 from tests.docs.tracing_page import PAGE, names_shown
 from tests.harness.collector import Sent
@@ -121,7 +122,12 @@ async def test_log_lines_name_the_trace_and_the_subscription_and_nothing_persona
 async def test_what_was_traced_replays_without_traces_and_with_them(lived: Lived) -> None:
     spans = exporting("http://127.0.0.1:9", "replays", 1.0)
     for interceptors in ([], [TracedWork(spans)]):
-        replayer = Replayer(workflows=WORKFLOWS, workflow_runner=workflow_runner(), interceptors=interceptors)
+        replayer = Replayer(
+            workflows=WORKFLOWS,
+            workflow_runner=workflow_runner(),
+            data_converter=converter_with(()),
+            interceptors=interceptors,
+        )
         for history in lived.life.histories:
             await replayer.replay_workflow(history)
     spans.close()

@@ -13,6 +13,7 @@ from temporalio.worker import Replayer
 
 from sandbox.product import Product
 from sandbox.stack import Options, Stack, running
+from services.payload_codec import converter_with
 from tests.harness.folders import data_folder
 from tests.harness.lives import Life
 from tests.upgrade.keeping import CATALOG, KEPT, POLICY, KeptLife, World, restore
@@ -99,7 +100,7 @@ async def nobody_stumbles_over_what_was_begun(stack: Stack, over_before: set[str
     """All histories fit the code: those that went on with it, and those that nobody has taken up yet."""
     stuck = [found.id async for found in stack.client.list_workflows(STUCK)]
     assert stuck == []
-    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=workflow_runner())
+    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=workflow_runner(), data_converter=converter_with(()))
     replays = await replayer.replay_workflows(_histories(stack, over_before), raise_on_replay_failure=False)
     assert not replays.replay_failures, replays.replay_failures
 

@@ -29,6 +29,7 @@ from domain.money import Money, formatted
 from domain.names import PAYMENTS_QUEUE
 from domain.provider.payments import Charge, ProviderState, Quote, Reversal, ReversalKind, UpcomingInvoice, Wallet
 from domain.provider.refunds import RefundOrder
+from domain.provider.short_states import completed, digest_of
 from domain.subscription import late_answers
 from domain.subscription.confirmation import Confirmation, ConfirmedAction
 from domain.subscription.own_period import own_period
@@ -228,22 +229,25 @@ async def refund(subscription: Subscription, order: RefundOrder) -> tuple[Revers
     )
 
 
-async def provider_state(subscription: Subscription) -> ProviderState:
-    """Return the provider's current state of the subscription."""
-    invoice = subscription.recovery.invoice_ref if subscription.recovery else ""
-    return await workflow.execute_activity_method(
-        PaymentActivities.standing,
-        StandingRequest(
-            subscription.customer_ref,
-            subscription.agreement_ref,
-            invoice,
-            subscription.customer,
-            () if subscription.agreement_ref else late_answers.earlier_attempts(subscription, ""),
-            subscription.unheard_change.key if subscription.unheard_change else "",
-        ),
-        **provider_call(Urgency.LOOKUP, subscription),
-        summary="Read the current state from the payment provider",
+async def provider_state(subscription: Subscription, *, in_short: bool) -> ProviderState:
+    """Return the provider's current state of the subscription; *in_short*, history holds less of it."""
+    request = StandingRequest(
+        subscription.customer_ref,
+        subscription.agreement_ref,
+        subscription.recovery.invoice_ref if subscription.recovery else "",
+        "" if in_short and subscription.customer_ref else subscription.customer,
+        () if subscription.agreement_ref else late_answers.earlier_attempts(subscription, ""),
+        subscription.unheard_change.key if subscription.unheard_change else "",
+        in_short,
+        digest_of(subscription.card) if in_short else "",
     )
+    state = await workflow.execute_activity_method(
+        PaymentActivities.standing,
+        request,
+        **provider_call(Urgency.LOOKUP, subscription),
+        summary="Read the provider's state",
+    )
+    return completed(state, request.known, subscription.card)
 
 
 def end_key(subscription: Subscription) -> str:

@@ -117,7 +117,8 @@ class MainLoop:
             await workflow.wait_condition(
                 lambda: self.has_event or self.is_woken or self.is_done,
                 timeout=wait,
-                timeout_summary=f"{due.action}: {due.why}" if due else None,
+                # The details say why; history holds a timer's summary twice, with what cancels it.
+                timeout_summary=due.action.value if due else None,
             )
         except TimeoutError:
             if wakes_at is not None and workflow.now() < wakes_at - CLOCK_SKEW:

@@ -13,6 +13,13 @@ from domain.subscription.journal import Cause, CauseKind
 from domain.subscription.policy import ChangeAt, Policy
 from domain.subscription.state import PendingChange, Subscription
 
+RUN_REVISION = 1
+"""How a run that begins now takes its steps: a run keeps the revision that it began with.
+
+0: runs of earlier releases; eight steps long, and the date of the next renewal is among their search attributes.
+1: five steps long; while the provider renews, no date is shown; the provider's state is read in short.
+"""
+
 
 @dataclass(frozen=True)
 class SubscriptionInput:
@@ -36,6 +43,13 @@ class SubscriptionInput:
     """An operator allows a customer who already had a trial another one."""
     adopted: bool = False
     """It was started elsewhere and continues here: a billed agreement, or a trial."""
+    revision: int = 0
+    """How the run takes its steps: see `RUN_REVISION`."""
+
+    @property
+    def payload_encoding(self) -> str | None:
+        """How it is written: a release that does not know the revision must fail to read it, and not begin the run."""
+        return f"json/tenure-run-{self.revision}" if self.revision else None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from domain.subscription.state import Subscription
 from workflows.subscription.blocked_steps import BlockedSteps
 from workflows.subscription.due_actions import DueActions
 from workflows.subscription.ends import Ends
+from workflows.subscription.messages import RUN_REVISION
 from workflows.subscription.paying_cards import PayingCards
 from workflows.subscription.payments import Cards, Charges, Confirmations, FirstPayment
 from workflows.subscription.plan_changes import PlanChanges
@@ -21,8 +22,10 @@ class SubscriptionProcess:
     Each component gets the recorder, which holds the state, and the components above it that it uses.
     """
 
-    def __init__(self, subscription: Subscription, policy: Policy, recent: Iterable[str] = ()) -> None:
-        self.recorder = StepRecorder(subscription, policy, recent)
+    def __init__(
+        self, subscription: Subscription, policy: Policy, recent: Iterable[str] = (), revision: int = RUN_REVISION
+    ) -> None:
+        self.recorder = StepRecorder(subscription, policy, recent, revision)
         self.paying_cards = PayingCards(self.recorder)
         self.charges = Charges(self.recorder, self.paying_cards)
         self.blocked = BlockedSteps(self.recorder)

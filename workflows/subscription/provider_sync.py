@@ -67,7 +67,8 @@ class ProviderSync:
         await self._confirmations.check(cause)
         if self._recorder.subscription.is_over:
             return ProviderState(None, None)
-        standing = await activity_calls.provider_state(self._recorder.subscription)
+        in_short = self._recorder.revision > 0
+        standing = await activity_calls.provider_state(self._recorder.subscription, in_short=in_short)
         if standing.customer_is_deleted:
             return await self._sync_deleted_customer(standing, cause)
         if standing.agreement is AgreementStatus.ENDED:

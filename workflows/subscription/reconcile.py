@@ -55,7 +55,8 @@ class Reconciler:
     async def _adopt_agreement(self, agreement_ref: str, cause: Cause) -> None:
         """Adopt the agreement of a first payment whose answer was lost together with the workflow."""
         before = self._recorder.subscription
-        standing = await activity_calls.provider_state(replace(before, agreement_ref=agreement_ref))
+        asked = replace(before, agreement_ref=agreement_ref)
+        standing = await activity_calls.provider_state(asked, in_short=self._recorder.revision > 0)
         if standing.latest is not None and standing.latest.outcome is ChargeOutcome.PAID:
             self._recorder.subscription = before.with_attempt(workflow.now())
             await self._charges.settle(replace(standing.latest, key=before.next_attempt_key), cause)

@@ -25,6 +25,7 @@ from domain.subscription.state import Notice, Subscription
 from tracing import steps
 from workflows.retries import retry_forever
 from workflows.subscription import visibility
+from workflows.subscription.messages import RUN_REVISION
 
 RECENT_ENTRIES = 6
 """How many of the latest journal entries the workflow's details show."""
@@ -51,7 +52,11 @@ class StepRecorder:
     caller at a time may change the state; the workflow's lock ensures that.
     """
 
-    def __init__(self, subscription: Subscription, policy: Policy, recent: Iterable[str] = ()) -> None:
+    def __init__(
+        self, subscription: Subscription, policy: Policy, recent: Iterable[str] = (), revision: int = RUN_REVISION
+    ) -> None:
+        self.revision = revision
+        """Of the run: see `RUN_REVISION`."""
         self.subscription = subscription
         self.policy = policy
         self.recent: deque[str] = deque(recent, maxlen=RECENT_ENTRIES)
@@ -81,7 +86,9 @@ class StepRecorder:
         self.steps_taken += 1
         steps.mark_latest()
         self.recent.extend(f"{moment(entry.at)} {entry.summary}" for entry in step.entries)
-        changes = visibility.changed_attributes(workflow.info().typed_search_attributes, self.subscription, ahead)
+        shown = workflow.info().typed_search_attributes
+        wanted = visibility.attributes(self.subscription, ahead, shows_renewals=self.revision == 0)
+        changes = visibility.changes(shown, wanted)
         if changes:
             workflow.upsert_search_attributes(changes)
         self.show()

@@ -8,7 +8,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAtt
 from domain.formatting import moment
 from domain.money import Money, formatted
 from domain.names import SearchAttribute
-from domain.subscription.agenda import Due, agenda
+from domain.subscription.agenda import Action, Due, agenda
 from domain.subscription.blocked_steps import all_blocked
 from domain.subscription.plan_changes import words
 from domain.subscription.policy import Policy
@@ -28,8 +28,14 @@ def summary(subscription: Subscription) -> str:
     return f"{subscription.plan_name} by the {subscription.interval} for customer {subscription.customer}"
 
 
-def attributes(subscription: Subscription, ahead: Sequence[Due]) -> TypedSearchAttributes:
-    """The search attributes of a subscription's current state."""
+def attributes(
+    subscription: Subscription, ahead: Sequence[Due], *, shows_renewals: bool = False
+) -> TypedSearchAttributes:
+    """The search attributes of a subscription's current state.
+
+    A renewal has no date unless *shows_renewals*: the provider does it, and to show its date would cost an action each
+    time.
+    """
     pairs: list[SearchAttributePair[Any]] = [
         SearchAttributePair(STATUS, subscription.status.value),
         SearchAttributePair(PLAN, subscription.plan),
@@ -37,17 +43,15 @@ def attributes(subscription: Subscription, ahead: Sequence[Due]) -> TypedSearchA
     ]
     if ahead:
         pairs.append(SearchAttributePair(NEXT_ACTION, ahead[0].action.value))
-        pairs.append(SearchAttributePair(NEXT_ACTION_AT, ahead[0].at))
+        if shows_renewals or ahead[0].action is not Action.RENEW:
+            pairs.append(SearchAttributePair(NEXT_ACTION_AT, ahead[0].at))
     if subscription.blocked is not None:
         pairs.append(SearchAttributePair(BLOCKED, subscription.blocked.code))
     return TypedSearchAttributes(pairs)
 
 
-def changed_attributes(
-    shown: TypedSearchAttributes, subscription: Subscription, ahead: Sequence[Due]
-) -> list[SearchAttributeUpdate[Any]]:
+def changes(shown: TypedSearchAttributes, wanted: TypedSearchAttributes) -> list[SearchAttributeUpdate[Any]]:
     """The updates that bring the shown attributes up to date; empty if they are."""
-    wanted = attributes(subscription, ahead)
     updates: list[SearchAttributeUpdate[Any]] = []
     keys: tuple[SearchAttributeKey[Any], ...] = (STATUS, PLAN, CUSTOMER, NEXT_ACTION, NEXT_ACTION_AT, BLOCKED)
     for key in keys:

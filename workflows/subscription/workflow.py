@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.subscription.lifecycle_commands import LifecycleCommands
     from workflows.subscription.main_loop import MainLoop
     from workflows.subscription.messages import (
+        RUN_REVISION,
         AdoptPolicy,
         Cancel,
         ChangePlan,
@@ -45,8 +46,12 @@ with workflow.unsafe.imports_passed_through():
     from workflows.subscription.reconcile_command import ReconcileCommand
     from workflows.subscription.refund_commands import RefundCommands
 
-STEPS_PER_RUN = 8
+STEPS_PER_RUN = 5
 """After this many steps the workflow continues as new, long before its history gets too long."""
+CARRIED_ENTRIES = 3
+"""How many of the latest journal entries the next run begins with, for its details."""
+STEPS_OF_FIRST_REVISION = 8
+"""The same, of runs of revision 0."""
 
 
 @workflow.defn(name="SubscriptionWorkflow")
@@ -57,7 +62,8 @@ class SubscriptionWorkflow:
     def __init__(self, start: SubscriptionInput) -> None:
         self._lock = asyncio.Lock()
         """Held while a step is taken, so that commands and timers never interleave."""
-        self._process = SubscriptionProcess(start.subscription, start.policy, start.recent)
+        self._steps_per_run = STEPS_PER_RUN if start.revision else STEPS_OF_FIRST_REVISION
+        self._process = SubscriptionProcess(start.subscription, start.policy, start.recent, start.revision)
         self._recorder = self._process.recorder
         self._loop = MainLoop(self._process, start.hints)
         # If the workflow was lost before the provider's own trial had ended, it still has to be activated.
@@ -103,19 +109,22 @@ class SubscriptionWorkflow:
 
     @property
     def _should_continue_as_new(self) -> bool:
-        return self._recorder.steps_taken >= STEPS_PER_RUN or workflow.info().is_continue_as_new_suggested()
+        return self._recorder.steps_taken >= self._steps_per_run or workflow.info().is_continue_as_new_suggested()
 
     def _next_run_input(self, start: SubscriptionInput) -> SubscriptionInput:
         return replace(
             start,
             subscription=self._recorder.subscription,
             policy=self._recorder.policy,
-            recent=tuple(self._recorder.recent),
+            recent=tuple(self._recorder.recent)[-CARRIED_ENTRIES:],
             hints=tuple(self._loop.hints),
             done=tuple(self._commands.done),
             declined=tuple(self._commands.declined),
             is_born=True,
             payment_method=None,
+            signed_up_by="",
+            sign_up_key="",
+            revision=RUN_REVISION,
         )
 
     async def _process_late_events(self) -> None:

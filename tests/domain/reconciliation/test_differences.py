@@ -178,6 +178,14 @@ def test_a_workflow_that_shows_what_is_stored_is_not_queried() -> None:
     assert list(of_workflow(kept, snapshot)) == []
 
 
+def test_a_workflow_need_not_show_when_the_provider_renews() -> None:
+    kept = Projection(a_paid_subscription(), "renew", "2026-04-02T12:00:00Z")
+    due = replace(kept, next_action="notify")
+
+    assert not snapshot_differs(kept, snapshot_of(kept.subscription, next_action="renew"))
+    assert snapshot_differs(due, snapshot_of(due.subscription, next_action="notify"))
+
+
 @pytest.mark.parametrize(
     ("snapshot", "kind"),
     [

@@ -293,3 +293,18 @@ async def test_a_step_that_is_taken_again_changes_nothing_and_one_in_its_place_i
     kinds = [row["kind"] for row in await ledger.rows("select kind from journal where sequence > 1 order by sequence")]
     assert kinds == ["card_replaced", "converted"]
     assert (await shown(ledger, subscription)).sequence == 3
+
+
+async def test_another_renewal_in_the_place_of_one_is_refused(ledger: Ledger) -> None:
+    second = later(await ledger.sign_up("ada"))
+    first_bill, other_bill = (
+        tuple(replace(one, details={"invoice_number": number}) for one in of_kind("renewed"))
+        for number in ("T-1", "T-2")
+    )
+    await ledger.save(a_step(second, entries=first_bill))
+
+    await ledger.save(a_step(second, entries=first_bill))
+    with pytest.raises(GatewayUnavailable) as refused:
+        await ledger.save(a_step(second, entries=other_bill))
+
+    assert refused.value.code == "workflow_behind"

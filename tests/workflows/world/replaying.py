@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
+from services.payload_codec import converter_with
 from tests.workflows.world.life import Life
 from workflows.subscription.workflow import SubscriptionWorkflow
 
-REPLAYER = Replayer(workflows=[SubscriptionWorkflow], workflow_runner=UnsandboxedWorkflowRunner())
+REPLAYER = Replayer(
+    workflows=[SubscriptionWorkflow], workflow_runner=UnsandboxedWorkflowRunner(), data_converter=converter_with(())
+)
 
 
 async def runs(life: Life) -> AsyncIterator[WorkflowHistory]:
