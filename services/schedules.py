@@ -11,6 +11,7 @@ from temporalio.client import (
     Client,
     ScheduleDescription,
     ScheduleHandle,
+    ScheduleOverlapPolicy,
     WorkflowExecution,
     WorkflowExecutionStatus,
 )
@@ -135,7 +136,8 @@ class Schedules:
         note = before.schedule.state.note
         try:
             if action == "trigger":
-                await handle.trigger()
+                # As its description says: never a second one, whatever the Schedule does about runs that come late.
+                await handle.trigger(overlap=ScheduleOverlapPolicy.SKIP)
             elif action == "pause":
                 await handle.pause(note=note)
             else:

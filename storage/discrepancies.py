@@ -6,11 +6,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.reconciliation.differences import DifferenceKind, Discrepancy, Outcome
+from domain.reconciliation.differences import Outcome
 from domain.reconciliation.runs import EndedRun, StoredDiscrepancy
 from storage.db.cursors import Cut, Keyset, PageRequest, Position, cut
 from storage.db.engine import listing, transaction
-from storage.reconciliation import REPORT
+from storage.reconciliation import REPORT, discrepancy_of
 from storage.schema.reconciliation_tables import discrepancies, reconciliation_runs
 
 _IT = discrepancies.c
@@ -78,18 +78,8 @@ class DiscrepancyList:
 
 
 def _stored(row: Row[Any]) -> StoredDiscrepancy:
-    discrepancy = Discrepancy(
-        DifferenceKind(row.kind),
-        row.details,
-        str(row.subscription or ""),
-        row.agreement_ref,
-        row.tenant,
-        row.bill_ref,
-        tuple(str(each) for each in row.mails),
-        row.is_for_operator,
-    )
     return StoredDiscrepancy(
-        str(row.id), discrepancy, row.since, row.found_at, Outcome(row.outcome), row.why_not, row.closed_at
+        str(row.id), discrepancy_of(row), row.since, row.found_at, Outcome(row.outcome), row.why_not, row.closed_at
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import Row, Select, and_, delete, exists, func, literal, or_, select, update
+from sqlalchemy import Row, Select, and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -15,23 +15,17 @@ from domain.names import DEFAULT_TENANT
 from domain.notifications.mail_types import Occasion
 from domain.notifications.ports import QueuedMail
 from domain.provider.payments import Invoice
-from domain.reconciliation.differences import Discrepancy, Outcome, Projection
-from domain.reconciliation.ports import Found, RevenueDifference, StuckMails
+from domain.reconciliation.differences import DifferenceKind, Discrepancy, Outcome, Projection
+from domain.reconciliation.ports import Found, OpenDifference, RevenueDifference, StuckMails
 from domain.reconciliation.runs import SEEN_WITHOUT_PROVIDER, RunReport
 from domain.subscription.contact_changes import CustomerProblem
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Subscription
-from storage.db.codec import state_from_json
+from storage.compared_rows import projected, projection_of
 from storage.db.engine import transaction
 from storage.revenue.check import RevenueCheck
 from storage.schema.reconciliation_tables import discrepancies, reconciliation_runs
-from storage.schema.tables import (
-    customers,
-    invoices,
-    mails,
-    provider_sightings,
-    subscriptions,
-)
+from storage.schema.tables import customers, mails, subscriptions
 from storage.subscriptions.customer_changes import problems
 from storage.subscriptions.invoices import write_invoice
 
@@ -63,7 +57,7 @@ class Reconciliations:
 
     async def of_agreements(self, refs: Sequence[str]) -> dict[str, Projection]:
         """The subscription of each agreement; if there are several, the one that is not over."""
-        wanted = _select().where(subscriptions.c.agreement_ref.in_(refs), subscriptions.c.agreement_ref != "")
+        wanted = projected().where(subscriptions.c.agreement_ref.in_(refs), subscriptions.c.agreement_ref != "")
         found: dict[str, Projection] = {}
         for each in await self._projections(wanted):
             ref = each.subscription.agreement_ref
@@ -75,13 +69,13 @@ class Reconciliations:
         """Subscriptions with these ids or with these customers at the provider, live ones first."""
         known = [UUID(each) for each in ids if _is_uuid(each)]
         # Two queries: each has an index; combined they would read every row.
-        by_id = await self._projections(_select().where(subscriptions.c.id.in_(known)))
-        by_customer = await self._projections(_select().where(customers.c.customer_ref.in_(customer_refs)))
+        by_id = await self._projections(projected().where(subscriptions.c.id.in_(known)))
+        by_customer = await self._projections(projected().where(customers.c.customer_ref.in_(customer_refs)))
         found = {each.subscription.id: each for each in (*by_id, *by_customer)}
         return sorted(found.values(), key=lambda each: each.subscription.is_over)
 
     async def one(self, subscription: str) -> Projection | None:
-        found = await self._projections(_select().where(subscriptions.c.id == UUID(subscription)))
+        found = await self._projections(projected().where(subscriptions.c.id == UUID(subscription)))
         return found[0] if found else None
 
     async def ends_of(self, ids: Sequence[str]) -> Mapping[str, bool]:
@@ -103,41 +97,6 @@ class Reconciliations:
                 at = each.paid_at or each.issued_at or subscription.created_at
                 await write_invoice(connection, subscription, each, at=at)
 
-    async def mark_seen(self, ids: Sequence[str], run_began: datetime) -> None:
-        it, sighting = subscriptions.c, provider_sightings.c
-        known = select(it.id, it.tenant, literal(run_began, sighting.seen_at.type))
-        known = known.where(it.id.in_([UUID(each) for each in ids]))
-        # In one order: two passes at once must not wait for each other.
-        seen = insert(provider_sightings).from_select(["subscription", "tenant", "seen_at"], known.order_by(it.id))
-        later = seen.on_conflict_do_update(
-            index_elements=[sighting.subscription],
-            set_={"seen_at": seen.excluded.seen_at},
-            where=sighting.seen_at < seen.excluded.seen_at,
-        )
-        async with transaction(self._engine) as connection:
-            await connection.execute(later)
-
-    async def live(self, after: str | None, run_began: datetime, *, limit: int) -> Sequence[tuple[Projection, bool]]:
-        """The next subscriptions that are not over, or not yet at the provider, by id.
-
-        Each comes with whether its agreement was seen.
-        """
-        it = subscriptions.c
-        # Until all workers are of this release, some note it in the subscription.
-        last = func.greatest(it.seen_at_provider, provider_sightings.c.seen_at)
-        seen = func.coalesce(last >= run_began, False).label("seen")
-        wanted = _select().outerjoin(provider_sightings, provider_sightings.c.subscription == it.id)
-        wanted = wanted.add_columns(seen).where(customers.c.erased_at.is_(None)).order_by(it.id).limit(limit)
-        if after is not None:
-            wanted = wanted.where(it.id > UUID(after))
-        is_over = it.status == Status.CANCELED.value
-        # Two queries: each has its own index.
-        async with transaction(self._engine) as connection:
-            alive = (await connection.execute(wanted.where(it.status != Status.CANCELED.value))).all()
-            ended = (await connection.execute(wanted.where(is_over, it.blocked_since.is_not(None)))).all()
-        found = [(_projection(row), bool(row.seen)) for row in (*alive, *ended)]
-        return sorted(found, key=lambda each: UUID(each[0].subscription.id))[:limit]
-
     async def stuck_mails(self, after: str | None, *, waiting_for: timedelta, limit: int) -> Sequence[StuckMails]:
         """Mails that have been queued for long, by subscription."""
         ids = func.array_agg(mails.c.id).label("ids")
@@ -158,12 +117,29 @@ class Reconciliations:
         """Problems with customers that need an operator."""
         return await problems(self._engine)
 
-    async def revenue_differences(self) -> Sequence[RevenueDifference]:
-        """Subscriptions whose movements do not add up to what they are worth."""
-        return await RevenueCheck(self._engine).differences()
+    async def revenue_differences(self, first: str, last: str) -> Sequence[RevenueDifference]:
+        """Subscriptions between two ids whose movements do not add up to what they are worth."""
+        return await RevenueCheck(self._engine).differences(first, last)
 
     async def correct_revenue(self, subscription: str) -> None:
         await RevenueCheck(self._engine).correct(subscription)
+
+    async def open(self, after: str | None, run_began: datetime, *, limit: int) -> Sequence[OpenDifference]:
+        """The next open differences, by id, that were last found before a run began."""
+        it = discrepancies.c
+        wanted = select(discrepancies).where(it.closed_at.is_(None), it.found_at < run_began)
+        if after is not None:
+            wanted = wanted.where(it.id > int(after))
+        async with transaction(self._engine) as connection:
+            rows = await connection.execute(wanted.order_by(it.id).limit(limit))
+            return [OpenDifference(str(row.id), discrepancy_of(row)) for row in rows]
+
+    async def reports(self, since: datetime) -> Sequence[RunReport]:
+        """The reports of the runs that began since then."""
+        it = reconciliation_runs.c
+        async with transaction(self._engine) as connection:
+            found = await connection.scalars(select(it.report).where(it.began_at >= since))
+            return [REPORT.validate_python(report) for report in found]
 
     async def queued(self, mail_ids: Sequence[str]) -> list[QueuedMail]:
         """The mails among these that are still unsent."""
@@ -227,37 +203,7 @@ class Reconciliations:
 
     async def _projections(self, wanted: Select[Any]) -> list[Projection]:
         async with transaction(self._engine) as connection:
-            return [_projection(row) for row in await connection.execute(wanted)]
-
-
-def _select() -> Select[Any]:
-    it, settled = subscriptions.c, subscriptions.c.state["settled_invoice"].astext
-    is_recorded = exists().where(
-        invoices.c.tenant == it.tenant, invoices.c.ref == settled, invoices.c.status.not_in(["open", "draft"])
-    )
-    # Of an import, what the provider billed before is not recorded.
-    is_since = it.period_start >= it.created_at
-    return select(
-        subscriptions.c.id,
-        subscriptions.c.state,
-        subscriptions.c.next_actions,
-        customers.c.customer_ref,
-        customers.c.erased_at,
-        and_(func.coalesce(settled, "") != "", is_since, ~is_recorded).label("lacks_invoice"),
-    ).join(customers, customers.c.id == subscriptions.c.customer)
-
-
-def _projection(row: Row[Any]) -> Projection:
-    ahead = row.next_actions[0] if row.next_actions else {}
-    subscription = state_from_json(dict(row.state))
-    return Projection(
-        subscription,
-        ahead.get("action", ""),
-        ahead.get("at", ""),
-        row.customer_ref or "",
-        row.erased_at is not None,
-        bool(row.lacks_invoice),
-    )
+            return [projection_of(row) for row in await connection.execute(wanted)]
 
 
 async def _close_earlier(connection: AsyncConnection, run: str, keys: Sequence[_Key]) -> dict[_Key, datetime]:
@@ -279,6 +225,20 @@ async def _close_earlier(connection: AsyncConnection, run: str, keys: Sequence[_
     if closed:
         await connection.execute(update(discrepancies).where(it.id.in_(closed)).values(closed_at=func.now()))
     return since
+
+
+def discrepancy_of(row: Row[Any]) -> Discrepancy:
+    """The difference of a row of the table."""
+    return Discrepancy(
+        DifferenceKind(row.kind),
+        row.details,
+        str(row.subscription or ""),
+        row.agreement_ref,
+        row.tenant,
+        row.bill_ref,
+        tuple(str(each) for each in row.mails),
+        row.is_for_operator,
+    )
 
 
 def _key(discrepancy: Discrepancy) -> _Key:

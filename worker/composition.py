@@ -64,6 +64,8 @@ from services.mail_retry import MailRetry
 from services.purchases import PurchaseService
 from services.reconciliation.healing import Healer
 from services.reconciliation.inspection import SECOND_LOOK_DELAY, Inspection
+from services.reconciliation.paced import PacedAgreements, PacedPurchases
+from services.reconciliation.pages import Pages
 from services.reconciliation.purchases import PurchaseInspection
 from services.reconciliation.restore import Restorer
 from services.reconciliation.running_workflows import RunningWorkflowsInspection
@@ -79,8 +81,10 @@ from services.webhooks.sweeps import Sweeps
 from storage.access.audit import AuditLog
 from storage.access.operator_mails import OperatorMails
 from storage.bulk.runs import BulkRuns
+from storage.call_budget import FleetCallBudget
 from storage.catalog.current import CatalogInForce
 from storage.catalog.policies import Policies
+from storage.compared_rows import SubscriptionPages
 from storage.db.engine import of_tenant
 from storage.events.deliveries import DeliveryRecords
 from storage.events.delivery_queue import LEFT_TO_WRITER, DeliveryQueue
@@ -144,10 +148,16 @@ class ProviderLimits:
     """Payment activities that the whole fleet may start."""
     reports_at_once: int
     """Usage reports that may run concurrently."""
+    comparisons_a_second: float
+    """Requests that all reconciliations of the fleet may send."""
 
     @classmethod
     def of(cls, api_key: str) -> "ProviderLimits":
-        return cls(rate_limits.steps_a_second(api_key), rate_limits.reports_at_once(api_key))
+        return cls(
+            rate_limits.steps_a_second(api_key),
+            rate_limits.reports_at_once(api_key),
+            rate_limits.comparisons_a_second(api_key),
+        )
 
 
 def key_mode(api_key: str | None) -> KeyMode:
@@ -351,6 +361,8 @@ class WorkerOptions:
 
     reports_at_once: int = CONCURRENCY
     """Usage reports that may run concurrently."""
+    comparisons_a_second: float | None = None
+    """Requests to the provider that all reconciliations of the fleet may send; None: no limit."""
     second_look_delay: float = SECOND_LOOK_DELAY
     """Seconds between the two looks of reconciliation, in which what is in flight arrives."""
     timezone: str = "UTC"
@@ -427,7 +439,7 @@ def worker_activities(
             Restorer(restart_client or client, policy),
             records,
             mails,
-            options.second_look_delay,
+            options,
         ),
         mail=MailActivities(MailRecords(engine), outgoing.mailer),
         events=EventActivities(DeliveryRecords(engine, outgoing.encryption), outgoing.events, mails),
@@ -457,15 +469,21 @@ def _reconciliation(
     restorer: Restorer,
     records: SubscriptionRecords,
     mails: AgainDispatcher,
-    second_look_delay: float,
+    options: WorkerOptions,
 ) -> ReconcileActivities:
-    comparison = Reconciliations(engine)
+    comparison, rows = Reconciliations(engine), SubscriptionPages(engine)
+    budget = FleetCallBudget(engine, options.comparisons_a_second)
+    agreements = PacedAgreements(provider.agreements, budget)
     inspection = Inspection(
-        client, provider.agreements, comparison, PurchaseRecords(engine), second_look_delay=second_look_delay
+        client, agreements, comparison, rows, PurchaseRecords(engine), second_look_delay=options.second_look_delay
     )
-    healer = Healer(client, inspection, restorer, comparison, provider.agreements, provider.billing, records, mails)
+    healer = Healer(client, inspection, restorer, comparison, agreements, provider.billing, records, mails)
     mails_and_purchases = PurchaseInspection(
-        StuckMailsInspection(client, comparison), provider.purchases, PurchaseRecords(engine), comparison
+        StuckMailsInspection(client, comparison),
+        PacedPurchases(provider.purchases, budget),
+        PurchaseRecords(engine),
+        comparison,
     )
-    others = RunningWorkflowsInspection(client, inspection, mails_and_purchases)
-    return ReconcileActivities(inspection, others, healer, comparison)
+    workflows = RunningWorkflowsInspection(client, inspection)
+    pages = Pages(inspection, agreements, comparison, rows, mails_and_purchases, workflows)
+    return ReconcileActivities(pages, healer, comparison)

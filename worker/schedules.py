@@ -25,7 +25,9 @@ from domain.names import (
     roll_up_schedule_id,
     sweep_schedule_id,
 )
-from workflows.reconcile import ReconcileWorkflow, Reconciliation
+from domain.reconciliation.passes import Scope
+from workflows.reconcile import ReconcileWorkflow
+from workflows.reconciliation_run import Reconciliation
 from workflows.sweep_webhooks import SweepWebhooksWorkflow
 from workflows.usage_report import ReportUsageWorkflow
 from workflows.usage_roll_up import RollUpUsageWorkflow
@@ -35,7 +37,7 @@ REPORT_USAGE_EVERY = timedelta(minutes=5)
 """Well within the hour for which the provider keeps the invoice of an ended period open."""
 RECONCILE_EVERY = timedelta(hours=1)
 ROLL_UP_EVERY = timedelta(hours=6)
-REVISION = 2
+REVISION = 3
 """Raise it with every change to a schedule: a worker leaves schedules alone that a later revision has written."""
 REVISION_MEMO = "schedule_revision"
 MAX_AUTOMATIC_RESTORES = 20
@@ -118,16 +120,18 @@ def _reconcile() -> Schedule:
     return _schedule(
         ScheduleActionStartWorkflow(
             ReconcileWorkflow.run,
-            Reconciliation(heals=True, restores_at_most=MAX_AUTOMATIC_RESTORES),
+            Reconciliation(heals=True, restores_at_most=MAX_AUTOMATIC_RESTORES, scope=Scope.PART),
             id=reconcile_schedule_id(),
             task_queue=LIFECYCLE_QUEUE,
             execution_timeout=timedelta(hours=12),
-            static_summary="Compare the payment provider, the database and the workflows, and heal what differs",
+            static_summary="Compare what has changed and a part of everything, and heal what differs",
         ),
         every=RECONCILE_EVERY,
         # Not on the hour, when renewals and many other actions fall due.
         offset=timedelta(minutes=37),
-        note="Run it manually with Trigger, or `tenure reconcile --fix`.",
+        # Where the shard of an hour takes longer than an hour, the next one begins as soon as it is done.
+        overlap=ScheduleOverlapPolicy.BUFFER_ONE,
+        note="Run it manually with Trigger; `tenure reconcile --fix` compares everything.",
     )
 
 
@@ -148,13 +152,18 @@ def _roll_up() -> Schedule:
 
 
 def _schedule(
-    action: ScheduleActionStartWorkflow, *, every: timedelta, note: str, offset: timedelta | None = None
+    action: ScheduleActionStartWorkflow,
+    *,
+    every: timedelta,
+    note: str,
+    offset: timedelta | None = None,
+    overlap: ScheduleOverlapPolicy = ScheduleOverlapPolicy.SKIP,
 ) -> Schedule:
     """One run at a time; after an outage, only runs missed within the last interval are made up for."""
     action.memo = {REVISION_MEMO: REVISION}
     return Schedule(
         action=action,
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every, offset=offset)]),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=every),
+        policy=SchedulePolicy(overlap=overlap, catchup_window=every),
         state=ScheduleState(note=note),
     )

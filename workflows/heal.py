@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.reconciliation.differences import Discrepancy, Outcome
     from domain.reconciliation.ports import Found
     from workflows.priorities import Urgency, priority
-    from workflows.reconcile import HEALING, RECORDING
+    from workflows.reconciliation_run import HEALING, RECORDING
 
 
 @dataclass(frozen=True)

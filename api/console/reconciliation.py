@@ -13,6 +13,7 @@ from domain.audit import AuditTarget
 from domain.errors import Malformed
 from domain.names import DEFAULT_TENANT, reconcile_schedule_id
 from domain.reconciliation.differences import Outcome
+from domain.reconciliation.passes import SHARDS, Scope
 from storage.db.cursors import PageRequest
 
 PATH: Final = "/console/reconciliation"
@@ -33,6 +34,8 @@ async def overview(visit: WithVisit, cursor: Cursor = "") -> Response:
         differences=found.rows,
         # Of tenant `default`: a run compares the subscriptions of all.
         runs=(await stored.runs(visit.tenant, PageRequest(RUNS_SHOWN))).rows,
+        whole=Scope.WHOLE,
+        shard_count=SHARDS,
         healed=Outcome.HEALED,
         failed=Outcome.FAILED,
         may_act=visit.may(*OPERATOR_ROLES),
@@ -95,7 +98,9 @@ _RUN: Final = EngineAct(
     "Reconcile now",
     "Reconcile now",
     (
-        "The payment provider, the database and the workflows are compared, and what differs is healed if it can be.",
+        "What has changed since the last run is compared between provider, database and workflows.",
+        f"So is one of {SHARDS} shards of everything; `tenure reconcile --fix` compares all.",
+        "What differs is healed if it can be.",
         "It runs by itself every hour. While a run is in progress, no other is started.",
     ),
     is_of_installation=True,

@@ -15,6 +15,7 @@ from api.schedules.views import ScheduleView
 from api.subscriptions.requests import ReasonRequest
 from domain.names import reconcile_schedule_id
 from domain.reconciliation.differences import DifferenceKind, Outcome
+from domain.reconciliation.passes import SHARDS, Scope
 from domain.reconciliation.runs import EndedRun, StoredDiscrepancy
 
 router = APIRouter(prefix="/v1", tags=["Operations"], route_class=IdempotentRoute)
@@ -71,6 +72,10 @@ class ReconciliationRunView(BaseModel):
     began_at: datetime
     ended_at: datetime
     heals: bool = Field(description="false: it only listed what differs")
+    scope: Scope = Field(description="`whole`: everything; `part`: what has changed since the last run, and `shards`")
+    shards: list[int] = Field(
+        description=f"the shards of everything, of {SHARDS}, that a `part` compared in full", examples=[[7]]
+    )
     agreements: int = Field(description="the provider's subscriptions that were compared")
     subscriptions: int = Field(description="our subscriptions that were compared with their workflows")
     not_ours: int = Field(description="the provider's subscriptions that have nothing to do with Tenure")
@@ -92,6 +97,8 @@ class ReconciliationRunView(BaseModel):
             began_at=report.began_at,
             ended_at=ended.ended_at,
             heals=report.heals,
+            scope=report.scope,
+            shards=list(report.shards),
             agreements=report.agreements,
             subscriptions=report.subscriptions,
             not_ours=report.not_ours,
@@ -160,7 +167,7 @@ async def heal(
 async def list_runs(
     caller: InstallationAnalyst, repositories: WithRepositories, page: WithPage
 ) -> ReconciliationRunList:
-    """For callers of tenant `default`: a run compares the subscriptions of all. The newest first.
+    """For callers of tenant `default`: a run compares the subscriptions of all tenants. The newest first.
 
     Runs in progress, and those that failed, are shown by `GET /v1/schedules`.
     """
@@ -175,6 +182,7 @@ async def list_runs(
 async def run_now(_caller: InstallationOperator, repositories: WithRepositories, _body: ReasonRequest) -> ScheduleView:
     """For callers of tenant `default`. Runs the Schedule `reconcile` once, which heals what it finds.
 
+    It compares what has changed since the last run, and one shard of everything; `tenure reconcile` compares all.
     While a run is in progress, no other is started.
     """
     return ScheduleView.of(await repositories.schedules.trigger(reconcile_schedule_id()))

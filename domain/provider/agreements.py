@@ -97,6 +97,20 @@ class AgreementPage:
 
 
 @dataclass(frozen=True)
+class AgreementFilter:
+    """Which agreements are listed, by times to the second; None: whenever."""
+
+    made_since: datetime | None = None
+    made_before: datetime | None = None
+    """Those made at this moment are not listed."""
+    begun_since: datetime | None = None
+    """Their current period has begun at this moment or later."""
+
+
+ALL_AGREEMENTS = AgreementFilter()
+
+
+@dataclass(frozen=True)
 class KnownCustomer:
     """A customer as the provider knows them. Never put this into a workflow's history."""
 

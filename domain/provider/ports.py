@@ -12,7 +12,14 @@ from typing import Protocol
 
 from domain.catalog.plans import Item
 from domain.customers import Contact
-from domain.provider.agreements import Agreement, AgreementPage, KnownCustomer, NewAgreement
+from domain.provider.agreements import (
+    ALL_AGREEMENTS,
+    Agreement,
+    AgreementFilter,
+    AgreementPage,
+    KnownCustomer,
+    NewAgreement,
+)
 from domain.provider.events import ObjectOwner, PastEvents, ProviderEvent
 from domain.provider.hints import EventKind
 from domain.provider.overage_usage import BilledUsage
@@ -107,7 +114,15 @@ class CustomerContacts(Protocol):
         ...
 
 
-class Purchases(Protocol):
+class CompletedPurchases(Protocol):
+    """Pages on which somebody has bought a subscription."""
+
+    async def completed_purchases(self, since: datetime, cursor: str | None) -> PurchaseList:
+        """Returns a list of the pages that were opened since then and have been completed, newest first."""
+        ...
+
+
+class Purchases(CompletedPurchases, Protocol):
     """Pages of the provider on which somebody buys a subscription, or gives a card for a trial."""
 
     async def open_purchase(self, order: PurchaseOrder, *, key: str) -> PurchasePage:
@@ -135,10 +150,6 @@ class Purchases(Protocol):
 
         The card is removed, unless it is the customer's default. Returns the refund; None: nothing had been paid.
         """
-        ...
-
-    async def completed_purchases(self, since: datetime, cursor: str | None) -> PurchaseList:
-        """Returns a list of the pages that were opened since then and have been completed, newest first."""
         ...
 
 
@@ -269,8 +280,13 @@ class Billing(Protocol):
 class Agreements(Protocol):
     """All agreements at the provider, ours and others'."""
 
-    async def page(self, cursor: str | None, *, limit: int = 100) -> AgreementPage:
-        """Returns a page of the agreements that are not over, newest first; *cursor* is from the previous page."""
+    async def page(
+        self, cursor: str | None, *, limit: int = 100, among: AgreementFilter = ALL_AGREEMENTS
+    ) -> AgreementPage:
+        """Returns a page of the agreements that are not over, newest first.
+
+        *cursor* is from the previous page, which was asked for *among* the same ones.
+        """
         ...
 
     async def find(self, agreement_ref: str) -> Agreement | None:

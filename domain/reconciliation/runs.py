@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.reconciliation.differences import DifferenceKind, Discrepancy, Outcome
+from domain.reconciliation.passes import Scope
 from domain.reconciliation.remedies import remedy
 
 
@@ -31,6 +32,9 @@ class RunReport:
     """Why some events may not have been delivered or fetched; empty: all were."""
     not_compared: str = ""
     """Why the provider's agreements were not compared; empty: they were."""
+    scope: Scope = Scope.WHOLE
+    shards: tuple[int, ...] = ()
+    """The shards that were compared in full, if it was not everything."""
 
     def count(self, outcome: Outcome | None = None) -> int:
         """The differences with this outcome; None: all."""

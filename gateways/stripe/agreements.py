@@ -1,13 +1,21 @@
 """Stripe subscriptions as agreements: listed for reconciliation, inspected and claimed for imports."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import stripe
-from stripe.params import InvoiceListParams, SubscriptionListParams
+from stripe.params import InvoiceListParams, SubscriptionListParams, SubscriptionListParamsCreated
 
-from domain.provider.agreements import AgreedItem, Agreement, AgreementPage, AgreementState
+from domain.provider.agreements import (
+    ALL_AGREEMENTS,
+    AgreedItem,
+    Agreement,
+    AgreementFilter,
+    AgreementPage,
+    AgreementState,
+)
 from domain.provider.payments import Invoice
 from gateways.stripe import mapping, metadata
 from gateways.stripe.billing import LATEST
@@ -34,8 +42,10 @@ class StripeAgreements:
     def __init__(self, client: stripe.StripeClient) -> None:
         self._api = client.v1
 
-    async def page(self, cursor: str | None, *, limit: int = 100) -> AgreementPage:
-        params: SubscriptionListParams = {"limit": limit, "expand": [f"data.{LATEST}"]}
+    async def page(
+        self, cursor: str | None, *, limit: int = 100, among: AgreementFilter = ALL_AGREEMENTS
+    ) -> AgreementPage:
+        params: SubscriptionListParams = {"limit": limit, "expand": [f"data.{LATEST}"], **_filter(among)}
         if cursor is not None:
             params["starting_after"] = cursor
         with translated():
@@ -67,6 +77,20 @@ class StripeAgreements:
             await self._api.subscriptions.update_async(
                 agreement_ref, {"metadata": {metadata.SUBSCRIPTION: subscription}}, {"idempotency_key": key}
             )
+
+
+def _filter(among: AgreementFilter) -> SubscriptionListParams:
+    params: SubscriptionListParams = {}
+    made: SubscriptionListParamsCreated = {}
+    if among.made_since is not None:
+        made["gte"] = math.floor(among.made_since.timestamp())
+    if among.made_before is not None:
+        made["lt"] = math.ceil(among.made_before.timestamp())
+    if made:
+        params["created"] = made
+    if among.begun_since is not None:
+        params["current_period_start"] = {"gte": math.floor(among.begun_since.timestamp())}
+    return params
 
 
 def agreement_of(found: dict[str, Any]) -> Agreement:

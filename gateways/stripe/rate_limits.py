@@ -20,6 +20,10 @@ or more; in a sandbox they count as ordinary requests."""
 QUESTIONS = 0.2
 """The share of all API processes together. What their callers wait for goes through no queue."""
 
+RECONCILIATION = 0.05
+"""The share of all reconciliations together. Their activities make many requests each, so that the queue's rate does
+not hold them."""
+
 
 def steps_a_second(api_key: str) -> float:
     """How many payment activities the fleet may start per second with this key."""
@@ -30,6 +34,11 @@ def steps_a_second(api_key: str) -> float:
 def questions_a_second(api_key: str, processes: int) -> float:
     """How many requests one of so many API processes may send per second with this key."""
     return QUESTIONS * (LIVE_A_SECOND if is_live(api_key) else TEST_A_SECOND) / processes
+
+
+def comparisons_a_second(api_key: str) -> float:
+    """How many requests all reconciliations of the fleet may send per second with this key."""
+    return RECONCILIATION * (LIVE_A_SECOND if is_live(api_key) else TEST_A_SECOND)
 
 
 def reports_at_once(api_key: str) -> int:

@@ -1,7 +1,7 @@
 """Fills a running stack with a crowd: everybody lives their year, and those who still have a subscription go on."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from random import Random
@@ -142,7 +142,7 @@ class _Filling:
             await life.workflow.close()
         self._stack.simulator.let_run(life.external_id)
 
-    async def _complete(self) -> list[Discrepancy]:
+    async def _complete(self) -> Sequence[Discrepancy]:
         """Count what is used, date back, sum up, and compare."""
         engine = self._stack.engine
         self._say("Filling the sandbox: usage, sums and a reconciliation")

@@ -1,6 +1,7 @@
 """What operators have to look at: an end at the provider that was not heard, webhooks set aside, a refused mail."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -10,10 +11,15 @@ from domain.provider.events import KeptEvent, PastEvent, ProviderEvent
 from domain.provider.hints import EventKind
 from domain.provider.ports import Provider
 from domain.reconciliation.differences import Discrepancy
-from domain.reconciliation.ports import Found
+from domain.reconciliation.passes import Stage, Walk
+from domain.reconciliation.ports import Found, Walked, WalkRequest
 from sandbox.crowd.past_life import PastLife, Surroundings
 from sandbox.stack import Stack
 from services.reconciliation.inspection import Inspection
+from services.reconciliation.pages import Pages
+from services.reconciliation.running_workflows import RunningWorkflowsInspection
+from services.reconciliation.stuck_mails import StuckMailsInspection
+from storage.compared_rows import SubscriptionPages
 from storage.db.engine import transaction
 from storage.reconciliation import Reconciliations
 
@@ -56,21 +62,17 @@ async def receive_for_others(around: Surroundings, dice: Random) -> None:
             await around.delivery.deliver([KeptEvent(event, at)])
 
 
-async def reconcile(stack: Stack) -> list[Discrepancy]:
+async def reconcile(stack: Stack) -> Sequence[Discrepancy]:
     """Compare everything once, and keep the differences for operators to see; nothing is healed."""
     comparison = Reconciliations(stack.engine)
-    inspection = Inspection(stack.client, stack.provider.agreements, comparison, second_look_delay=0.2)
-    found: list[Discrepancy] = []
-    began, cursor = datetime.now(UTC), None
-    while True:
-        page = await inspection.agreements(cursor, began)
-        found += page.found
-        if (cursor := page.next_cursor) is None:
-            break
-    while True:
-        page = await inspection.subscriptions(cursor, began)
-        found += page.found
-        if (cursor := page.next_cursor) is None:
-            break
-    await comparison.keep(f"{RUN}/{began:%Y%m%dT%H%M%S}", [Found(each) for each in found])
-    return found
+    rows, provider = SubscriptionPages(stack.engine), stack.provider
+    inspection = Inspection(stack.client, provider.agreements, comparison, rows, second_look_delay=0.2)
+    mails = StuckMailsInspection(stack.client, comparison)
+    workflows = RunningWorkflowsInspection(stack.client, inspection)
+    pages = Pages(inspection, provider.agreements, comparison, rows, mails, workflows)
+    began = datetime.now(UTC)
+    walked = Walked(Walk((Stage.AGREEMENTS, Stage.SUBSCRIPTIONS)))
+    while not walked.walk.is_done:
+        walked = walked.with_page(await pages.page(WalkRequest(walked.walk, began)))
+    await comparison.keep(f"{RUN}/{began:%Y%m%dT%H%M%S}", [Found(each) for each in walked.found])
+    return walked.found

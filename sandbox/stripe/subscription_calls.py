@@ -81,6 +81,7 @@ LIST = Shape(
         "test_clock": TEXT,
         "created": RANGE,
         "current_period_end": RANGE,
+        "current_period_start": RANGE,
         "status": Text(
             "active",
             "all",
@@ -252,6 +253,8 @@ def list_all(world: World, _ids: Params, params: Params) -> Object:
     if "price" in params:
         wanted = params["price"]
         found = [each for each in found if wanted in (item["price"]["id"] for item in each["items"]["data"])]
+    if "current_period_start" in params:
+        found = [each for each in found if within(period_of(each)[0], params["current_period_start"])]
     if "current_period_end" in params:
         found = [each for each in found if within(period_of(each)[1], params["current_period_end"])]
     return page(found, params, "/v1/subscriptions")

@@ -1,4 +1,4 @@
-"""Compares subscriptions across provider, database and workflows, page by page. Read-only."""
+"""Compares subscriptions across provider, database and workflows. Changes only when agreements were last seen."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,20 +24,18 @@ from domain.reconciliation.differences import (
     of_workflow_without_row,
     snapshot_differs,
 )
-from domain.reconciliation.ports import Comparison, Page
+from domain.reconciliation.passes import shard_of_agreement
+from domain.reconciliation.ports import ComparedRows, Comparison, Page
 from domain.reconciliation.unlinked_agreements import of_unlinked_agreement
 from domain.subscription.ends import End
 from domain.subscription.state import Subscription
 from workflows.subscription import visibility
 from workflows.subscription.workflow import SubscriptionWorkflow
 
-PAGE = 100
 CONCURRENCY = 10
 """How many workflows are read in parallel."""
 SECOND_LOOK_DELAY = 3.0
 """Seconds between the two looks: what was in flight at the first has arrived by the second."""
-AGREEMENT_READ_INTERVAL = 0.05
-"""Seconds between reads of single agreements, to leave the provider's rate limit to others."""
 FIRST_LOOK_SUFFICES = frozenset({DifferenceKind.WORKFLOW_MISSING, DifferenceKind.DATABASE_BEHIND})
 """One look is enough for these: the row is read last, so a pending step would be in it. Other differences may result
 from them, and heal only together with them."""
@@ -64,6 +62,7 @@ class Inspection:
         client: Client,
         agreements: Agreements,
         comparison: Comparison,
+        rows: ComparedRows,
         purchases: StoredPurchases | None = None,
         *,
         second_look_delay: float,
@@ -72,20 +71,25 @@ class Inspection:
         self._client = client
         self._agreements = agreements
         self._comparison = comparison
+        self._rows = rows
         self._purchases = purchases
 
-    async def agreements(self, cursor: str | None, run_began: datetime) -> Page:
-        """Compare a page of the provider's live agreements with their subscriptions.
+    async def of_listed(self, agreements: Sequence[Agreement], run_began: datetime) -> Page:
+        """Compare agreements that the provider has listed with their subscriptions.
 
         Raises:
             TenureError: the provider or the database did not respond.
         """
-        page = await self._agreements.page(cursor, limit=PAGE)
-        known = await self._comparison.of_agreements([each.ref for each in page.agreements])
-        await self._comparison.mark_seen([each.subscription.id for each in known.values()], run_began)
+        known = await self._comparison.of_agreements([each.ref for each in agreements])
+        shards = {
+            known[each.ref].subscription.id: shard_of_agreement(each.created_at)
+            for each in agreements
+            if each.ref in known
+        }
+        await self._rows.mark_seen(shards, run_began)
         suspects, compared, not_ours, undecided = [], 0, 0, 0
-        all_unlinked = await self._unlinked([each for each in page.agreements if each.ref not in known])
-        for agreement in page.agreements:
+        all_unlinked = await self._unlinked([each for each in agreements if each.ref not in known])
+        for agreement in agreements:
             row = known.get(agreement.ref)
             unlinked = all_unlinked.get(agreement.ref)
             differences = list(of_agreement(row.subscription, agreement)) if row else [unlinked] if unlinked else []
@@ -95,29 +99,41 @@ class Inspection:
             undecided += is_unexplained and bool(agreement.subscription)
             suspects += _suspects(differences, row.subscription.id if row else "", agreement.ref)
         found, under_way = await self._second_look(suspects)
-        return Page(found, page.next_cursor, compared, not_ours, under_way + undecided)
+        return Page(found, None, compared, not_ours, under_way + undecided)
 
-    async def subscriptions(
+    async def of_rows(
         self,
-        after: str | None,
-        run_began: datetime,
+        rows: Sequence[tuple[Projection, bool]],
         *,
+        with_workflows: bool = True,
         without_provider: bool = False,
         asks_every_workflow: bool = False,
     ) -> Page:
-        """Compare a page of live subscriptions with their workflows, and with agreements not compared before."""
-        rows = await self._comparison.live(after, run_began, limit=PAGE)
-        snapshots = await self._snapshots([row for row, _ in rows], asks_every_workflow=asks_every_workflow)
+        """Compare subscriptions with their workflows, and with agreements that need a look of their own.
+
+        Each comes with whether its agreement needs none.
+        """
+        snapshots: Sequence[WorkflowSnapshot | None] = [None] * len(rows)
+        if with_workflows:
+            snapshots = await self._snapshots([row for row, _ in rows], asks_every_workflow=asks_every_workflow)
         suspects = []
         for (row, was_compared), snapshot in zip(rows, snapshots, strict=True):
-            differences = list(of_workflow(row, snapshot))
+            differences = [] if snapshot is None else list(of_workflow(row, snapshot))
             agreement_ref = "" if without_provider else row.subscription.agreement_ref
             if agreement_ref and not was_compared:
-                differences += of_agreement(row.subscription, await self._agreement(agreement_ref))
+                differences += of_agreement(row.subscription, await self._agreements.find(agreement_ref))
             suspects += _suspects(differences, row.subscription.id, agreement_ref)
         found, under_way = await self._second_look(suspects)
-        cursor = rows[-1][0].subscription.id if len(rows) == PAGE else None
-        return Page(found, cursor, len(rows), 0, under_way)
+        return Page(found, None, len(rows), 0, under_way)
+
+    async def again(self, found: Sequence[Discrepancy]) -> Page:
+        """Look again at what earlier runs have found; returned is what still differs."""
+        groups: dict[tuple[str, str], set[DifferenceKind]] = {}
+        for each in found:
+            groups.setdefault((each.subscription, each.agreement_ref), set()).add(each.kind)
+        suspects = [_Suspect(*ids, frozenset(kinds)) for ids, kinds in groups.items()]
+        still_there, under_way = await self._looks(suspects)
+        return Page(still_there, None, 0, 0, under_way)
 
     async def still_there(self, found: Sequence[Discrepancy]) -> list[Discrepancy]:
         """The differences, all of one subscription and its agreement, that still exist."""
@@ -166,6 +182,9 @@ class Inspection:
         if not suspects:
             return (), 0
         await asyncio.sleep(self._second_look_delay)
+        return await self._looks(suspects)
+
+    async def _looks(self, suspects: Sequence[_Suspect]) -> tuple[tuple[Discrepancy, ...], int]:
         found: list[Discrepancy] = []
         under_way = 0
         for suspect in suspects:
@@ -181,7 +200,7 @@ class Inspection:
         """Everything that differs now, and whether the workflow is busy; no agreement: only what the workflow shows."""
         # The row is read last: a step missing from it then was not in flight.
         snapshot = await self._snapshot_with_state(subscription) if subscription else None
-        agreement = await self._agreement(agreement_ref) if agreement_ref else None
+        agreement = await self._agreements.find(agreement_ref) if agreement_ref else None
         row = await self._comparison.one(subscription) if subscription else None
         found: list[Discrepancy] = []
         if row is not None and snapshot is not None:
@@ -210,10 +229,6 @@ class Inspection:
         """What Temporal shows of a workflow, and its own state."""
         snapshot = await self._snapshot(subscription)
         return await self._with_state(subscription, snapshot) if snapshot.is_running else snapshot
-
-    async def _agreement(self, agreement_ref: str) -> Agreement | None:
-        await asyncio.sleep(AGREEMENT_READ_INTERVAL)
-        return await self._agreements.find(agreement_ref)
 
     async def _snapshots(self, rows: Sequence[Projection], *, asks_every_workflow: bool) -> list[WorkflowSnapshot]:
         """What Temporal shows of each workflow.

@@ -4,7 +4,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from domain.errors import GatewayUnavailable
-from domain.provider.ports import Purchases
+from domain.provider.ports import CompletedPurchases
 from domain.purchases.ports import PurchaseState, StoredPurchase, StoredPurchases
 from domain.purchases.refusals import WHY
 from domain.reconciliation.differences import DifferenceKind, Discrepancy
@@ -20,7 +20,9 @@ _log = logging.getLogger("tenure.purchases")
 class PurchaseInspection:
     """Lists purchases with the mails: implements the port `MailInspector`, whose first page they are on."""
 
-    def __init__(self, mails: MailInspector, pages: Purchases, stored: StoredPurchases, comparison: Comparison) -> None:
+    def __init__(
+        self, mails: MailInspector, pages: CompletedPurchases, stored: StoredPurchases, comparison: Comparison
+    ) -> None:
         self._mails = mails
         self._pages = pages
         self._stored = stored

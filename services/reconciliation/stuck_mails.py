@@ -7,10 +7,10 @@ from temporalio.client import Client
 from domain.money import Money, formatted
 from domain.names import mail_workflow_id
 from domain.reconciliation.differences import DifferenceKind, Discrepancy
+from domain.reconciliation.passes import PAGE
 from domain.reconciliation.ports import Comparison, Page, RevenueDifference, StuckMails
 from domain.subscription.contact_changes import UNUSABLE_ADDRESS, CustomerProblem
 from services.delivery_starter import DeliveryStatus, delivery_status
-from services.reconciliation.inspection import PAGE
 
 STUCK_AFTER = timedelta(hours=1)
 
@@ -23,9 +23,7 @@ class StuckMailsInspection:
         self._comparison = comparison
 
     async def mails(self, after: str | None) -> Page:
-        """The stuck mails of the next subscriptions; the first page also has what the database alone shows.
-
-        That is customers that need attention, and revenue that does not add up.
+        """The stuck mails of the next subscriptions; the first page also has customers that need attention.
 
         Raises:
             GatewayUnavailable: Temporal or the database did not respond.
@@ -34,7 +32,6 @@ class StuckMailsInspection:
         found = [each for one in queued for each in await self._stuck(one)]
         if after is None:
             found += [_of_customer(each) for each in await self._comparison.customer_problems()]
-            found += [_of_revenue(each) for each in await self._comparison.revenue_differences()]
         return Page(tuple(found), queued[-1].subscription if len(queued) == PAGE else None)
 
     async def _stuck(self, queued: StuckMails) -> list[Discrepancy]:
@@ -75,7 +72,8 @@ def _of_customer(customer: CustomerProblem) -> Discrepancy:
     return Discrepancy(kind, text, customer.subscription, customer.customer_ref, customer.tenant)
 
 
-def _of_revenue(it: RevenueDifference) -> Discrepancy:
+def of_revenue(it: RevenueDifference) -> Discrepancy:
+    """The difference that is listed for it."""
     recorded, worth = (formatted(Money(amount, it.currency)) for amount in (it.recorded, it.worth))
     text = f"its movements add up to {recorded} a year, and it is worth {worth}"
     return Discrepancy(DifferenceKind.REVENUE_DIFFERS, text, it.subscription, tenant=it.tenant)

@@ -25,6 +25,7 @@ from storage.schema.tables import customers, journal, subscriptions
 DIFFERING = Path(__file__).parent / "sql" / "differing.sql"
 MONTH_ENDS = DIFFERING.with_name("month_ends.sql")
 MAX_LISTED = 1000
+FIRST_ID, LAST_ID = "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
 class RevenueCheck:
@@ -33,13 +34,15 @@ class RevenueCheck:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def differences(self, *, limit: int = MAX_LISTED) -> Sequence[RevenueDifference]:
-        """The first subscriptions whose movements do not add up to what they are worth.
+    async def differences(
+        self, first: str = FIRST_ID, last: str = LAST_ID, *, limit: int = MAX_LISTED
+    ) -> Sequence[RevenueDifference]:
+        """The first subscriptions between two ids whose movements do not add up to what they are worth.
 
         A step writes both in one transaction, so that one that is under way is not found here.
         """
         async with transaction(self._engine) as connection:
-            rows = await connection.execute(sql_text(DIFFERING), {"limit": limit})
+            rows = await connection.execute(sql_text(DIFFERING), {"first": first, "last": last, "limit": limit})
             return [
                 RevenueDifference(str(row.subscription), row.tenant, row.currency, row.recorded, row.worth)
                 for row in rows

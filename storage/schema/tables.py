@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -197,6 +198,8 @@ provider_sightings = Table(
     Column("subscription", Uuid, ForeignKey(subscriptions.c.id), primary_key=True),
     tenant(),
     Column("seen_at", _MOMENT, nullable=False, doc="began the reconciliation that last met its agreement there"),
+    Column("shard", SmallInteger, doc="the part of a pass that meets it; null: none has met it yet"),
+    Index("ix_provider_sightings_shard", "shard", "subscription", postgresql_where=text("shard is not null")),
     # Every pass rewrites every row: with free space in each page and no index on what changes, in place.
     postgresql_with={"fillfactor": "50"},
 )

@@ -61,6 +61,7 @@ async def worker_activities(
             trial_key_of(settings),
             WorkerOptions(
                 _limits(settings).reports_at_once,
+                comparisons_a_second=_limits(settings).comparisons_a_second,
                 timezone=settings.timezone,
                 retention=settings.retention,
                 erases_at_provider=settings.erase_at_stripe,

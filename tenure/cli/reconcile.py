@@ -9,11 +9,10 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from temporalio.client import Client, ScheduleActionExecutionStartWorkflow, WorkflowHandle
-from temporalio.service import RPCError
+from temporalio.client import Client, WorkflowHandle
 
 from configuration.loading import Process, load_settings
-from domain.names import reconcile_schedule_id, reconcile_workflow_id
+from domain.names import reconcile_workflow_id
 from domain.reconciliation.differences import Outcome
 from storage.reconciliation import Reconciliations, StoredFinding
 from tenure.cli.audited import noted
@@ -21,7 +20,8 @@ from tenure.cli.connections import database, hold_to_payload_keys, temporal
 from tenure.cli.progress import progress
 from tenure.cli.tables import aligned
 from tenure.cli.workflow_runs import outcome, started
-from workflows.reconcile import Reconciled, ReconcileWorkflow, Reconciliation
+from workflows.reconcile import ReconcileWorkflow
+from workflows.reconciliation_run import Reconciled, Reconciliation
 
 
 def reconcile(
@@ -30,9 +30,9 @@ def reconcile(
     ask_all: Annotated[bool, Parameter(negative="")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
-    """Compare the payment provider, the database and the workflows, and list the differences.
+    """Compare the payment provider, the database and the workflows in full, and list the differences.
 
-    Safe to repeat; a run in progress is joined. Exits with status 1 when something is left to an operator.
+    Safe to repeat; a run of this kind in progress is joined. Exits with status 1 when something is left to an operator.
     Blocked steps are retried at once, even without --fix: they are due anyway.
 
     Parameters
@@ -74,9 +74,7 @@ async def run_now(client: Client, *, fix: bool, ask_all: bool = False) -> Reconc
     Raises:
         GatewayUnavailable: no worker answers, or the run failed.
     """
-    handle = await _under_way(client) if fix and not ask_all else None
-    if handle is None:
-        handle = await _started(client, fix=fix, ask_all=ask_all)
+    handle = await _started(client, fix=fix, ask_all=ask_all)
     with progress("Reconciling") as shown:
 
         def show(so_far: Reconciled) -> None:
@@ -84,18 +82,6 @@ async def run_now(client: Client, *, fix: bool, ask_all: bool = False) -> Reconc
 
         report = show if shown.is_shown else None
         return await outcome(handle, ReconcileWorkflow.so_far, "the reconciliation", report)
-
-
-async def _under_way(client: Client) -> WorkflowHandle[ReconcileWorkflow, Reconciled] | None:
-    """The scheduled run, if one is in progress: it heals too."""
-    try:
-        described = await client.get_schedule_handle(reconcile_schedule_id()).describe()
-    except RPCError:
-        return None
-    for running in described.info.running_actions:
-        if isinstance(running, ScheduleActionExecutionStartWorkflow):
-            return client.get_workflow_handle_for(ReconcileWorkflow.run, running.workflow_id)
-    return None
 
 
 async def _started(client: Client, *, fix: bool, ask_all: bool) -> WorkflowHandle[ReconcileWorkflow, Reconciled]:

@@ -16,7 +16,7 @@ from tenure.cli.reconcile import run_now
 from tests.chaos.invariants import Accounts, Inspector, Servers
 from tests.harness.lives import A_MINUTE, Life
 from tests.harness.names import a_name
-from workflows.reconcile import Reconciled
+from workflows.reconciliation_run import Reconciled
 
 AT_ONCE = 24
 TRIES = 12

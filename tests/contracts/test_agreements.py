@@ -1,8 +1,12 @@
 """Agreements as the provider tells of them: what reconciliation compares and take-overs adopt."""
 
-from domain.provider.agreements import AgreementState
+from datetime import datetime, timedelta
+
+from domain.provider.agreements import AgreementFilter, AgreementState
 from tests.contracts.provider import STARTER, USERS
 from tests.contracts.shop import Shop, bill_of
+
+A_SECOND = timedelta(seconds=1)
 
 
 async def test_an_agreement_is_told_with_all_that_is_compared(shop: Shop) -> None:
@@ -50,6 +54,38 @@ async def test_all_that_run_are_listed_once_newest_first_page_by_page(shop: Shop
     listed = [each.ref for page in (first, second) for each in page.agreements]
     assert set(listed) == {sale.ref for sale in sales if sale is not sales[1]}
     assert (await shop.provider.agreements.page(None)).next_cursor is None
+
+
+async def test_those_made_in_a_range_are_listed_with_their_second_and_without_its_end(shop: Shop) -> None:
+    early = await shop.sale()
+    wallet = await shop.wallet("late")
+    await shop.world.advance("late", shop.world.now("late") + timedelta(days=2))
+    late = (await shop.begin(wallet, key="late/charge/1")).agreement_ref
+    found = [await shop.provider.agreements.find(ref) for ref in (early.ref, late)]
+    made_early, made_late = (each.created_at for each in found if each is not None)
+    assert made_early < made_late
+
+    async def refs(among: AgreementFilter) -> set[str]:
+        return {each.ref for each in (await shop.provider.agreements.page(None, among=among)).agreements}
+
+    assert await refs(AgreementFilter(made_since=made_late)) == {late}
+    assert await refs(AgreementFilter(made_before=made_late)) == {early.ref}
+    assert await refs(AgreementFilter(made_since=made_early, made_before=made_early + A_SECOND)) == {early.ref}
+    assert await refs(AgreementFilter(made_since=made_late + A_SECOND)) == set()
+
+
+async def test_those_whose_period_has_begun_since_a_moment_are_listed(shop: Shop) -> None:
+    renewed, other = await shop.sale(), await shop.sale(name="bob")
+    period = await shop.renew(renewed)
+    assert period.period_start is not None
+
+    async def refs(since: datetime) -> set[str]:
+        page = await shop.provider.agreements.page(None, among=AgreementFilter(begun_since=since))
+        return {each.ref for each in page.agreements}
+
+    assert await refs(period.period_start) == {renewed.ref}
+    assert await refs(period.period_start - timedelta(days=40)) == {renewed.ref, other.ref}
+    assert await refs(period.period_start + A_SECOND) == set()
 
 
 async def test_what_an_agreement_has_billed_is_told_oldest_first(shop: Shop) -> None:

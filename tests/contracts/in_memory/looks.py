@@ -5,7 +5,15 @@ from datetime import datetime, timedelta
 
 from domain.catalog.plans import Item
 from domain.errors import GatewayRefused
-from domain.provider.agreements import AgreedItem, Agreement, AgreementPage, AgreementState, KnownCustomer
+from domain.provider.agreements import (
+    ALL_AGREEMENTS,
+    AgreedItem,
+    Agreement,
+    AgreementFilter,
+    AgreementPage,
+    AgreementState,
+    KnownCustomer,
+)
 from domain.provider.events import ObjectOwner, PastEvents
 from domain.provider.hints import EventKind
 from domain.provider.payments import (
@@ -119,8 +127,11 @@ class InMemoryLooks(Desk):
         more = begin + EVENTS_ON_A_PAGE < len(found)
         return PastEvents(tuple(page), page[-1].event.id if more else None)
 
-    async def page(self, cursor: str | None, *, limit: int = 100) -> AgreementPage:
-        live = [deal.ref for deal in reversed(list(self.books.deals.values())) if not deal.ended]
+    async def page(
+        self, cursor: str | None, *, limit: int = 100, among: AgreementFilter = ALL_AGREEMENTS
+    ) -> AgreementPage:
+        deals = reversed(list(self.books.deals.values()))
+        live = [deal.ref for deal in deals if not deal.ended and is_among(deal.created, deal.start, among)]
         begin = live.index(cursor) + 1 if cursor is not None else 0
         page = live[begin : begin + limit]
         more = begin + limit < len(live)
@@ -164,6 +175,15 @@ class InMemoryLooks(Desk):
     def charged(self, charge_ref: str) -> Bill | None:
         """The bill that a charge paid."""
         return next((each for each in self.books.bills.values() if each.charge == charge_ref), None)
+
+
+def is_among(made_at: datetime, begun_at: datetime, among: AgreementFilter) -> bool:
+    """True if an agreement is listed that was made, and whose period began, at these moments."""
+    return (
+        (among.made_since is None or made_at >= among.made_since)
+        and (among.made_before is None or made_at < among.made_before)
+        and (among.begun_since is None or begun_at >= among.begun_since)
+    )
 
 
 def _whose(bill: Bill | None) -> ObjectOwner:

@@ -10,12 +10,14 @@ from sqlalchemy import text
 from temporalio.client import WorkflowUpdateStage
 
 from domain.names import LIFECYCLE_QUEUE
+from domain.reconciliation.passes import Stage
 from sandbox.stack import Stack
 from tests.harness.lives import A_MINUTE, Life
 from tests.harness.patience import PATIENT, until
 from tests.stories.reconciliation.conftest import Reconciler
 from tests.stories.reconciliation.parts import handle_of, terminate
-from workflows.reconcile import ReconcileWorkflow, Reconciliation, Stage
+from workflows.reconcile import ReconcileWorkflow
+from workflows.reconciliation_run import Reconciliation
 from workflows.subscription.messages import Command
 from workflows.subscription.workflow import SubscriptionWorkflow
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.errors import GatewayForbidden
-from domain.provider.agreements import Agreement, AgreementPage
+from domain.provider.agreements import ALL_AGREEMENTS, Agreement, AgreementFilter, AgreementPage
 from domain.provider.payments import Invoice
 from domain.purchases.ports import PurchaseState
 from domain.reconciliation.differences import DifferenceKind
@@ -14,6 +14,7 @@ from domain.reconciliation.ports import Page
 from sandbox.stack import Stack
 from services.reconciliation.inspection import Inspection
 from services.reconciliation.purchases import PurchaseInspection
+from storage.compared_rows import SubscriptionPages
 from storage.purchases import PurchaseRecords
 from storage.reconciliation import Reconciliations
 from tests.harness.buyers import Buyer
@@ -29,7 +30,9 @@ class OneAgreement:
         self._agreements = stack.provider.agreements
         self._ref = ref
 
-    async def page(self, cursor: str | None, *, limit: int = 100) -> AgreementPage:
+    async def page(
+        self, cursor: str | None, *, limit: int = 100, among: AgreementFilter = ALL_AGREEMENTS
+    ) -> AgreementPage:
         found = await self._agreements.find(self._ref)
         return AgreementPage((found,) if found else ())
 
@@ -79,8 +82,10 @@ async def test_an_agreement_that_waits_to_be_taken_over_is_no_stranger(buyer: Bu
     comparison, stored = Reconciliations(stack.engine), PurchaseRecords(stack.engine)
 
     async def strangers() -> set[str]:
-        look = Inspection(stack.client, OneAgreement(stack, agreement), comparison, stored, second_look_delay=0)
-        return {each.agreement_ref for each in (await look.agreements(None, datetime.now(UTC))).found}
+        one, rows = OneAgreement(stack, agreement), SubscriptionPages(stack.engine)
+        look = Inspection(stack.client, one, comparison, rows, stored, second_look_delay=0)
+        listed = (await one.page(None)).agreements
+        return {each.agreement_ref for each in (await look.of_listed(listed, datetime.now(UTC))).found}
 
     assert await strangers() == set()
     async with buyer.forgotten():

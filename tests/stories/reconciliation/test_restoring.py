@@ -17,7 +17,8 @@ from tests.harness.lives import CONVERTED, Life
 from tests.harness.names import a_name
 from tests.stories.reconciliation.conftest import Reconciler
 from tests.stories.reconciliation.parts import handle_of, terminate, terminate_in_mid_charge
-from workflows.reconcile import ReconcileWorkflow, Reconciliation
+from workflows.reconcile import ReconcileWorkflow
+from workflows.reconciliation_run import Reconciliation
 from workflows.subscription.messages import Command, ExtendTrial
 from workflows.subscription.workflow import SubscriptionWorkflow
 

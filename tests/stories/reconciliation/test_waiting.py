@@ -6,7 +6,8 @@ from domain.names import reconcile_workflow_id
 from sandbox.stack import Stack
 from tenure.cli import workflow_runs
 from tenure.cli.workflow_runs import outcome, started
-from workflows.reconcile import Reconciled, ReconcileWorkflow, Reconciliation
+from workflows.reconcile import ReconcileWorkflow
+from workflows.reconciliation_run import Reconciled, Reconciliation
 
 
 async def test_the_result_so_far_is_reported_while_it_runs(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,7 +107,7 @@ class World:
             customers=CustomerActivities(nothing, nothing, provider.contacts, nothing, str),
             metering=MeteringActivities(nothing, provider.metering),
             inbox=InboxActivities(nothing, nothing),
-            reconciliation=ReconcileActivities(nothing, nothing, nothing, nothing),
+            reconciliation=ReconcileActivities(nothing, nothing, nothing),
             mail=MailActivities(self.records, self.mail_server),
             events=EventActivities(self.deliveries, self.receivers, self.mail_dispatcher),
             roll_up=RollUpActivities(nothing, nothing, nothing),

@@ -1,0 +1,197 @@
+"""How reconciliation divides its work: what an hourly run compares, and what a whole pass costs."""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+SHARDS: Final = 24
+"""An hourly run compares one in full, so that a pass takes a day."""
+SHARDS_AT_ONCE: Final = 2
+"""Compared at once by a run that is behind."""
+PASS: Final = timedelta(hours=24)
+"""Within this time, every subscription is compared in full."""
+DELTA_OVERLAP: Final = timedelta(hours=3)
+"""An hourly run begins so long before the last one did: the provider's lists may lag behind, and clocks differ."""
+FIRST_DELTA: Final = timedelta(days=1)
+"""How far the first hourly run looks back."""
+PAGE: Final = 100
+"""Subscriptions or agreements that are compared at once: the most that the provider lists at once."""
+PAGES_PER_ACTIVITY: Final = 50
+WINDOW: Final = timedelta(days=1)
+"""Agreements made within one window belong to the same shard."""
+
+ACTIVITIES_PER_RUN: Final = 8
+"""Of an hourly run that finds nothing and needs no more than one activity for each of its parts."""
+ACTIONS_PER_START: Final = 4
+"""Temporal bills as many for a run of a Schedule: three for the Schedule, one for the workflow."""
+HEARTBEAT_EVERY: Final = timedelta(minutes=1)
+"""At most so often, the SDK sends one, which Temporal bills as an action."""
+LISTS_OF_DELTA: Final = 2
+"""At the provider: agreements made, and periods begun."""
+RUNS_PER_DAY: Final = 24
+DAYS_PER_MONTH: Final = 30
+
+
+class Scope(StrEnum):
+    """What a run compares."""
+
+    WHOLE = "whole"
+    """Everything."""
+    PART = "part"
+    """What has changed since the last run, and a shard or two of everything."""
+
+
+class Stage(StrEnum):
+    """What is compared."""
+
+    AGREEMENTS = "agreements"
+    """The provider's agreements with our subscriptions."""
+    SUBSCRIPTIONS = "subscriptions"
+    """Our subscriptions with their workflows, and with agreements that the provider has not listed."""
+    MAILS = "mails"
+    """What the database shows in full at any time: queued mails, customers' problems, purchases."""
+    MESSAGES = "messages"
+    """Provider events that never arrived."""
+    DONE = "done"
+    OPEN = "open"
+    """Differences that earlier runs have found."""
+    MADE = "made"
+    """Agreements made since the last run."""
+    BEGUN = "begun"
+    """Agreements whose current period has begun since the last run."""
+    DUE = "due"
+    """Subscriptions that are late, or blocked."""
+    UNLISTED = "unlisted"
+    """Subscriptions whose agreement the provider no longer lists."""
+    WORKFLOWS = "workflows"
+    """Running workflows of subscriptions that are not stored as live."""
+    REVENUE = "revenue"
+    """Recorded movements with what subscriptions are worth."""
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What is still to be compared, stage by stage and page by page."""
+
+    stages: tuple[Stage, ...]
+    shard: int | None = None
+    """The shard that is compared; None: everything."""
+    cursor: str | None = None
+    """Where the first of the stages goes on."""
+
+    @property
+    def is_done(self) -> bool:
+        return not self.stages
+
+    def after_page(self, next_cursor: str | None) -> "Walk":
+        """What is left when a page of the first stage has been compared; no cursor: that was its last."""
+        stages = self.stages if next_cursor is not None else self.stages[1:]
+        return Walk(stages, self.shard, next_cursor)
+
+
+OF_PROVIDER: Final = (Stage.AGREEMENTS,)
+OF_OURS: Final = (Stage.SUBSCRIPTIONS, Stage.WORKFLOWS, Stage.REVENUE, Stage.MAILS)
+DELTA_OF_PROVIDER: Final = (Stage.MADE, Stage.BEGUN)
+DELTA_OF_OURS: Final = (Stage.OPEN, Stage.DUE, Stage.MAILS)
+SHARD_OF_PROVIDER: Final = (Stage.AGREEMENTS, Stage.UNLISTED)
+SHARD_OF_OURS: Final = (Stage.SUBSCRIPTIONS, Stage.WORKFLOWS, Stage.REVENUE)
+NEED_PROVIDER: Final = frozenset({*OF_PROVIDER, *DELTA_OF_PROVIDER, *SHARD_OF_PROVIDER})
+"""Stages that are left out while the provider does not respond."""
+LISTED_BY_PROVIDER: Final = frozenset({Stage.AGREEMENTS, Stage.MADE, Stage.BEGUN})
+COMPARED_WITH_WORKFLOWS: Final = frozenset({Stage.SUBSCRIPTIONS, Stage.DUE})
+
+Parts = tuple[tuple[Walk, ...], ...]
+"""One after another; the walks of a part are worked through at once."""
+
+
+def whole() -> Parts:
+    """Everything: the provider's agreements first, so that only those not met among them are read one by one."""
+    return (Walk(OF_PROVIDER),), (Walk(OF_OURS),)
+
+
+def part(shards: tuple[int, ...]) -> Parts:
+    """What has changed first, and then these shards of everything."""
+    return (
+        (Walk(DELTA_OF_PROVIDER),),
+        (Walk(DELTA_OF_OURS),),
+        tuple(Walk(SHARD_OF_PROVIDER, shard) for shard in shards),
+        tuple(Walk(SHARD_OF_OURS, shard) for shard in shards),
+    )
+
+
+def shard_of_agreement(made_at: datetime) -> int:
+    """The shard of an agreement that was made at this moment."""
+    return _window(made_at) % SHARDS
+
+
+def window_before(moment: datetime, shard: int) -> datetime:
+    """The end of the shard's last window that begins before the window of *moment*; the end is not part of it."""
+    behind = (_window(moment) - shard) % SHARDS or SHARDS
+    return datetime.fromtimestamp((_window(moment) - behind + 1) * WINDOW.total_seconds(), UTC)
+
+
+def _window(moment: datetime) -> int:
+    return math.floor(moment.timestamp() / WINDOW.total_seconds())
+
+
+def ids_of_shard(shard: int) -> tuple[str, str]:
+    """The first and the last id of a shard's subscriptions. Ids are random, so that all are of about one size."""
+    first, after = (-(-number * 2**32 // SHARDS) for number in (shard, shard + 1))
+    return f"{first:08x}-0000-0000-0000-000000000000", f"{after - 1:08x}-ffff-ffff-ffff-ffffffffffff"
+
+
+def shards_due(now: datetime, compared: dict[int, datetime]) -> tuple[int, ...]:
+    """The shards that a run compares: the one compared longest ago, and another one if it is behind.
+
+    *compared* has when the last comparison of each began; one that is not there was not compared in the last days.
+    """
+    never = datetime.min.replace(tzinfo=UTC)
+    by_age = sorted(range(SHARDS), key=lambda shard: (compared.get(shard, never), shard))
+    behind = [shard for shard in by_age[1:SHARDS_AT_ONCE] if now - compared.get(shard, never) > PASS]
+    return (by_age[0], *behind)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What reconciliation costs that runs all the time."""
+
+    pass_hours: float
+    """How long the shards of a whole pass take, *SHARDS_AT_ONCE* at a time."""
+    calls_a_second: float
+    """To the provider, on average."""
+    actions_a_month: float
+    """Of Temporal, while nothing differs."""
+
+    def actions_per_subscription(self, subscriptions: int) -> float:
+        """In a month."""
+        return self.actions_a_month / subscriptions
+
+
+def cost(
+    subscriptions: int,
+    *,
+    page_seconds: float = 1.3,
+    periods_a_month: float = 1.0,
+    age: timedelta = timedelta(days=5 * 365),
+) -> Cost:
+    """What reconciliation costs for so many live subscriptions.
+
+    Args:
+        subscriptions: that are live, with an agreement each.
+        page_seconds: for 100 of them, at the provider and on our side together.
+        periods_a_month: how many periods of each begin within a month.
+        age: of the oldest agreement; the last page of each of its windows is half empty.
+
+    """
+    windows = min(age / WINDOW, subscriptions / PAGE)
+    pages = subscriptions / PAGE + windows / 2
+    changed = subscriptions * periods_a_month / DAYS_PER_MONTH / RUNS_PER_DAY
+    of_delta = changed * (1 + DELTA_OVERLAP / timedelta(hours=1)) / PAGE * RUNS_PER_DAY
+    busy = (pages + of_delta) * page_seconds
+    # On our side, as many pages again; a part that needs less than one activity is among those of the run.
+    activities = (2 * pages + of_delta) / PAGES_PER_ACTIVITY + ACTIVITIES_PER_RUN * RUNS_PER_DAY
+    actions = activities + busy / HEARTBEAT_EVERY.total_seconds() + ACTIONS_PER_START * RUNS_PER_DAY
+    calls = pages + of_delta + LISTS_OF_DELTA * RUNS_PER_DAY
+    return Cost(pages * page_seconds / SHARDS_AT_ONCE / 3600, calls / 86_400, actions * DAYS_PER_MONTH)
