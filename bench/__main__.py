@@ -16,12 +16,12 @@ from bench.registry import FIGURES, Figure, named
 from bench.results import Result
 
 
-def main() -> None:
+def main(typed: Sequence[str]) -> None:
     """Print a figure, or which there are."""
     words = argparse.ArgumentParser(prog="python -m bench", usage=_usage())
     words.add_argument("name", nargs="+")
     words.add_argument("--result", type=Path, help="a file for all that was measured, as JSON")
-    given = words.parse_args()
+    given = words.parse_args(typed)
     figure, sizes = _asked(given.name)
     if figure is None:
         words.print_usage(sys.stderr)
@@ -35,6 +35,8 @@ def main() -> None:
         print(result.text, flush=True)
         if given.result is not None:
             given.result.write_text(json.dumps(asdict(result)), encoding="utf-8")
+        elif result.failure:
+            sys.exit(result.failure)
 
 
 def _asked(words: Sequence[str]) -> tuple[Figure | None, list[int]]:
@@ -54,4 +56,4 @@ def _usage() -> str:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

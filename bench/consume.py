@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bench import cpu, spans
 from bench.many_customers import CATALOG, CUSTOMERS, Requests, allow_connections, check_by, consume_by, fill
 from bench.posting import request
+from bench.results import Bars, Comparison, Result
 from bench.side_by_side import POLICY, Figures, Served, a_round, beside, process, settings_of
 from sandbox.processes import free_port
 from sandbox.stack import Options, Stack, running
@@ -22,7 +23,7 @@ from storage.db.engine import create_engine_from_url
 ROUNDS, A_ROUND, AT_ONCE = 10, 500, 16
 
 
-async def measure() -> str:
+async def measure() -> Result:
     """Check, consume and count in turns, then let a thousand clients come at once."""
     async with _customers() as (stack, catalog):
         async with _all_measured(stack, catalog.parent, catalog) as measured:
@@ -31,7 +32,7 @@ async def measure() -> str:
             await a_round(consume.server.port, _some(consume.ready, CUSTOMERS), crowd, CUSTOMERS)
         consumes = sum(name.startswith("consume") for name in measured)
         await _all_is_counted(stack.engine, consumes * (ROUNDS + 1) * A_ROUND + CUSTOMERS)
-    return _report({name: one.figures for name, one in measured.items()}, crowd)
+    return _result({name: one.figures for name, one in measured.items()}, crowd)
 
 
 async def measure_traced() -> str:
@@ -169,6 +170,16 @@ def _table(measured: Mapping[str, Figures]) -> Iterator[str]:
             f"{one.share(0.5):>9.1f}{one.share(0.99):>9.1f}"
             f"{_microseconds(one.server_cpu):>16.0f}{_microseconds(one.database_cpu):>10.0f}"
         )
+
+
+def _result(measured: dict[str, Figures], crowd: Figures) -> Result:
+    bare = measured["bare"].rate
+    rates = [(name, one.rate) for name, one in measured.items()]
+    comparisons = [
+        Comparison("consumes a second", measured["consume"].rate, bare, "bare UPDATE", bar=0.8, higher_is_better=True),
+        Comparison("checks a second", measured["check"].rate, bare, "bare UPDATE", bar=None, higher_is_better=True),
+    ]
+    return Result(_report(measured, crowd), comparisons, [Bars("Requests a second", "/s", rates)])
 
 
 def _report(measured: dict[str, Figures], crowd: Figures) -> str:

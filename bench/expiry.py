@@ -178,7 +178,7 @@ def _drawn(spreads: Sequence[tuple[str, Sequence[float]]]) -> list[tuple[str, li
 
 def _lines(drained: Drained, spreads: Sequence[tuple[str, Sequence[float]]]) -> Iterator[str]:
     number, pacing, memory = len(drained.late), _pacing(drained), drained.memory
-    yield f"{number} trials end within {MINUTE.total_seconds():.0f} s; with cards; the fleet charges {RATE:g} a second"
+    yield f"{number} trials end within {MINUTE.total_seconds():.0f} s, with cards; the fleet charges {RATE:g} a second"
     yield f"drained in {drained.seconds:.0f} s; pacing alone takes {pacing:.0f} s, {pacing / drained.seconds:.2f} of it"
     yield f"requests to Stripe: {drained.calls.total()}, turned away (429): {drained.calls[TOO_MANY]}"
     yield from (f"subscriptions with {bills} paid bill(s): {count}" for bills, count in sorted(drained.bills.items()))

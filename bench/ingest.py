@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.posting import request
+from bench.results import Comparison, Result
 from bench.side_by_side import CATALOG, POLICY, Figures, a_round, beside, process, settings_of
 from sandbox.processes import free_port
 from sandbox.product import Product
@@ -42,7 +43,7 @@ class Drained:
     """From then until the inbox was empty."""
 
 
-async def measure() -> str:
+async def measure() -> Result:
     """Post the same kind of webhooks in turns at both endpoints, each a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         options = Options(Path(folder), CATALOG, POLICY, durable=False, ui=False)
@@ -64,7 +65,10 @@ async def measure() -> str:
                     await a_round(
                         bare.port, _signed([_event(owners, turn) for turn in range(A_ROUND)], stack), other, AT_ONCE
                     )
-    return _report(at_ours, at_bare, drained[1:])
+    rates = Comparison(
+        "webhooks a second", at_ours.rate, at_bare.rate, "verify and insert", bar=0.95, higher_is_better=True
+    )
+    return Result(_report(at_ours, at_bare, drained[1:]), [rates])
 
 
 async def _owner(stack: Stack, product: Product, number: int) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bench.results import Bars, Comparison, Result
 from sandbox.postgres import Postgres
 from storage.db.cursors import Cut, PageRequest, Sort
 from storage.db.engine import create_engine_from_url
@@ -22,6 +23,8 @@ from storage.subscriptions.subscription_list import Filters, SubscriptionList
 from tests.storage.lists.many_rows import A_TENANT, TENANTS, fill
 
 ROUNDS = 50
+LONGEST = 200.0
+"""Milliseconds that any may take."""
 BARE = "one subscription by its key"
 
 _Ask = Callable[[], Awaitable[Any]]
@@ -40,7 +43,7 @@ class _Asked:
         return sorted(self.milliseconds)[min(int(len(self.milliseconds) * of), len(self.milliseconds) - 1)]
 
 
-async def measure() -> str:
+async def measure() -> Result:
     """Ask everything in turns, of two tenants that are as large."""
     with tempfile.TemporaryDirectory() as folder:
         async with Postgres(Path(folder), durable=False) as server:
@@ -52,7 +55,12 @@ async def measure() -> str:
                 for one in questions.values():
                     await _time(one, counts=number > 0)
             await engine.dispose()
-    return _report(questions)
+    slowest, asked = max(questions.items(), key=lambda each: each[1].share(0.95))
+    return Result(
+        _report(questions),
+        [Comparison(f"the slowest, p95: {slowest}", asked.share(0.95), LONGEST, "bar", "ms")],
+        [Bars("Half are answered within", "ms", [(name, one.share(0.5)) for name, one in questions.items()])],
+    )
 
 
 async def _questions(engine: AsyncEngine) -> Mapping[str, _Ask]:

@@ -43,7 +43,7 @@ FIGURES: Final[Sequence[Figure]] = (
     Figure("lists", "Lists and searches", lists.measure, is_reported=True),
     Figure("pages", "The console's pages", pages.measure, is_sized=True),
     Figure("peers", "The same life as others would build it", peers.measure, is_sized=True, is_reported=True),
-    Figure("steps", "The write of a step", steps.measure, is_reported=True),
+    Figure("steps", "The write of a step", steps.measure, is_sized=True, is_reported=True, size=3),
     Figure("storm", "Lost, doubled and shuffled webhooks", storm.measure, is_sized=True, is_reported=True, size=20),
     Figure("users", "A thousand clients at once", users.measure),
 )

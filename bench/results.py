@@ -58,3 +58,5 @@ class Result:
     shares: Sequence[Shares] = ()
     left_out: Sequence[str] = field(default=())
     """What Tenure, or a peer, does not do, in a sentence each."""
+    failure: str = ""
+    """What it must not be like: the command that prints it fails, and says this; the report goes on."""

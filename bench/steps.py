@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bench.results import Comparison, Result
 from domain.catalog.plans import Interval, Item, Selection
 from domain.events.outbound import OutboundEvent
 from domain.money import Money
@@ -57,25 +58,34 @@ class _Took:
         return statistics.median(self.by_step[name])
 
     @property
+    def lives(self) -> int:
+        """How many were written; the first step of each is but one."""
+        return len(next(iter(self.by_step.values())))
+
+    @property
     def life(self) -> float:
         """Milliseconds for all steps of a life, each as long as it takes in the middle."""
-        return sum(self.median(name) * len(times) for name, times in self.by_step.items()) / (LIVES * ROUNDS)
+        return sum(self.median(name) * len(times) for name, times in self.by_step.items()) / self.lives
 
 
-async def measure() -> str:
-    """Write the same lives in turns whole, without facts and without events."""
+async def measure(rounds: int = ROUNDS) -> Result:
+    """Write the same lives in turns whole, without facts and without events, in so many rounds."""
     took = {way: _Took() for way in WAYS}
     with tempfile.TemporaryDirectory() as folder:
         async with Postgres(Path(folder)) as server:
             await upgrade(server.url)
             engine = create_engine_from_url(server.url)
             try:
-                for number in range(ROUNDS + 1):
+                for number in range(rounds + 1):
                     # The first round only warms up.
                     await _a_round(engine, took if number else {way: _Took() for way in WAYS})
             finally:
                 await engine.dispose()
-    return _report(took)
+    whole = took[WHOLE].life
+    return Result(
+        _report(took),
+        [Comparison("writes of a life", whole, took[way].life, way, "ms", bar=None) for way in WAYS if way != WHOLE],
+    )
 
 
 async def _a_round(engine: AsyncEngine, took: Mapping[str, _Took]) -> None:

@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
+from bench.results import Comparison, Result
 from sandbox.stack import Stack
 from storage.revenue.check import RevenueCheck, month_differences
 from storage.revenue.roll_up import RevenueRollUpRecords
@@ -15,7 +16,7 @@ SUBSCRIPTIONS = 500
 TIMEZONE = "UTC"
 
 
-async def measure(number: int = SUBSCRIPTIONS) -> str:
+async def measure(number: int = SUBSCRIPTIONS) -> Result:
     """Live the lives through the storm and print a table of what came of them."""
     logging.disable(logging.WARNING)  # a storm's warnings are its purpose
     async with inspected() as (stack, product, inspector):
@@ -25,7 +26,15 @@ async def measure(number: int = SUBSCRIPTIONS) -> str:
         revenue = in_words(
             await RevenueCheck(stack.engine).differences(), await month_differences(stack.engine, TIMEZONE)
         )
-        return _report(stack, number, seen, revenue)
+        comparisons = [
+            Comparison("periods paid twice", len(_paid_twice(seen)), 0, "none"),
+            Comparison("subscriptions wrong after reconciliation", len(seen.after), 0, "none"),
+        ]
+        return Result(_report(stack, number, seen, revenue), comparisons)
+
+
+def _paid_twice(seen: Seen) -> list[str]:
+    return [line for wrong in seen.after.values() for line in wrong if "paid for until" in line]
 
 
 def _report(stack: Stack, number: int, seen: Seen, revenue: Sequence[str]) -> str:
@@ -34,7 +43,6 @@ def _report(stack: Stack, number: int, seen: Seen, revenue: Sequence[str]) -> st
     mails = [message["message_id"] for message in stack.mailbox.messages()]
     found = seen.reconciled.tally.found
     paid = sum(len(account.paid) for account in seen.accounts)
-    twice = [line for wrong in seen.after.values() for line in wrong if "paid for until" in line]
     rows = (
         ("subscriptions", f"{number}, of which {len(seen.storm.broken)} could not be lived to the end"),
         ("lived", f"in {seen.seconds / 60:.1f} min, {AT_ONCE} side by side"),
@@ -49,7 +57,7 @@ def _report(stack: Stack, number: int, seen: Seen, revenue: Sequence[str]) -> st
         ),
         ("wrong after reconciliation", f"{len(seen.after)} subscriptions"),
         ("`tenure metrics check`", "; ".join(revenue)),
-        ("bills paid", f"{paid}; periods paid twice: {len(twice)}"),
+        ("bills paid", f"{paid}; periods paid twice: {len(_paid_twice(seen))}"),
         ("mails", f"{len(mails)}; duplicates: {len(mails) - len(set(mails))}"),
     )
     table = [f"{what:<30}{how}" for what, how in rows]

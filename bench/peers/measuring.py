@@ -14,7 +14,7 @@ from temporalio.client import Client
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from bench import cpu
-from bench.history import Tally
+from bench.history import LIFE, Tally, mails_tally, tally
 from bench.lateness import committed, signed_up
 from bench.peers.life import DAY, PERIOD, REMINDERS, RENEWALS, TRIAL, Lived
 from bench.peers.plain import QUEUE, PlainLife, PlainSubscription
@@ -61,10 +61,10 @@ async def plain_lives(production: Production, worker_pid: int, number: int) -> L
     ]
     await asyncio.gather(*(each.result() for each in handles))
     seconds, used = time.perf_counter() - began, _since(before, _cpu(processes), number)
-    tally = Tally()
+    counted = Tally()
     for each in handles:
-        tally.add([event async for event in each.fetch_history_events()])
-    events, size, actions = (each / number for each in (tally.events, tally.size, tally.billable))
+        counted.add([event async for event in each.fetch_history_events()])
+    events, size, actions = (each / number for each in (counted.events, counted.size, counted.billable))
     return Lived(seconds / number, used, 0.0, events, size, actions)
 
 
@@ -96,10 +96,10 @@ async def our_lives(production: Production, number: int) -> Lived:
         seconds = time.perf_counter() - began
     used = _since(before, _cpu(processes), number)
     background = idle.count / IDLE * seconds
-    tally = Tally()
-    for kind in ("SubscriptionWorkflow", "MailWorkflow"):
-        await _tally(production.client, f"WorkflowType = '{kind}'", tally)
-    events, size, actions = (each / number for each in (tally.events, tally.size, tally.billable))
+    whole = [await tally(production.client, LIFE), await mails_tally(production.client)]
+    events, size, actions = (
+        sum(each) / number for each in zip(*((one.events, one.size, one.billable) for one in whole), strict=True)
+    )
     return Lived(seconds / number, used, max(statements.count - background, 0.0) / number, events, size, actions)
 
 
@@ -184,12 +184,6 @@ async def _late_by_log(production: Production, table: str) -> list[float]:
     rows = await connection.fetch(f"SELECT extract(epoch FROM done_at - due) AS late FROM {table}_log")  # noqa: S608
     await connection.close()
     return [float(row["late"]) for row in rows]
-
-
-async def _tally(client: Client, query: str, tally: Tally) -> None:
-    async for found in client.list_workflows(query):
-        handle = client.get_workflow_handle(found.id, run_id=found.run_id)
-        tally.add(list((await handle.fetch_history()).events))
 
 
 def _cpu(processes: Mapping[str, int]) -> dict[str, float]:

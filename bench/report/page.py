@@ -81,6 +81,8 @@ def _section(record: Record) -> Iterator[str]:
     yield f"## {record.what}\n"
     how = f"commit {record.commit}, load {record.load:.2f} before, {record.seconds:.0f} s"
     yield f"`{record.command}`: {record.at}, {how}.\n"
+    if record.result.failure:
+        yield f"**It is not as it must be: {record.result.failure}.**\n"
     if record.result.comparisons:
         yield from (*HEAD, *map(_row, record.result.comparisons), "")
     titles = [each.title for each in record.result.bars] + [each.title for each in record.result.shares]

@@ -60,6 +60,7 @@ def result_of(kept: dict[str, Any]) -> Result:
             for each in kept["shares"]
         ],
         left_out=kept["left_out"],
+        failure=kept["failure"],
     )
 
 

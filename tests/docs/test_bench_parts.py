@@ -1,20 +1,26 @@
 """The parts of the benches that figures stand on, each by itself."""
 
+import json
 import os
 import subprocess
 import sys
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+import structlog
+from temporalio.runtime import Runtime
 
+from bench import __main__ as printing
 from bench import cpu
 from bench.lateness import buckets
 from bench.peers.life import PERIOD, REMINDERS, RENEWALS, TRIAL
 from bench.peers.polling import LAST, _until_next
 from bench.peers.statements import _LOGGED
 from bench.production import NOON, resident, share, where_it_is_noon
-from bench.results import Comparison
+from bench.registry import Figure
+from bench.results import Comparison, Result
 from worker.measuring import LATENESS
 
 LOG = """\
@@ -79,3 +85,22 @@ def test_a_share_of_values_is_found_by_rank() -> None:
     values = [float(each) for each in range(100, 0, -1)]
 
     assert (share(values, 0.5), share(values, 0.99), share([7.0], 0.99)) == (50.0, 99.0, 7.0)
+
+
+def test_a_failure_ends_the_command_but_not_the_report(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def measure() -> Result:
+        return Result("as it is printed", failure="over the budget")
+
+    monkeypatch.setattr(printing, "_asked", lambda _: (Figure("it", "It", measure), []))
+    monkeypatch.setattr(Runtime, "set_default", lambda _: None)
+    monkeypatch.setattr(structlog, "configure", lambda **_: None)
+    file = tmp_path / "result.json"
+
+    with pytest.raises(SystemExit, match="over the budget"):
+        printing.main(["it"])
+    printing.main(["it", "--result", str(file)])
+
+    assert capsys.readouterr().out == "as it is printed\n" * 2
+    assert json.loads(file.read_text(encoding="utf-8"))["failure"] == "over the budget"

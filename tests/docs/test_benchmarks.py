@@ -69,6 +69,13 @@ def test_a_section_has_its_command_its_date_its_output_and_what_is_left_out() ->
         assert said in section
 
 
+def test_a_failure_is_told_in_its_section() -> None:
+    record = replace(RECORD, result=replace(RESULT, failure="over the budget"))
+
+    assert "over the budget" in page.page([record])
+    assert "not as it must be" not in page.page([RECORD])
+
+
 def test_plots_are_pictures_that_the_page_shows() -> None:
     drawn, written = page.pictures([RECORD]), page.page([RECORD])
 
