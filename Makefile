@@ -11,7 +11,7 @@ BROWSER := $(VENV)/.browser-installed
 SITE := $(VENV)/.site-installed
 UNIT := tests/domain tests/workflows tests/configuration tests/client tests/web
 
-.PHONY: help install demo test unit browser check bench docs site lock clean
+.PHONY: help install demo test unit browser chaos check bench docs site lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,9 @@ unit: $(INSTALLED) ## the tests that need no servers: domain, workflows, configu
 
 browser: $(BROWSER) ## the stories of the pages in a real browser (needs Debian's chromium)
 	@$(BIN)/python -m pytest $(or $(ARGS),tests/browser)
+
+chaos: $(INSTALLED) ## lives through all faults, minutes long; writes docs/reliability.md and fails if anything is lost or doubled
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 check: $(INSTALLED) ## format, lint, types and the direction of imports
 	$(BIN)/ruff format --check .

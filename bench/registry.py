@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bench import burst, consume, expiry, figures, history, ingest, lateness, lists, pages, steps, storm, users
+from bench import burst, consume, expiry, figures, history, ingest, lateness, lists, outage, pages, steps, storm, users
 from bench.growth import rows, workflows
 from bench.peers import comparing as peers
 from bench.results import Result
@@ -41,6 +41,7 @@ FIGURES: Final[Sequence[Figure]] = (
     Figure("ingest", "Webhooks taken in", ingest.measure, is_reported=True),
     Figure("lateness", "How late steps are", lateness.measure, is_sized=True, is_reported=True),
     Figure("lists", "Lists and searches", lists.measure, is_reported=True),
+    Figure("outage", "Trials that end while nothing runs", outage.measure, is_sized=True),
     Figure("pages", "The console's pages", pages.measure, is_sized=True),
     Figure("peers", "The same life as others would build it", peers.measure, is_sized=True, is_reported=True),
     Figure("steps", "The write of a step", steps.measure, is_sized=True, is_reported=True, size=3),

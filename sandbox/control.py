@@ -11,7 +11,7 @@ from api.http.docs_page import add_docs
 from sandbox.control_bank import bank_routes
 from sandbox.control_parts import Body, Done, run_control, unavailable
 from sandbox.lives import UnknownSubscriptionError
-from sandbox.mailbox import Mailbox, MailFaults, Message, mailbox_routes
+from sandbox.mailbox import TRY_AGAIN_LATER, Mailbox, MailFaults, Message, mailbox_routes
 from sandbox.stripe import StripeSimulator
 from sandbox.travel import NotSettledError
 
@@ -51,6 +51,8 @@ class StripeFaults(Body):
 
 class SmtpFaults(Body):
     refuse: float | bool = False
+    status: int = TRY_AGAIN_LATER
+    lost_answer: float | bool = False
     slow_s: float = 0
 
 
@@ -95,7 +97,7 @@ def control_app(
     @app.post("/faults")
     async def faults(body: Faults) -> Done:
         run_control(lambda: simulator.set_faults(body.webhooks.model_dump(), body.stripe.model_dump()))
-        mailbox.faults = MailFaults(**body.smtp.model_dump())
+        run_control(lambda: setattr(mailbox, "faults", MailFaults(**body.smtp.model_dump())))
         return Done()
 
     return app

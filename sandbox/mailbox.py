@@ -26,7 +26,9 @@ from typing_extensions import TypedDict  # pydantic accepts typing's only from P
 from configuration.mail_addresses import searched_address
 
 ACCEPTED = "250 2.0.0 kept"
-REFUSED = "451 4.3.0 the mailbox was asked to refuse mail, try again later"
+REFUSED = "the mailbox was asked to refuse mail"
+TRY_AGAIN_LATER = 451
+REFUSALS = range(400, 600)
 CLOSED_WITHIN = 2.0
 
 SCHEMA = """
@@ -94,13 +96,20 @@ class MailFaults:
     """Faults of the mail server."""
 
     refuse: bool | float = False
-    """Respond 451 ("try again later"): always, or with this probability."""
+    """Respond with `status`: always, or with this probability."""
+    status: int = TRY_AGAIN_LATER
+    """Of a refusal: 4xx is "try again later", 5xx "never"."""
+    lost_answer: bool | float = False
+    """Receive the mail and close the connection without a response: always, or with this probability."""
     slow_s: float = 0.0
     """Seconds to wait before each response."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.refuse <= 1:
-            raise ValueError(f"refuse must be true, false or a probability between 0 and 1, not {self.refuse}")
+        for name, rate in (("refuse", self.refuse), ("lost_answer", self.lost_answer)):
+            if not 0 <= rate <= 1:
+                raise ValueError(f"{name} must be true, false or a probability between 0 and 1, not {rate}")
+        if self.status not in REFUSALS:
+            raise ValueError(f"status must be that of a refusal, 400 to 599, not {self.status}")
         if not 0 <= self.slow_s <= 3600:
             raise ValueError(f"slow_s must be seconds between 0 and 3600, not {self.slow_s}")
 
@@ -173,11 +182,11 @@ class Mailbox:
         row = self._open().execute("SELECT message FROM mails WHERE number = ?", (number,)).fetchone()
         return json.loads(row[0]) if row else None
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Receive a mail; aiosmtpd calls this by name."""
         await asyncio.sleep(self.faults.slow_s)
         if random.random() < self.faults.refuse:  # noqa: S311 - no secret
-            return REFUSED
+            return f"{self.faults.status} {self.faults.status // 100}.3.0 {REFUSED}"
         content = envelope.content or b""
         mail = message_from_bytes(content if isinstance(content, bytes) else content.encode(), policy=policy.default)
         rows = [
@@ -188,6 +197,8 @@ class Mailbox:
         database.execute("BEGIN IMMEDIATE")
         database.executemany("INSERT INTO mails (recipient, received_at, message) VALUES (?, ?, ?)", rows)
         database.execute("COMMIT")
+        if random.random() < self.faults.lost_answer and server.transport is not None:  # noqa: S311 - no secret
+            server.transport.close()
         return ACCEPTED
 
     async def handle_exception(self, error: Exception) -> str:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sandbox.stripe.errors import StripeFailure
+
 
 class Gate:
     """Holds calls to a path: before they are executed, or after, before their response."""
@@ -13,6 +15,9 @@ class Gate:
         self._path = re.compile(path)
         self.is_done = is_done
         self._reached, self._opened = asyncio.Event(), asyncio.Event()
+        self._turns_away = False
+        self.held = 0
+        """How many calls are at the gate."""
 
     async def reached(self) -> None:
         """Wait until a call is at the gate."""
@@ -21,11 +26,28 @@ class Gate:
     def open(self) -> None:
         self._opened.set()
 
+    def turn_away(self) -> None:
+        """Have the calls fail that are at a gate before their execution, and let later ones pass."""
+        self._turns_away = True
+        self.open()
+
     async def let_pass(self, method: str, path: str) -> None:
-        """Wait for the gate to open, if it is for this call."""
-        if method != "GET" and self._path.fullmatch(path):
-            self._reached.set()
+        """Wait for the gate to open, if it is for this call.
+
+        Raises:
+            StripeFailure: 503, the call is turned away.
+
+        """
+        if method == "GET" or not self._path.fullmatch(path) or self._turns_away:
+            return
+        self._reached.set()
+        self.held += 1
+        try:
             await self._opened.wait()
+        finally:
+            self.held -= 1
+        if self._turns_away:
+            raise StripeFailure(503, "api_error", "The connection was lost.")
 
 
 class Gates:

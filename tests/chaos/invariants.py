@@ -2,18 +2,20 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 import stripe
-from sqlalchemy import text
+from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
+from domain.events.journal_kinds import TOLD
+from domain.events.types import EventType
 from domain.names import subscription_workflow_id
 from domain.revenue.amounts import annual
 from domain.subscription.confirmation import ConfirmedAction
@@ -24,9 +26,10 @@ from sandbox.product import Product
 from sandbox.secrets import Secrets
 from sandbox.stack import Options, Stack, running
 from sandbox.stripe import StripeSimulator
+from storage.access.audit import AuditLog
 from storage.db.codec import state_to_json
 from tests.harness.catalogs import CATALOG, POLICY
-from tests.harness.lives import Life
+from tests.harness.lives import A_MOMENT, Life
 from workflows.subscription.workflow import SubscriptionWorkflow
 
 ENDED = ("canceled", "incomplete_expired")
@@ -108,20 +111,43 @@ class Inspector:
         for subscription in (await self.accounts(life)).subscriptions:
             await self._api.v1.subscriptions.update_async(subscription["id"], {"pause_collection": ""})
 
-    async def faults(self, life: Life) -> list[str]:
-        """What is wrong with a subscription that has come to rest; empty when all is well."""
+    async def faults(self, life: Life, *, is_copied: bool = False) -> list[str]:
+        """What is wrong with a subscription that has come to rest; empty when all is well.
+
+        *is_copied*: the mail server took mails without saying so, and got them a second time under the same id.
+        """
         handle = self._servers.client.get_workflow_handle(subscription_workflow_id(life.id))
         state = await handle.query(SubscriptionWorkflow.current)
         stands, accounts = await life.stands(), await self.accounts(life)
         ours = (await life.product.get("/v1/invoices", customer=life.external_id, limit="100"))["data"]
-        mails = await life.mails()
+        mails, copies = await mails_of(life)
+        journal = await self._rows(_JOURNAL, life)
         return [
             *await self._disagreements(state, life),
+            *([] if is_copied else [f"a mail came {count} times more: {which}" for which, count in copies.items()]),
             *_money(accounts, ours, mails),
+            *gaps(accounts.paid, {row.kind for row in journal}),
+            *untold(journal, await self._rows(_EVENTS, life)),
+            *[
+                f"delivery {row.id} is {row.state} after {row.taken} answers of success"
+                for row in await self._rows(_DELIVERIES, life)
+            ],
+            *[
+                f"audit: {row.action} was asked for and has {row.outcomes} outcomes"
+                for row in await self._rows(_UNSETTLED, life)
+            ],
             *_billing(state, accounts, life.now),
             *_waiting(state, accounts),
             *_access(stands),
         ]
+
+    async def _rows(self, query: TextClause, life: Life) -> Sequence[Row[Any]]:
+        async with self._servers.engine.connect() as connection:
+            return (await connection.execute(query, {"id": life.id})).all()
+
+    async def settle_audit(self) -> None:
+        """Settle what killed processes had asked for: what the sweep does five minutes later."""
+        await AuditLog(self._servers.engine).settle_left(timedelta())
 
     async def _disagreements(self, state: Subscription, life: Life) -> list[str]:
         async with self._servers.engine.connect() as connection:
@@ -142,6 +168,26 @@ class Inspector:
 _STATE = text("SELECT state FROM subscriptions WHERE id = :id")
 _QUEUED = text("SELECT count(*) FROM mails WHERE subscription = :id AND status = 'queued'")
 _MOVED = text("SELECT coalesce(sum(delta), 0)::bigint FROM mrr_movements WHERE subscription = :id")
+_JOURNAL = text("SELECT sequence, kind FROM journal WHERE subscription = :id ORDER BY sequence, position")
+_EVENTS = text("""
+    SELECT sequence, type, coalesce(payload #>> '{invoice,id}', '') AS invoice, count(*) AS times
+    FROM events WHERE subscription = :id GROUP BY 1, 2, 3
+""")
+_DELIVERIES = text("""
+    SELECT id, state, taken FROM (
+        SELECT it.id, it.state, count(tried.status) FILTER (WHERE tried.status BETWEEN 200 AND 299) AS taken
+        FROM event_deliveries it JOIN events ON events.id = it.event
+        LEFT JOIN delivery_attempts tried ON tried.delivery = it.id
+        WHERE events.subscription = :id AND it.round = 0 GROUP BY it.id, it.state
+    ) counted WHERE (state = 'delivered') <> (taken = 1)
+""")
+"""Deliveries that were taken more or less often than they say; those that nobody has taken yet are none."""
+_UNSETTLED = text("""
+    SELECT asked.action, count(settled.id) AS outcomes
+    FROM audit asked LEFT JOIN audit settled ON settled.settles = asked.id
+    WHERE asked.target = CAST(:id AS text) AND asked.outcome = 'asked'
+    GROUP BY asked.id, asked.action HAVING count(settled.id) <> 1
+""")
 _WRITTEN = (
     "status",
     "access",
@@ -183,6 +229,54 @@ def _overlaps(paid: Iterable[dict[str, Any]]) -> Iterable[str]:
         if start < until - SLACK:
             yield f"{bill['id']} is for a time from {start} on, paid for until {until}"
         until = max(until, end)
+
+
+_STEADY = frozenset(
+    {"paused", "suspended", "trial_expired", "charge_declined", "payment_failed", "canceled", "adopted"}
+)
+"""Kinds of the journal after which time may go by that nobody pays for."""
+
+
+def gaps(paid: Iterable[dict[str, Any]], kinds: Collection[str]) -> Iterable[str]:
+    """Periods that were skipped, where a subscription went on all the time."""
+    if not _STEADY.isdisjoint(kinds):
+        return
+    until: int | None = None
+    for bill in sorted(paid, key=lambda one: (one["created"], one["number"] or "")):
+        whole = [line for line in bill["lines"]["data"] if not _is_proration(line)]
+        if not whole:
+            continue
+        start = min(line["period"]["start"] for line in whole)
+        if until is not None and start > until + SLACK:
+            yield f"{bill['id']} is for a time from {start} on, paid for until {until}: nobody pays for what is between"
+        until = max(until or 0, *(line["period"]["end"] for line in whole))
+
+
+_ONCE_AN_INVOICE = frozenset({EventType.INVOICE_OPEN, EventType.INVOICE_PAID, EventType.INVOICE_VOIDED})
+
+
+def untold(journal: Iterable[Any], events: Sequence[Any]) -> Iterable[str]:
+    """Each step has its events, and each event is there once."""
+    found = {(row.sequence, row.type) for row in events}
+    for row in journal:
+        for type_ in TOLD.get(row.kind, ()):
+            if (row.sequence, type_.value) not in found:
+                yield f"step {row.sequence}, {row.kind}, has no event {type_}"
+    yield from (
+        f"event {row.type} of step {row.sequence} was written {row.times} times" for row in events if row.times > 1
+    )
+    bills = Counter((row.type, row.invoice) for row in events if row.type in _ONCE_AN_INVOICE)
+    yield from (
+        f"{type_} of {invoice} was told {times} times" for (type_, invoice), times in bills.items() if times > 1
+    )
+
+
+async def mails_of(life: Life) -> tuple[Counter[str], Counter[str]]:
+    """How many mails of each occasion a customer has, once each, and by id how many copies of some there are."""
+    await life.live(A_MOMENT)
+    found = await life.product.mails(life.external_id)
+    once = {mail["message_id"]: mail["headers"]["X-Tenure-Occasion"] for mail in found}
+    return Counter(once.values()), Counter(mail["message_id"] for mail in found) - Counter(list(once))
 
 
 def _is_proration(line: dict[str, Any]) -> bool:

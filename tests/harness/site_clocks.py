@@ -17,7 +17,7 @@ from sandbox.lives import SubscriptionLife, is_customer
 from sandbox.serving import serve
 from sandbox.stack import Addresses
 from sandbox.stripe import StripeSimulator
-from sandbox.travel import Traveller
+from sandbox.travel import WOKEN_AFTER, Traveller
 from storage.db.engine import create_engine_from_url
 from storage.db.roles import DatabaseRole
 from tests.harness.site import WEBHOOK_SECRET, Site
@@ -40,13 +40,17 @@ class Controlled:
 
     @classmethod
     @asynccontextmanager
-    async def of(cls, site: Site) -> AsyncIterator["Controlled"]:
-        """The controls of a site while the block runs."""
+    async def of(cls, site: Site, *, woken_after: float = WOKEN_AFTER) -> AsyncIterator["Controlled"]:
+        """The controls of a site while the block runs.
+
+        A workflow that is overdue for longer than *woken_after* seconds is woken; infinite: it has to do by itself.
+        """
         async with AsyncExitStack() as exits:
             client = await Client.connect(site.temporal.address)
             engine = create_engine_from_url(site.postgres.url, role=DatabaseRole.SYSTEM)
             exits.push_async_callback(engine.dispose)
-            traveller = Traveller(TimeSkipper(client, config=TimeSkippingConfig(enabled=False)), site.simulator)
+            skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
+            traveller = Traveller(skipper, site.simulator, woken_after=woken_after)
 
             async def travel(subscription: str, seconds: float) -> datetime:
                 mailbox = site.mailbox

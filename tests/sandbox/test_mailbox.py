@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import aiosmtplib
 import httpx
@@ -101,8 +102,24 @@ async def test_a_mail_is_to_be_sent_again_when_it_is_refused(mailbox: Mailbox) -
     assert len(mailbox.messages()) == 1
 
 
-@pytest.mark.parametrize("faults", [{"refuse": 1.5}, {"refuse": -1}, {"slow_s": -1}])
-def test_impossible_faults_are_refused(faults: dict[str, float]) -> None:
+async def test_a_refusal_has_the_status_that_was_asked_for(mailbox: Mailbox) -> None:
+    mailbox.faults = MailFaults(refuse=True, status=550)
+    with pytest.raises(aiosmtplib.SMTPDataError) as refused:
+        await send(mailbox, a_mail())
+    assert refused.value.code == 550
+
+
+async def test_a_mail_whose_answer_is_lost_is_there(mailbox: Mailbox) -> None:
+    mailbox.faults = MailFaults(lost_answer=True)
+    with pytest.raises(aiosmtplib.SMTPServerDisconnected):
+        await send(mailbox, a_mail())
+    assert len(mailbox.messages()) == 1
+
+
+@pytest.mark.parametrize(
+    "faults", [{"refuse": 1.5}, {"refuse": -1}, {"slow_s": -1}, {"lost_answer": 2}, {"status": 250}]
+)
+def test_impossible_faults_are_refused(faults: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(faults))):
         MailFaults(**faults)
 
