@@ -4,7 +4,22 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bench import burst, consume, expiry, figures, history, ingest, lateness, lists, outage, pages, steps, storm, users
+from bench import (
+    burst,
+    consume,
+    expiry,
+    figures,
+    history,
+    ingest,
+    lateness,
+    lists,
+    outage,
+    pages,
+    retention,
+    steps,
+    storm,
+    users,
+)
 from bench.growth import rows, workflows
 from bench.peers import comparing as peers
 from bench.results import Result
@@ -44,6 +59,7 @@ FIGURES: Final[Sequence[Figure]] = (
     Figure("outage", "Trials that end while nothing runs", outage.measure, is_sized=True),
     Figure("pages", "The console's pages", pages.measure, is_sized=True),
     Figure("peers", "The same life as others would build it", peers.measure, is_sized=True, is_reported=True),
+    Figure("retention", "What is not kept for good, day by day", retention.measure, is_sized=True),
     Figure("steps", "The write of a step", steps.measure, is_sized=True, is_reported=True, size=3),
     Figure("storm", "Lost, doubled and shuffled webhooks", storm.measure, is_sized=True, is_reported=True, size=20),
     Figure("users", "A thousand clients at once", users.measure),

@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, LargeBinary, Select, Table, and_, bindparam, cast, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    LargeBinary,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from domain.names import DEFAULT_TENANT
 from storage.access.web_sessions import WebRole
@@ -71,8 +83,16 @@ def received(subject: Subject) -> ColumnElement[bool]:
     it = webhook_inbox.c
     # Events come in before it is known whose they are.
     is_ours = it.tenant.in_({subject.tenant, DEFAULT_TENANT})
-    names = or_(it.customer_ref.in_(subject.customer_refs), it.object_id.in_(subject.customer_refs))
-    return and_(is_ours, or_(names, it.agreement_ref.in_(subject.agreement_refs)))
+    # Each of the three by an index of its own: without it each would read the whole inbox.
+    names_none = it.customer_ref == literal_column("''")
+    return and_(
+        is_ours,
+        or_(
+            it.customer_ref.in_(subject.customer_refs),
+            and_(names_none, it.object_id.in_(subject.customer_refs)),
+            and_(names_none, it.agreement_ref.in_(subject.agreement_refs)),
+        ),
+    )
 
 
 def about(subject: Subject) -> ColumnElement[bool]:

@@ -395,6 +395,8 @@ webhook_inbox = Table(
         *("tenant", "received_at", "event_id"),
         postgresql_where=text("disposition = 'set_aside'"),
     ),
+    Index("ix_webhook_inbox_object_id", "object_id", postgresql_where=text("customer_ref = ''")),
+    Index("ix_webhook_inbox_agreement_ref", "agreement_ref", postgresql_where=text("customer_ref = ''")),
     Index("ix_webhook_inbox_customer_ref_received_at_event_id", "customer_ref", "received_at", "event_id"),
 )
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.errors import GatewayUnavailable, Rejected
@@ -21,7 +22,9 @@ from domain.subscription.state import Subscription
 from storage.compared_rows import SubscriptionPages
 from storage.db.cursors import PageRequest
 from storage.privacy.erasure import Erasures
+from storage.privacy.whose import Subject, received
 from storage.reconciliation import Reconciliations
+from storage.schema.tables import webhook_inbox
 from storage.subscriptions.adoptions import Adoptions
 from storage.subscriptions.customer_changes import CustomerChanges
 from storage.subscriptions.sign_ups import SignUps
@@ -244,6 +247,24 @@ async def test_the_payment_provider_is_told_and_asked_nothing_of_them(
         assert refusal.value.code == "customer_erased"
     await ledger.records.replace_wallet(it.customer, "cus_12", "cus_new")
     assert await ledger.rows("select customer_ref, name from customers") == [{"customer_ref": "cus_12", "name": None}]
+
+
+async def test_the_events_of_a_customer_are_found_by_indexes_alone(ledger: Ledger) -> None:
+    theirs = received(Subject("default", uuid4(), "ada", "", (), ("cus_1", "cus_2"), ("sub_1", "sub_2")))
+    wanted = select(webhook_inbox.c.event_id).where(theirs)
+    query = wanted.compile(ledger.engine.sync_engine, compile_kwargs={"literal_binds": True})
+    await ledger.run(
+        "insert into webhook_inbox (event_id, tenant, type, object_id, customer_ref, agreement_ref, body)"
+        " select 'evt_' || n, 'default', 'invoice.paid', 'in_' || n, case when n % 2 = 0 then 'cus_' || n else '' end,"
+        " 'sub_' || n, '' from generate_series(1, 20000) n"
+    )
+    async with ledger.engine.begin() as connection:
+        await connection.exec_driver_sql("analyze webhook_inbox")
+        plan = "\n".join(row[0] for row in await connection.exec_driver_sql(f"explain (costs off) {query}"))
+
+    for name in ("customer_ref_received_at_event_id", "object_id", "agreement_ref"):
+        assert f"ix_webhook_inbox_{name}" in plan, plan
+    assert "Seq Scan" not in plan, plan
 
 
 async def test_a_late_event_is_delivered_and_its_body_is_not_kept(ledger: Ledger, erasures: Erasures) -> None:
