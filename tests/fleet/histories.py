@@ -15,6 +15,7 @@ from worker.composition import LEFT_TO_DISPATCHER
 
 SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
 FAILED = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+SERVED = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
 NEWS_MEANWHILE = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
 """Something came just as the workflow was about to end this run; it is told and decides anew."""
 HEAR = "hear"
@@ -48,6 +49,13 @@ async def failed_tasks(client: Client, subscriptions: Iterable[str]) -> Counter[
             if event.event_type == FAILED and cause != NEWS_MEANWHILE:
                 counted[WorkflowTaskFailedCause.Name(cause).removeprefix("WORKFLOW_TASK_FAILED_CAUSE_").lower()] += 1
     return counted
+
+
+async def builds(client: Client, subscription: str) -> list[str]:
+    """Which build served each task of a subscription's present run; empty: a worker without a version."""
+    history = await client.get_workflow_handle(subscription_workflow_id(subscription)).fetch_history()
+    done = [each.workflow_task_completed_event_attributes for each in history.events if each.event_type == SERVED]
+    return [each.deployment_version.build_id for each in done]
 
 
 async def events(client: Client, subscription: str) -> AsyncIterator[HistoryEvent]:

@@ -12,7 +12,7 @@ from tests.harness.site import Tell
 
 LIVES = 7
 """One of each kind of the storm."""
-SEEDS = range(300, 308)
+SEEDS = range(300, 306)
 
 
 async def test_a_storm_over_the_fleet_leaves_everything_paid_and_mailed_once_and_stripe_asked_once(
