@@ -274,7 +274,13 @@ mails = Table(
         *("tenant", "status", "created_at", "id"),
         postgresql_where=text("status in ('queued', 'refused')"),
     ),
-    Index("ix_mails_facts", "created_at", postgresql_where=text("facts <> '{}'::jsonb AND status <> 'queued'")),
+    Index(
+        "ix_mails_to_empty",
+        "created_at",
+        postgresql_where=text(
+            "facts <> '{}'::jsonb AND status <> 'queued' AND occasion NOT IN ('usage_warning', 'usage_limit')"
+        ),
+    ),
     Index("ix_mails_left_behind", "id", postgresql_where=text("status = 'queued' AND handed_over_at IS NULL")),
 )
 

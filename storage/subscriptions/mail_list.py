@@ -20,7 +20,6 @@ _IT = mails.c
 _KEYS = Keyset(_IT.created_at, _IT.id)
 UNDELIVERED = (MailState.QUEUED, MailState.REFUSED)
 RECENT = timedelta(days=7)
-# As in the index by which they are emptied.
 _HAS_FACTS = _IT.facts != literal({}, _IT.facts.type)
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest_asyncio
 
+from domain.notifications.mail_types import Occasion
 from domain.retention import FORGOTTEN, Retention, forgotten_in_words
 from storage.usage.roll_up import UsageRollUpRecords
 from tests.storage.ledger import Ledger, a_mail, a_step
@@ -55,8 +56,12 @@ async def test_handled_webhooks_are_kept_for_35_days_and_waiting_ones_until_they
     assert await ledger.count("webhook_inbox") == 5
 
 
-async def test_mails_are_emptied_after_90_days_unless_they_still_wait(ledger: Ledger, book: UsageRollUpRecords) -> None:
-    await ledger.save(a_step(await ledger.newcomer(), *(a_mail(key=f"m{n}") for n in range(4))))
+async def test_mails_are_emptied_after_90_days_unless_they_still_wait_or_have_figures_of_usage(
+    ledger: Ledger, book: UsageRollUpRecords
+) -> None:
+    about_usage = a_mail(Occasion.USAGE_LIMIT, key="usage_limit/posts/2026-03-01/100/3")
+    await ledger.save(a_step(await ledger.newcomer(), about_usage, *(a_mail(key=f"m{n}") for n in range(4))))
+    await ledger.run("update mails set status = 'sent', created_at = now() - interval '200 days'")
     for key, status, age in (("m0", "sent", 91), ("m1", "refused", 91), ("m2", "queued", 91), ("m3", "sent", 89)):
         await ledger.run(
             f"update mails set status = '{status}', created_at = now() - interval '{age} days' where key = '{key}'"  # noqa: S608
@@ -64,7 +69,7 @@ async def test_mails_are_emptied_after_90_days_unless_they_still_wait(ledger: Le
 
     assert await book.forget(alive=nothing) == {"mail_facts": 2}
     mails = await ledger.rows("select key, facts <> '{}' as says from mails order by key")
-    assert [row["says"] for row in mails] == [False, False, True, True]
+    assert [row["says"] for row in mails] == [False, False, True, True, True]
     assert await book.forget(alive=nothing) == {}
 
 
