@@ -12,6 +12,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
+from bench.results import Comparison, Result
 from configuration.offer_check import load_offer
 from domain.names import subscription_workflow_id
 from gateways.stripe.http_client import connected
@@ -91,12 +92,16 @@ class Crowd:
             return found
 
 
-async def measure(number: int = NUMBER) -> str:
+async def measure(number: int = NUMBER) -> Result:
     """Let it happen and print what came of it."""
     async with Forker.at_work() as forker:
         endured = await outlived(forker, number)
     words = [f"{what:<40}{how}" for what, how in endured.rows()]
-    return "\n".join([*words, "BROKEN" if endured.is_broken else "nothing lost, nothing doubled"])
+    text = "\n".join([*words, "BROKEN" if endured.is_broken else "nothing lost, nothing doubled"])
+    right = endured.charges.get(1, 0), endured.mails.get(2, 0)
+    wrong = zip(("charges", "customers' mails"), right, strict=True)
+    comparisons = [Comparison(f"{what} lost or doubled", number - each, 0, "none") for what, each in wrong]
+    return Result(text, comparisons, failure="something was lost or doubled" if endured.is_broken else "")
 
 
 async def outlived(forker: Forker, number: int) -> Endured:

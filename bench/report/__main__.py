@@ -1,4 +1,4 @@
-"""Measures what the report tells and writes it: `python -m bench.report [NAME ...]`, all that is in it or some of it.
+"""Measures what the report tells and writes it: `python -m bench.report [NAME [SIZE] ...]`, or all that is in it.
 
 Each figure is measured by a process of its own. One that fails keeps what it had, and the others go on.
 """
@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import DEVNULL, CalledProcessError, TimeoutExpired, run
@@ -21,12 +22,13 @@ LONGEST = 900.0
 """Seconds; one that takes longer hangs."""
 
 
-def main(names: Sequence[str]) -> int:
+def main(words: Sequence[str]) -> int:
     """Measure and write; returns how many have failed."""
-    figures = [each for each in FIGURES if (each.name in names if names else each.is_reported)]
-    if unknown := set(names) - {each.name for each in figures}:
-        print(f"no such figure: {', '.join(sorted(unknown))}", file=sys.stderr)
-        return len(unknown)
+    try:
+        figures = asked(words) if words else [each for each in FIGURES if each.is_reported]
+    except LookupError as unknown:
+        print(unknown.args[0], file=sys.stderr)
+        return 1
     # Before anything is written here, which would be a change.
     of, failed = commit(), []
     for figure in figures:
@@ -40,6 +42,24 @@ def main(names: Sequence[str]) -> int:
     if failed:
         print(f"Failed, and kept as they were: {', '.join(failed)}", file=sys.stderr)
     return len(failed)
+
+
+def asked(words: Sequence[str]) -> list[Figure]:
+    """Figures by their names, each with a size behind it if it is not to have its own.
+
+    Raises:
+        LookupError: there is no such figure.
+    """
+    known, found, left = {each.name: each for each in FIGURES}, list[Figure](), list(words)
+    while left:
+        longest = next((many for many in (2, 1) if " ".join(left[:many]) in known), 0)
+        if not longest:
+            raise LookupError(f"no such figure: {left[0]}")
+        figure, left = known[" ".join(left[:longest])], left[longest:]
+        if left and left[0].isdecimal() and figure.is_sized:
+            figure = replace(figure, size=int(left.pop(0)))
+        found.append(figure)
+    return found
 
 
 def _measured(figure: Figure, of: str) -> Record | None:

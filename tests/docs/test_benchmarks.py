@@ -144,6 +144,18 @@ def test_an_unknown_figure_is_refused_before_anything_is_measured(three_figures:
     assert _written(three_figures) == []
 
 
+def test_figures_are_asked_for_by_names_of_one_word_or_two_and_by_sizes() -> None:
+    figures = measuring.asked(["growth", "rows", "5000", "lateness", "growth", "7", "history"])
+
+    asked = [(figure.name, figure.size) for figure in figures]
+    assert asked == [("growth rows", 5000), ("lateness", named("lateness").size), ("growth", 7), ("history", None)]
+
+
+def test_a_size_for_what_has_none_is_refused() -> None:
+    with pytest.raises(LookupError, match="no such figure: 5"):
+        measuring.asked(["history", "5"])
+
+
 def test_a_result_is_the_same_after_it_went_through_json() -> None:
     sent = json.dumps(asdict(RESULT))
 
