@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
 
+from services.payload_converter import RUN_ENCODINGS
+
 BRIEFLY = 0.001
 TWICE = "waits-twice"
 
@@ -22,6 +24,15 @@ class Order:
 
     name: str
     waits_twice: bool = False
+
+
+@dataclass(frozen=True)
+class NewerOrder(Order):
+    """The same, for workers that know its encoding alone."""
+
+    @property
+    def payload_encoding(self) -> str:
+        return RUN_ENCODINGS[0]
 
 
 @workflow.defn(name="Toy", sandboxed=False)

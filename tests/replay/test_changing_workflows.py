@@ -6,6 +6,7 @@ docs/decisions/0012-three-ways-to-change-a-workflow.md says when to use which.
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -18,9 +19,20 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Replayer, Worker, WorkerDeploymentConfig
 
 from sandbox.temporal import NAMESPACE, TemporalDevServer
-from tests.harness.patience import PATIENT
+from services.payload_codec import converter_with
+from tests.harness.patience import PATIENT, until
 from tests.replay import changing
-from tests.replay.changing import Careless, First, GatedByData, OldOrder, Order, PatchDeprecated, Patched, Served
+from tests.replay.changing import (
+    Careless,
+    First,
+    GatedByData,
+    NewerOrder,
+    OldOrder,
+    Order,
+    PatchDeprecated,
+    Patched,
+    Served,
+)
 
 QUEUE = "changing"
 
@@ -57,6 +69,25 @@ async def test_with_a_new_input_field_earlier_workflows_have_its_default(client:
     await _replay(begun_before, GatedByData)
     await _replay(begun_after, GatedByData)
     assert _timers(begun_after) == 2
+
+
+async def test_an_input_that_older_workers_cannot_read_waits_for_a_newer_one(client: Client) -> None:
+    newer = Client(client.service_client, namespace=client.namespace, data_converter=converter_with(()))
+    queue = f"{QUEUE}-{uuid4()}"
+
+    async with Worker(client, task_queue=queue, workflows=[GatedByData]):
+        order = NewerOrder("ada", waits_twice=True)
+        handle = await newer.start_workflow("Toy", order, id=str(uuid4()), task_queue=queue)
+        await until(partial(_has_failed_task, handle))
+    async with Worker(newer, task_queue=queue, workflows=[GatedByData]):
+        await handle.result()
+
+    assert _timers(await handle.fetch_history()) == 2
+
+
+async def _has_failed_task(handle: WorkflowHandle[Any, Any]) -> bool:
+    events = (await handle.fetch_history()).events
+    return any(event.HasField("workflow_task_failed_event_attributes") for event in events)
 
 
 async def test_a_patch_lets_old_and_new_workflows_run_until_the_old_have_ended(client: Client) -> None:
