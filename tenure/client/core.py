@@ -1,7 +1,7 @@
 """The logic of calls, independent of I/O: what to send, when to retry, what to cache.
 
 An operation is a generator. It yields the I/O to do (`Send`, `Wait`, `Join`) and receives the outcome; its return value
-is the result. `tenure.client.clients` runs these steps, once with await and once blocking.
+is the result. `async_client` runs these steps with await, `blocking_client` without.
 """
 
 import time

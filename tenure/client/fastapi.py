@@ -26,7 +26,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.params import Depends as Marker
 from fastapi.responses import JSONResponse
 
-from tenure.client.clients import AsyncTenure
+from tenure.client.async_client import AsyncTenure
 from tenure.client.core import new_key
 from tenure.client.decorating import Handler, behind, counting
 from tenure.client.entitlements import Entitlement, Standing, Used
