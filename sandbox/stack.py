@@ -61,8 +61,8 @@ from storage.privacy.erasures_file import ErasuresFile
 from storage.subscriptions.trial_key import check_trial_key, key_all_marks
 from storage.subscriptions.trials import TrialKey
 from tracing.spans import Spans
-from worker import composition
 from worker.build import TaskRates, WorkerActivities, build_workers, workers_running
+from worker.composition import activities, gateways, services
 from worker.measuring import ActivityMeter
 from worker.registry import keep_schedules
 
@@ -262,14 +262,14 @@ async def _build_on(
     await register_endpoint(stripe, f"{api_url}{WEBHOOKS}")
     # Stopped in reverse order: first the API, then the workers, then the Stripe simulator.
     provider = await exits.enter_async_context(
-        composition.payment_provider(
+        gateways.payment_provider(
             secrets.stripe_key, ground.simulator.base_url, spans=options.spans, meter=ground.measured.provider
         )
     )
-    activities = _worker_activities(ground, options, secrets, provider, api_url, policy, skipper.client)
+    worker = _worker_activities(ground, options, secrets, provider, api_url, policy, skipper.client)
     workers = build_workers(
         ground.client,
-        activities,
+        worker,
         rates=TaskRates(options.payments_a_second),
         finish_within=FINISH_WITHIN,
         spans=options.spans,
@@ -290,7 +290,7 @@ async def _build_on(
         standalone_activities=options.standalone_activities,
         sign_up_url=f"http://127.0.0.1:{control_port}{SIGN_UP_PATH}",
         temporal_ui_url=ground.temporal.ui_url if options.ui else "",
-        read_mail=composition.mail_reader(api_parts.brand),
+        read_mail=gateways.mail_reader(api_parts.brand),
         erasure_log=ErasuresFile(options.folder / "erasures.jsonl"),
         spans=options.spans,
     )
@@ -329,19 +329,19 @@ def _app_dependencies(
         catalog=catalog,
         policy=policy,
         publish_offer=Offer(system_engine, catalog, policy).publish,
-        events=composition.event_reader([secrets.webhook_secret], secrets.stripe_key),
-        deliver=composition.webhook_delivery(client, system_engine, provider, trial_key).deliver,
+        events=gateways.event_reader([secrets.webhook_secret], secrets.stripe_key),
+        deliver=services.webhook_delivery(client, system_engine, provider, trial_key).deliver,
         wallets=provider.wallets,
         contacts=provider.contacts,
-        purchases=composition.purchases_of(client, engine, provider, trial_key),
-        refunds=composition.refunds_of(client, engine, provider, trial_key),
+        purchases=services.purchases_of(client, engine, provider, trial_key),
+        refunds=services.refunds_of(client, engine, provider, trial_key),
         public_url=api_url,
         signing=signing,
-        encryption=composition.encryption(signing),
-        event_sender=composition.local_event_sender(),
+        encryption=gateways.encryption(signing),
+        event_sender=gateways.local_event_sender(),
         trial_key=trial_key,
         brand=_brand(api_url),
-        key_mode=composition.key_mode(secrets.stripe_key),
+        key_mode=gateways.key_mode(secrets.stripe_key),
         rates=RATES,
         registries=(ground.measured.registry,),
     )
@@ -361,22 +361,22 @@ def _worker_activities(
     restart_client: Client,
 ) -> WorkerActivities:
     signing = SigningSecrets.of(secrets.secret_key)
-    mailer = composition.mailer(
+    mailer = gateways.mailer(
         _brand(api_url),
         smtp_url=ground.mailbox.smtp_url,
         sender=MAIL_FROM,
         public_url=api_url,
         signing=signing,
     )
-    return composition.worker_activities(
+    return activities.worker_activities(
         ground.client,
         ground.engine,
         replace(provider, metering=MeteringAhead(provider.metering, ground.simulator)),
-        composition.Outgoing(mailer, composition.local_event_sender(), composition.encryption(signing)),
+        gateways.Outgoing(mailer, gateways.local_event_sender(), gateways.encryption(signing)),
         policy,
         TrialKey(secrets.trial_key),
         # Nothing is in flight for long here.
-        composition.WorkerOptions(
+        activities.WorkerOptions(
             second_look_delay=0.2,
             left_to_dispatcher=timedelta(),
             left_to_writer=timedelta(),

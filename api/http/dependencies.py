@@ -23,7 +23,8 @@ from domain.events.ports import EventSender
 from domain.notifications.mail_types import Rendered
 from domain.notifications.ports import MailDispatcher, MailToSend
 from domain.privacy.ports import ErasureLog
-from domain.provider.ports import CustomerContacts, EventReader, Wallets
+from domain.provider.event_ports import EventReader
+from domain.provider.ports import CustomerContacts, Wallets
 from domain.request_rates import RequestRates
 from domain.signing import SigningSecrets
 from domain.subscription.policy import Policy

@@ -12,32 +12,32 @@ from sandbox.crowd.past_workflow import Activities
 from sandbox.stack import MAIL_FROM, Stack
 from storage.subscriptions.mails import MailRecords
 from storage.webhooks.inbox import Inbox
-from worker import composition
 from worker.build import WorkerActivities
+from worker.composition import activities, gateways, services
 
 
 def surroundings(stack: Stack, policy: Policy) -> Surroundings:
     """Return what the past of subscriptions of *stack* is written to."""
     parts, temporal = stack.api_parts, PastTemporal(MailRecords(stack.engine))
-    mailer = composition.mailer(
+    mailer = gateways.mailer(
         parts.brand,
         smtp_url=stack.mailbox.smtp_url,
         sender=MAIL_FROM,
         public_url=parts.public_url,
         signing=parts.signing,
     )
-    outgoing = composition.Outgoing(mailer, parts.event_sender, parts.encryption)
-    activities = composition.worker_activities(
+    outgoing = gateways.Outgoing(mailer, parts.event_sender, parts.encryption)
+    worker = activities.worker_activities(
         temporal.as_client, stack.engine, stack.provider, outgoing, policy, parts.trial_key
     )
     return Surroundings(
         stack.engine,
         stack.simulator,
         temporal,
-        _of_subscriptions(activities),
+        _of_subscriptions(worker),
         parts.events,
         Inbox(stack.engine),
-        composition.webhook_delivery(temporal.as_client, stack.engine, stack.provider, parts.trial_key),
+        services.webhook_delivery(temporal.as_client, stack.engine, stack.provider, parts.trial_key),
     )
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.names import DEFAULT_TENANT
+from domain.provider.event_ports import EventReader
 from domain.provider.events import KeptEvent, PastEvent, ProviderEvent
-from domain.provider.ports import EventReader
 from domain.subscription.sign_up import SignUp
 from domain.subscription.state import Subscription
 from sandbox.crowd.past_temporal import PastTemporal

@@ -8,8 +8,8 @@ from time import monotonic
 
 from domain.errors import Malformed
 from domain.names import DEFAULT_TENANT
+from domain.provider.event_ports import EventHistory
 from domain.provider.events import KeptEvent, PastEvent, Routing
-from domain.provider.ports import EventHistory
 from domain.webhooks.ports import EventDelivery, Fetched, ReceivedEvents
 
 PROVIDER_RETENTION = timedelta(days=30)

@@ -14,9 +14,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import GatewayUnavailable
 from domain.names import subscription_workflow_id
+from domain.provider.event_ports import Owners
 from domain.provider.events import NOTHING_NEW, Directory, Disposition, KeptEvent, ProviderEvent, Routing
 from domain.provider.hints import ABOUT_CUSTOMERS, EventHint, EventKind
-from domain.provider.ports import Owners
 from domain.webhooks.ports import Delivered, PendingEvents, SubscriptionAddresses
 from services.customer_dispatcher import start_customer_sync
 from services.webhooks.late_reversals import LateReversals

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from domain.errors import GatewayRefused, GatewayUnavailable
+from domain.provider.event_ports import Owners
 from domain.provider.events import NOTHING_NEW, Directory, Disposition, KeptEvent, ProviderEvent, Routing
 from domain.provider.hints import MONEY_WENT_BACK
-from domain.provider.ports import Owners
 
 UNKNOWN_CUSTOMER_GRACE = timedelta(minutes=5)
 """How long a customer may be unknown to us: at sign-up the provider's event can be faster than our own record."""

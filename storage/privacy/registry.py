@@ -68,7 +68,6 @@ from storage.schema.tables import (
     sign_up_contacts,
     subscriptions,
     trials,
-    webhook_inbox,
 )
 from storage.schema.tenant_tables import tenants
 from storage.schema.usage_tables import (
@@ -82,6 +81,7 @@ from storage.schema.usage_tables import (
     usage_statistics,
     usage_statistics_pages,
 )
+from storage.schema.webhook_tables import webhook_inbox
 
 
 class Redaction(StrEnum):

@@ -27,7 +27,8 @@ from storage.schema.audit_tables import audit
 from storage.schema.event_tables import delivery_attempts, event_deliveries, events
 from storage.schema.purchase_tables import purchases
 from storage.schema.reconciliation_tables import discrepancies
-from storage.schema.tables import sign_up_contacts, webhook_inbox
+from storage.schema.tables import sign_up_contacts
+from storage.schema.webhook_tables import webhook_inbox
 
 SHORTEST_TOLD = 6
 """Characters of an id that are looked for in the product's keys; shorter ones would be found in many."""

@@ -12,6 +12,7 @@ from storage.schema import (
     revenue_tables,
     tenant_tables,
     usage_tables,
+    webhook_tables,
 )
 from storage.schema.tables import METADATA
 
@@ -28,4 +29,5 @@ __all__ = [
     "revenue_tables",
     "tenant_tables",
     "usage_tables",
+    "webhook_tables",
 ]

@@ -10,7 +10,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     SmallInteger,
     Table,
@@ -365,45 +364,6 @@ reversals = Table(
     UniqueConstraint("tenant", "ref"),
     Index("ix_reversals_subscription", "subscription"),
     Index("ix_reversals_invoice", "tenant", "invoice"),
-)
-
-webhook_inbox = Table(
-    "webhook_inbox",
-    METADATA,
-    Column("event_id", Text, primary_key=True),
-    tenant(),
-    Column("type", Text, nullable=False),
-    Column("news", Text),
-    Column("object_id", Text, nullable=False),
-    Column("customer_ref", Text, nullable=False),
-    Column("charge_ref", Text, nullable=False, server_default=""),
-    Column("agreement_ref", Text, nullable=False, server_default=""),
-    Column("body", LargeBinary, nullable=False),
-    _made_at("received_at"),
-    Column("handled_at", _MOMENT),
-    Column(
-        "disposition",
-        Text,
-        CheckConstraint("disposition in ('delivered', 'passed_over', 'set_aside')", name="disposition"),
-        doc="what came of it, once it was handled",
-    ),
-    Column("outcome", Text),
-    Index("ix_webhook_inbox_handled", "received_at", postgresql_where=text("handled_at is not null")),
-    Index("ix_webhook_inbox_waiting", "received_at", postgresql_where=text("handled_at is null")),
-    Index("ix_webhook_inbox_tenant_received_at_event_id", "tenant", "received_at", "event_id"),
-    Index(
-        "ix_webhook_inbox_tenant_waiting",
-        *("tenant", "received_at", "event_id"),
-        postgresql_where=text("handled_at is null"),
-    ),
-    Index(
-        "ix_webhook_inbox_tenant_set_aside",
-        *("tenant", "received_at", "event_id"),
-        postgresql_where=text("disposition = 'set_aside'"),
-    ),
-    Index("ix_webhook_inbox_object_id", "object_id", postgresql_where=text("customer_ref = ''")),
-    Index("ix_webhook_inbox_agreement_ref", "agreement_ref", postgresql_where=text("customer_ref = ''")),
-    Index("ix_webhook_inbox_customer_ref_received_at_event_id", "customer_ref", "received_at", "event_id"),
 )
 
 installation = Table(

@@ -41,7 +41,8 @@ from domain.provider.events import (
 from domain.provider.hints import EventKind
 from domain.webhooks.inbox import InboxRow
 from storage.db.engine import single, statement, texts, transaction
-from storage.schema.tables import customers, subscriptions, webhook_inbox
+from storage.schema.tables import customers, subscriptions
+from storage.schema.webhook_tables import webhook_inbox
 
 _CONTENT = bindparam("content", type_=LargeBinary)
 _REF = bindparam("of_customer", type_=Text)

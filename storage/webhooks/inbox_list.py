@@ -17,7 +17,8 @@ from domain.webhooks.inbox import COUNTED, EventState, InboxRow, InboxSummary
 from storage.db.cursors import Cut, Keyset, PageRequest, Position, cut, plain_text
 from storage.db.engine import listing, transaction
 from storage.db.walks import Ordered, walk
-from storage.schema.tables import customers, subscriptions, webhook_inbox
+from storage.schema.tables import customers, subscriptions
+from storage.schema.webhook_tables import webhook_inbox
 from storage.webhooks.inbox import event_of, inbox_row, select_inbox_rows
 
 _IT = webhook_inbox.c

@@ -21,7 +21,7 @@ from storage.db.roles import DatabaseRole
 from storage.db.traced_statements import trace_statements
 from storage.payload_keys import check_payload_keys
 from tracing.spans import Spans
-from worker import composition
+from worker.composition import gateways
 
 
 def plain(secret: SecretStr | None) -> str | None:
@@ -128,9 +128,7 @@ async def payment_provider(
     spans: Spans | None = None,
     meter: CallMeter | None = None,
 ) -> AsyncIterator[Provider]:
-    """Yield the payment provider; it connects on first use. See `composition.payment_provider`."""
+    """Yield the payment provider; it connects on first use. See `gateways.payment_provider`."""
     key, base = settings.stripe_api_key.get_secret_value(), settings.stripe_api_base
-    async with composition.payment_provider(
-        key, base, api_processes=api_processes, spans=spans, meter=meter
-    ) as provider:
+    async with gateways.payment_provider(key, base, api_processes=api_processes, spans=spans, meter=meter) as provider:
         yield provider

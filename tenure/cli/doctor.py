@@ -39,7 +39,7 @@ from tenure.cli.connections import database, hold_to_payload_keys, temporal
 from tenure.cli.doctor_rates import examine_rates
 from tenure.cli.doctor_versions import examine_versions
 from tenure.cli.processes import mailer, signing_of, trial_key_of
-from worker.composition import encryption
+from worker.composition.gateways import encryption
 from worker.registry import missing_attributes
 
 ANSWER_TIMEOUT = timedelta(seconds=15)

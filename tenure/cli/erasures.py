@@ -13,7 +13,7 @@ from storage.subscriptions.trial_key import check_trial_key
 from tenure.cli.audited import noted
 from tenure.cli.connections import database, hold_to_payload_keys, temporal
 from tenure.cli.processes import trial_key_of
-from worker.composition import erasing
+from worker.composition.services import erasing
 
 ACTOR = "tenure erasures apply"
 

@@ -25,7 +25,7 @@ from tenure.cli.connections import database, plain
 from tenure.cli.dates import length
 from tenure.cli.options import AsJson, one_line, tenant_named
 from tenure.cli.tables import aligned
-from worker.composition import key_mode
+from worker.composition.gateways import key_mode
 
 API_KEY: Final = "api_key"
 CREATED_BY: Final = "tenure keys"

@@ -17,9 +17,10 @@ from storage.catalog.policies import Policies
 from storage.subscriptions.trials import TrialKey
 from tenure.cli.connections import payment_provider
 from tracing.spans import Spans
-from worker import composition
 from worker.build import TaskRates, WorkerActivities
-from worker.composition import Outgoing, ProviderLimits, WorkerOptions
+from worker.composition import activities, gateways
+from worker.composition.activities import WorkerOptions
+from worker.composition.gateways import Outgoing, ProviderLimits
 
 
 def task_rates(settings: WorkerSettings) -> TaskRates:
@@ -52,7 +53,7 @@ async def worker_activities(
     if policy is not None:
         await Policies(engine).check(policy)
     async with payment_provider(settings, spans=spans, meter=meter) as provider:
-        yield composition.worker_activities(
+        yield activities.worker_activities(
             client,
             engine,
             provider,
@@ -82,8 +83,8 @@ def signing_of(settings: SiteSettings) -> SigningSecrets:
 
 def outgoing(settings: WorkerSettings) -> Outgoing:
     """What sends mails and events."""
-    sender = composition.event_sender(settings.egress_proxy)
-    return Outgoing(mailer(settings), sender, composition.encryption(signing_of(settings)))
+    sender = gateways.event_sender(settings.egress_proxy)
+    return Outgoing(mailer(settings), sender, gateways.encryption(signing_of(settings)))
 
 
 def mailer(settings: WorkerSettings) -> Mailer:
@@ -96,7 +97,7 @@ def mailer(settings: WorkerSettings) -> Mailer:
         upgrade_url=settings.upgrade_url or "",
         address=settings.brand_address,
     )
-    return composition.mailer(
+    return gateways.mailer(
         brand,
         smtp_url=settings.smtp_url.get_secret_value(),
         sender=settings.mail_from,

@@ -29,7 +29,7 @@ from tenure.cli.signals import for_ever, stoppable
 from tenure.cli.tracing import tracing
 from tracing.spans import Spans
 from worker.build import build_workers, workers_running
-from worker.composition import encryption
+from worker.composition.gateways import encryption
 from worker.health import Health
 from worker.measuring import ActivityMeter
 from worker.registry import keep_schedules

@@ -40,7 +40,7 @@ from tenure.cli.scraping import process_metrics, scraped
 from tenure.cli.signals import stoppable
 from tenure.cli.tracing import tracing
 from tracing.spans import Spans
-from worker import composition
+from worker.composition import gateways, services
 
 KEEP_ALIVE = 75
 """Seconds: longer than load balancers keep idle connections, or they would send requests into closed ones."""
@@ -110,7 +110,7 @@ async def _check_servers(settings: ApiSettings, client: Client, engine: AsyncEng
     checks = [
         _once_there(lambda: check_trial_key(engine, trial_key_of(settings))),
         _once_there(lambda: hold_to_payload_keys(settings, engine)),
-        _once_there(lambda: check_secret_keys(engine, composition.encryption(signing_of(settings)))),
+        _once_there(lambda: check_secret_keys(engine, gateways.encryption(signing_of(settings)))),
     ]
     if settings.standalone_activities:
         checks.append(_once_there(lambda: check_standalone_activities(client)))
@@ -145,7 +145,7 @@ async def api_dependencies(
     (catalog, policy), trial_key = load_offer(settings.catalog, settings.policy), trial_key_of(settings)
     brand = Brand(settings.brand_name, settings.website, settings.support_email or "", settings.brand_colour)
     publish = Offer(system_engine, catalog, policy).publish
-    secret_encryption = composition.encryption(signing_of(settings))
+    secret_encryption = gateways.encryption(signing_of(settings))
     # What differs from the database is reported at once. A database that is not there yet, or not migrated, is no
     # error: the API publishes when it is.
     with suppress(GatewayUnavailable, DBAPIError):
@@ -163,20 +163,20 @@ async def api_dependencies(
             catalog=catalog,
             policy=policy,
             publish_offer=publish,
-            events=composition.event_reader(
+            events=gateways.event_reader(
                 [secret.get_secret_value() for secret in settings.stripe_webhook_secrets],
                 settings.stripe_api_key.get_secret_value(),
                 settings.stripe_account or "",
             ),
-            deliver=composition.webhook_delivery(client, system_engine, provider, trial_key, starter).deliver,
+            deliver=services.webhook_delivery(client, system_engine, provider, trial_key, starter).deliver,
             wallets=provider.wallets,
             contacts=provider.contacts,
-            purchases=composition.purchases_of(client, engine, provider, trial_key, starter),
-            refunds=composition.refunds_of(client, engine, provider, trial_key, starter),
+            purchases=services.purchases_of(client, engine, provider, trial_key, starter),
+            refunds=services.refunds_of(client, engine, provider, trial_key, starter),
             public_url=settings.public_url,
             signing=signing_of(settings),
             encryption=secret_encryption,
-            event_sender=composition.event_sender(settings.egress_proxy),
+            event_sender=gateways.event_sender(settings.egress_proxy),
             trial_key=trial_key,
             brand=brand,
             logo=settings.brand_logo,
@@ -189,13 +189,13 @@ async def api_dependencies(
             standalone_activities=settings.standalone_activities,
             erasure_log=ErasuresFile(settings.erasures_file) if settings.erasures_file is not None else None,
             temporal_ui_url=settings.temporal_ui_url or "",
-            read_mail=composition.mail_reader(brand) if brand.support_email else None,
-            provider_ui_url=composition.provider_pages(settings.stripe_api_key.get_secret_value())
+            read_mail=gateways.mail_reader(brand) if brand.support_email else None,
+            provider_ui_url=gateways.provider_pages(settings.stripe_api_key.get_secret_value())
             if settings.stripe_api_base is None
             else "",
             sign_up_url=settings.sign_up_url or "",
             embed_origins=settings.embed_origins,
-            key_mode=composition.key_mode(settings.stripe_api_key.get_secret_value()),
+            key_mode=gateways.key_mode(settings.stripe_api_key.get_secret_value()),
             rates=request_rates(settings),
             spans=spans,
         )

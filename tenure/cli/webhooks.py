@@ -24,7 +24,7 @@ from tenure.cli.audited import noted
 from tenure.cli.connections import database, hold_to_payload_keys, payment_provider, temporal
 from tenure.cli.dates import moment
 from tenure.cli.processes import trial_key_of
-from worker.composition import webhook_backfill, webhook_delivery
+from worker.composition.services import webhook_backfill, webhook_delivery
 
 SHOWN = 100
 BATCH_SIZE = 100

@@ -11,7 +11,7 @@ from temporalio.client import Client
 
 from domain.names import subscription_workflow_id
 from domain.provider.hints import EventHint
-from worker.composition import LEFT_TO_DISPATCHER
+from worker.composition.services import LEFT_TO_DISPATCHER
 
 SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
 FAILED = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED

@@ -25,7 +25,8 @@ from sandbox.stack import Stack
 from services.reconciliation.restore import NotRestorable, Restorer
 from storage.reconciliation import Reconciliations
 from storage.schema.privacy_tables import erasures
-from storage.schema.tables import customers, webhook_inbox
+from storage.schema.tables import customers
+from storage.schema.webhook_tables import webhook_inbox
 from storage.subscriptions.write_model import SubscriptionRecords
 from tenure.cli.reconcile import run_now
 from tests.harness.callers import Caller, workflows_of

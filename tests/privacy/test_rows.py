@@ -24,7 +24,7 @@ from storage.db.cursors import PageRequest
 from storage.privacy.erasure import Erasures
 from storage.privacy.whose import Subject, received
 from storage.reconciliation import Reconciliations
-from storage.schema.tables import webhook_inbox
+from storage.schema.webhook_tables import webhook_inbox
 from storage.subscriptions.adoptions import Adoptions
 from storage.subscriptions.customer_changes import CustomerChanges
 from storage.subscriptions.sign_ups import SignUps

@@ -30,7 +30,7 @@ from storage.db.roles import DatabaseRole
 from tests.harness.logs import but_of_servers
 from tests.harness.shop import CATALOG
 from tests.harness.trial_key import TRIAL_KEY
-from worker.composition import encryption, event_sender
+from worker.composition.gateways import encryption, event_sender
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -26,7 +26,8 @@ from tests.harness.catalogs import shipped_catalog, shipped_policy
 from tests.harness.names import a_name
 from tests.harness.patience import PATIENT, until
 from tests.harness.trial_key import TRIAL_KEY
-from worker.composition import encryption, event_sender, purchases_of, refunds_of, webhook_delivery
+from worker.composition.gateways import encryption, event_sender
+from worker.composition.services import purchases_of, refunds_of, webhook_delivery
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 
