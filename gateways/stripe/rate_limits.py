@@ -20,7 +20,7 @@ or more; in a sandbox they count as ordinary requests."""
 QUESTIONS = 0.2
 """The share of all API processes together. What their callers wait for goes through no queue."""
 
-RECONCILIATION = 0.05
+RECONCILIATION = 0.03
 """The share of all reconciliations together. Their activities make many requests each, so that the queue's rate does
 not hold them."""
 

@@ -31,6 +31,7 @@ from tests.replay.blocked_lives import (
 )
 from tests.replay.bulk_lives import worked_off
 from tests.replay.event_lives import heard
+from tests.replay.hourly_lives import reconciled_hourly
 from tests.replay.plan_lives import (
     billing_day,
     canceled_in_a_pause,
@@ -441,6 +442,7 @@ LIVES: tuple[Play, ...] = (
     moved,
     portal,
     reconciled,
+    reconciled_hourly,
     healed_alone,
     restored,
     restarted,

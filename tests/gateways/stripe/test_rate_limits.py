@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from domain.catalog.plans import Item
+from domain.reconciliation.passes import cost
 from gateways.stripe.rate_limits import (
     LIVE_A_SECOND,
     MAX_CALLS_PER_STEP,
     ONE_ENDPOINT_A_SECOND,
     TEST_A_SECOND,
+    comparisons_a_second,
     questions_a_second,
     reports_at_once,
     steps_a_second,
@@ -74,12 +76,18 @@ async def test_no_step_asks_more_than_the_fleets_rate_is_counted_from(rig: Strip
 def test_the_fleets_rate_stays_below_every_limit(api_key: str, steps: float, in_all: float) -> None:
     assert steps_a_second(api_key) == pytest.approx(steps)
     # Queued steps come in bursts: twice the rate within one second.
-    assert 2 * steps * MAX_CALLS_PER_STEP < in_all
+    assert 2 * steps * MAX_CALLS_PER_STEP + comparisons_a_second(api_key) < in_all
     assert 2 * steps < ONE_ENDPOINT_A_SECOND
 
 
 def test_usage_is_reported_concurrently_only_where_it_has_a_separate_limit() -> None:
     assert (reports_at_once("sk_live_x"), reports_at_once("rk_test_x")) == (20, 1)
+
+
+def test_all_reconciliations_share_three_in_a_hundred_which_is_enough_for_ten_million_subscriptions() -> None:
+    assert comparisons_a_second("sk_live_x") == pytest.approx(3)
+    assert comparisons_a_second("sk_test_x") == pytest.approx(0.75)
+    assert cost(10_000_000).calls_a_second < comparisons_a_second("sk_live_x")
 
 
 def test_api_processes_share_a_fifth_of_the_limit() -> None:
