@@ -15,11 +15,14 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import DateTime, LargeBinary, Text, Uuid
 
 from sandbox.crowd.filling import Crowd
+from storage.revenue.standing import COUNTED
 from storage.schema.metadata import METADATA
 
 MARK: Final = "§"
 """Stands in a template for what differs from copy to copy."""
-SUMS: Final = frozenset({"mrr_daily", "mrr_movers", "mrr_cohorts", "mrr_roll_up", "usage_statistics", "discrepancies"})
+SUMS: Final = frozenset(
+    {"mrr_daily", "mrr_movers", "mrr_cohorts", "mrr_roll_up", "mrr_standing", "usage_statistics", "discrepancies"}
+)
 """Made anew from what was copied, or not of one life."""
 KEPT_FOR: Final[Mapping[str, tuple[str, timedelta]]] = {
     "events": ("at", timedelta(days=30)),
@@ -92,8 +95,10 @@ async def copy(superuser_url: str, crowd: Crowd, number: int, *, seconds: float 
             await connection.execute(index["definition"].replace(" ON ONLY ", " ON "))
         for name in names:
             await connection.execute(f"VACUUM ANALYZE {name}")
-        for name in ("mrr_roll_up", "mrr_daily", "mrr_movers", "mrr_cohorts"):
+        for name in ("mrr_roll_up", "mrr_daily", "mrr_movers", "mrr_cohorts", "mrr_standing"):
             await connection.execute(f"TRUNCATE {name}")
+        # Without its triggers, nothing was counted.
+        await connection.execute("DELETE FROM installation WHERE name = $1", COUNTED)
     finally:
         await connection.close()
     return Copied(rows["subscriptions"], rows)

@@ -11,12 +11,12 @@ from urllib.parse import urlencode
 import httpx
 from fastapi.routing import APIRoute
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import ROUTERS
 from api.console.numbers.reports import REPORTS
 from domain.names import DEFAULT_TENANT
 from domain.subscription.lifecycle import Status
-from sandbox.stack import Stack
 from storage.access.console_sessions import new_sign_in_link
 from storage.access.operators import OperatorRole, Operators
 
@@ -43,9 +43,12 @@ class Ask:
         return f"GET {self.path}"
 
 
-async def requests(stack: Stack) -> list[Ask]:
-    """Every one, about a subscription that is far from the beginning of lists."""
-    async with stack.engine.connect() as connection:
+async def requests(engine: AsyncEngine) -> list[Ask]:
+    """Every one, about a subscription that is far from the beginning of lists.
+
+    *engine* is of the role that sees every tenant.
+    """
+    async with engine.connect() as connection:
         known = (await connection.execute(_KNOWN)).one()._asdict()
     placed = {
         "subscription_id": known["subscription"],
@@ -131,17 +134,17 @@ def _parameters(route: APIRoute) -> set[str]:
 
 
 @asynccontextmanager
-async def reader(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+async def reader(engine: AsyncEngine, api_url: str, admin_key: str) -> AsyncIterator[httpx.AsyncClient]:
     """One who may read everything: by an admin's key, and signed in to the console."""
-    founder, _ = await Operators(stack.engine).add(FOUNDER, OperatorRole.ADMIN, tenant=DEFAULT_TENANT)
-    link = await new_sign_in_link(stack.engine, founder, stack.addresses.api_url)
-    async with httpx.AsyncClient(base_url=stack.addresses.api_url, timeout=120) as browser:
+    founder, _ = await Operators(engine).add(FOUNDER, OperatorRole.ADMIN, tenant=DEFAULT_TENANT)
+    link = await new_sign_in_link(engine, founder, api_url)
+    async with httpx.AsyncClient(base_url=api_url, timeout=120) as browser:
         entered = await browser.post(link, headers={"Sec-Fetch-Site": "same-origin"})
         found = COOKIE.match(entered.headers.get("Set-Cookie", ""))
         if found is None:
             raise RuntimeError(f"the console does not let {FOUNDER} in: {entered.text[:200]}")
         browser.headers["Cookie"] = found[0]
-        browser.headers["Authorization"] = f"Bearer {stack.addresses.admin_key}"
+        browser.headers["Authorization"] = f"Bearer {admin_key}"
         yield browser
 
 

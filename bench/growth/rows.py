@@ -145,9 +145,9 @@ async def _reconnect(stack: Stack) -> None:
 
 async def _ask(stack: Stack, executions: Executions) -> None:
     """Read all that there is to read."""
-    async with reader(stack) as browser:
+    async with reader(stack.engine, stack.addresses.api_url, stack.addresses.admin_key) as browser:
         for _ in range(ROUNDS):
-            for each in await requests(stack):
+            for each in await requests(stack.engine):
                 with executions.during(each.name):
                     status, answer = await answered(browser, each)
                 if status >= 500:

@@ -53,6 +53,7 @@ from storage.schema.revenue_tables import (
     mrr_movements,
     mrr_movers,
     mrr_roll_up,
+    mrr_standing,
     recoveries,
     subscription_outcomes,
 )
@@ -390,5 +391,6 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(provider_sightings, kept=frozenset({"tenant"}), whose=by_subscription(provider_sightings)),
     Rule(mrr_movers, kept=frozenset({"tenant", "currency", "plan", "interval", "kind", "end_kind", "length"})),
     Rule(mrr_cohorts, kept=frozenset({"tenant", "currency", "plan", "interval"})),
+    Rule(mrr_standing, kept=frozenset({"tenant", "currency", "plan", "interval", "status"})),
     Rule(mrr_roll_up, kept=frozenset({"timezone"})),
 )

@@ -53,7 +53,7 @@ class CohortFigures:
             Malformed: the months are in the wrong order, or too many.
         """
         async with transaction(self._engine, tenant, statements_within=LISTS_WITHIN) as connection:
-            extent = await RevenueReader(connection, tenant, self._timezone).extent()
+            extent = await (await RevenueReader.of(connection, tenant, self._timezone)).extent()
             wanted = query.range(extent.latest)
             known_until = select(mrr_roll_up.c.cohorts_until).where(mrr_roll_up.c.timezone == self._timezone)
             since: datetime | None = (await connection.execute(known_until)).scalar()

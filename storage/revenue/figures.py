@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import astuple, dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from sqlalchemy import Row
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.revenue.figures import (
@@ -26,8 +26,11 @@ from domain.revenue.figures import (
 from domain.revenue.overview import FULL_MONTHS, Overview, Standing, StandingOf, overviews, total
 from domain.revenue.queries import Range, ReportQuery
 from storage.db.engine import LISTS_WITHIN, sql_text, transaction
+from storage.schema.revenue_tables import mrr_roll_up
 
 _FILES = Path(__file__).parent / "sql"
+_BEGAN = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before anything was recorded."""
 
 
 @dataclass(frozen=True)
@@ -135,15 +138,24 @@ class RevenueFigures:
     async def reading(self, tenant: str) -> "AsyncIterator[RevenueReader]":
         """Reads the parts of a report in one transaction."""
         async with transaction(self._engine, tenant, statements_within=LISTS_WITHIN) as connection:
-            yield RevenueReader(connection, tenant, self.timezone)
+            yield await RevenueReader.of(connection, tenant, self.timezone)
 
 
 class RevenueReader:
     """Reads the parts of a report; each with a fixed number of statements."""
 
-    def __init__(self, connection: AsyncConnection, tenant: str, timezone: str) -> None:
+    def __init__(self, connection: AsyncConnection, tenant: str, timezone: str, since: datetime) -> None:
         self._connection = connection
-        self._given = {"tenant": tenant, "timezone": timezone}
+        self._given: dict[str, Any] = {"tenant": tenant, "timezone": timezone, "since": since}
+
+    @classmethod
+    async def of(cls, connection: AsyncConnection, tenant: str, timezone: str) -> Self:
+        """Reads how far the sums go: the planner must know it, or it takes what came since for a third of all.
+
+        They may go further by the next statement, which looks again; less far they never go.
+        """
+        until = select(mrr_roll_up.c.recorded_until).where(mrr_roll_up.c.timezone == timezone)
+        return cls(connection, tenant, timezone, (await connection.execute(until)).scalar() or _BEGAN)
 
     async def extent(self) -> Extent:
         [row] = await self._rows("extent", **self._given)

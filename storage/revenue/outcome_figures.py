@@ -88,7 +88,7 @@ class OutcomeFigures:
         self, name: str, tenant: str, query: ReportQuery, **given: Any
     ) -> tuple[Extent, Range, Sequence[Row[Any]]]:
         async with transaction(self._engine, tenant, statements_within=LISTS_WITHIN) as connection:
-            extent = await RevenueReader(connection, tenant, self._timezone).extent()
+            extent = await (await RevenueReader.of(connection, tenant, self._timezone)).extent()
             wanted = query.range(extent.latest)
             parameters = {
                 "tenant": tenant,

@@ -49,6 +49,7 @@ SMALL: Final = frozenset(
         "mrr_daily",
         "mrr_movers",
         "mrr_roll_up",
+        "mrr_standing",
         "operator_mails",
         "operators",
         "plan_limits",

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     Table,
@@ -181,6 +182,25 @@ mrr_roll_up = Table(
     Column("timezone", Text, primary_key=True, doc="whose days the sums are of; there is one row"),
     Column("recorded_until", _MOMENT, nullable=False, doc="every movement recorded before is in `mrr_daily`"),
     Column("cohorts_until", _MOMENT, doc="every movement recorded before is in `mrr_cohorts`; none: they are not made"),
+)
+
+mrr_standing = Table(
+    "mrr_standing",
+    METADATA,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    tenant(),
+    Column("currency", Text, nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("interval", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("annual", BigInteger, nullable=False, doc="a change of it, as the next ones; a trigger writes each"),
+    *(
+        Column(name, BigInteger, nullable=False)
+        for name in (
+            *("committed", "at_risk", "paused", "trialing"),
+            *("paying_customers", "free_customers", "trialing_customers"),
+        )
+    ),
 )
 
 mrr_movers = Table(

@@ -176,6 +176,13 @@ subscriptions = Table(
         "period_end",
         postgresql_where=text("status IN ('active', 'past_due')"),
     ),
+    # What of those who owe happens next.
+    Index(
+        "ix_subscriptions_owing",
+        "tenant",
+        "next_action_at",
+        postgresql_where=text("status IN ('past_due', 'suspended')"),
+    ),
     # What is late.
     Index("ix_subscriptions_next_action_at", "next_action_at", postgresql_where=text("next_action_at is not null")),
     # A customer's live subscription first, otherwise the last one.

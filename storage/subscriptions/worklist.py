@@ -41,7 +41,8 @@ class Worklists:
         owes = literal_column("subscriptions.status IN ('past_due', 'suspended')", Boolean)
         until = bindparam("until", {"until": moment(week_ends)}, type_=JSONB)
         ends = func.jsonb_path_exists(_IT.next_actions, cast(_ENDS, JSONPATH), until)
-        in_recovery = [_IT.state["recovery"].astext.is_not(None)]
+        # What is to happen first is no later than the end: by that an index finds the few among all who owe.
+        in_recovery = [_IT.next_action_at < week_ends, _IT.state["recovery"].astext.is_not(None)]
         trialing = literal_column("subscriptions.status = 'trialing'", Boolean)
         async with listing(self._engine, tenant) as connection:
             return Worklist(

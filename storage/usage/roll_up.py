@@ -11,9 +11,9 @@ from domain.retention import DEFAULT, Retention
 from storage.db.engine import sql_text, transaction
 from storage.usage.statistics import UsageStatisticsRecords
 
-PAGE = 2000
+PAGE = 1000
 """Rows read per batch."""
-BATCH = 5000
+BATCH = 1000
 """Rows deleted per batch."""
 
 _FILES = Path(__file__).parent / "sql"

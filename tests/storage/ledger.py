@@ -62,6 +62,7 @@ TABLES = (
     "mrr_daily",
     "mrr_movers",
     "mrr_roll_up",
+    "mrr_standing",
     "mrr_cohorts",
     "purchases",
     "events",

@@ -6,7 +6,8 @@ WITH summed AS (
 ), open AS (
     SELECT DISTINCT date_trunc(:interval, at AT TIME ZONE CAST(:timezone AS text))::date AS first_day
     FROM mrr_movements
-    WHERE tenant = :tenant AND recorded_at >= coalesce((SELECT recorded_until FROM summed), '-infinity')
+    WHERE tenant = :tenant AND recorded_at >= :since
+      AND recorded_at >= coalesce((SELECT recorded_until FROM summed), '-infinity')
 ), placed AS (
     SELECT
         first_day, currency, kind, coalesce(end_kind, '') AS end_kind, customer, from_plan = '' AS is_new,
@@ -16,10 +17,16 @@ WITH summed AS (
         CASE WHEN NOT (:by_billing OR :billing <> '') THEN ''
              WHEN from_interval = '' THEN interval ELSE from_interval END AS from_billing
     FROM open
-    JOIN mrr_movements ON at >= open.first_day::timestamp AT TIME ZONE CAST(:timezone AS text)
-        AND at < (open.first_day + CAST('1 ' || :interval AS interval)) AT TIME ZONE CAST(:timezone AS text)
-    WHERE tenant = :tenant AND :currency IN ('', currency)
-      AND open.first_day >= :first AND open.first_day < :beyond
+    -- For each of them by the index, and not all movements with each.
+    CROSS JOIN LATERAL (
+        SELECT kind, end_kind, customer, currency, plan, interval, from_plan, from_interval
+        FROM mrr_movements
+        WHERE tenant = :tenant
+          AND at >= open.first_day::timestamp AT TIME ZONE CAST(:timezone AS text)
+          AND at < (open.first_day + CAST('1 ' || :interval AS interval)) AT TIME ZONE CAST(:timezone AS text)
+        OFFSET 0
+    ) AS moved
+    WHERE :currency IN ('', currency) AND open.first_day >= :first AND open.first_day < :beyond
 )
 SELECT month AS period, currency, plan, interval AS billing, kind AS moved, nullif(end_kind, '*') AS end_kind,
        customers

@@ -7,7 +7,8 @@ WITH summed AS (
     SELECT currency, plan FROM mrr_daily WHERE tenant = :tenant AND EXISTS (SELECT FROM summed)
     UNION
     SELECT currency, plan FROM mrr_movements
-    WHERE tenant = :tenant AND recorded_at >= coalesce((SELECT recorded_until FROM summed), '-infinity')
+    WHERE tenant = :tenant AND recorded_at >= :since
+      AND recorded_at >= coalesce((SELECT recorded_until FROM summed), '-infinity')
 ), oldest AS (
     SELECT sequence, recorded_at FROM mrr_movements WHERE tenant = :tenant ORDER BY recorded_at, sequence LIMIT 1
 ), moments AS (

@@ -1,25 +1,30 @@
--- What subscriptions are worth now, as the rules of `domain.revenue.amounts`. The free plan has no amount.
--- A customer has one live subscription at most, so that subscriptions count customers.
+-- What subscriptions are worth now: by what they have changed by since they were counted, or, before the first count, by
+-- themselves.
+WITH counted AS MATERIALIZED (
+    SELECT EXISTS (SELECT FROM installation WHERE name = 'standing_counted') AS is_so
+), parts AS (
+    SELECT currency, plan, interval, status, annual, committed, at_risk, paused, trialing, paying_customers,
+           free_customers, trialing_customers
+    FROM mrr_standing
+    WHERE tenant = :tenant AND (SELECT is_so FROM counted)
+    UNION ALL
+    SELECT currency, plan, interval, status, own.*
+    FROM subscriptions, tenure_standing_of(subscriptions) AS own
+    WHERE tenant = :tenant AND status NOT IN ('canceled', 'suspended') AND NOT (SELECT is_so FROM counted)
+)
 SELECT
-    currency, plan, billing_interval, status,
-    coalesce(sum(annual) FILTER (WHERE counts), 0)::bigint AS annual,
-    coalesce(sum(annual) FILTER (WHERE counts AND cancel_at IS NULL), 0)::bigint AS committed,
-    coalesce(sum(annual) FILTER (WHERE counts AND status = 'past_due'), 0)::bigint AS at_risk,
-    coalesce(sum(annual) FILTER (WHERE NOT counts AND status = 'paused'), 0)::bigint AS paused,
-    coalesce(sum(annual) FILTER (WHERE is_trial), 0)::bigint AS trialing,
-    count(*) FILTER (WHERE counts AND annual > 0) AS paying_customers,
-    count(*) FILTER (WHERE counts AND annual = 0) AS free_customers,
-    count(*) FILTER (WHERE is_trial) AS trialing_customers
-FROM (
-    SELECT currency, plan, interval AS billing_interval, status, cancel_at,
-           amount * CASE interval WHEN 'month' THEN 12 ELSE 1 END AS annual,
-           status = 'trialing' AND trial_ends_at IS NOT NULL AS is_trial,
-           status IN ('active', 'past_due')
-               OR status = 'paused' AND coalesce((state #>> '{pause,counts}')::boolean, false) AS counts
-    FROM subscriptions
-    WHERE tenant = :tenant AND status NOT IN ('canceled', 'suspended') AND :plan IN ('', plan)
-      AND :billing IN ('', interval)
-      AND :status IN ('', status) AND :currency IN ('', currency)
-) AS worth
-GROUP BY currency, plan, billing_interval, status
-ORDER BY currency, plan, billing_interval, status
+    currency, plan, interval AS billing_interval, status,
+    sum(annual)::bigint AS annual,
+    sum(committed)::bigint AS committed,
+    sum(at_risk)::bigint AS at_risk,
+    sum(paused)::bigint AS paused,
+    sum(trialing)::bigint AS trialing,
+    sum(paying_customers)::bigint AS paying_customers,
+    sum(free_customers)::bigint AS free_customers,
+    sum(trialing_customers)::bigint AS trialing_customers
+FROM parts
+WHERE :plan IN ('', plan) AND :billing IN ('', interval) AND :status IN ('', status) AND :currency IN ('', currency)
+GROUP BY currency, plan, interval, status
+-- Those that count for nothing any more leave nothing.
+HAVING (sum(paying_customers), sum(free_customers), sum(trialing_customers), sum(paused)) <> (0, 0, 0, 0)
+ORDER BY currency, plan, interval, status

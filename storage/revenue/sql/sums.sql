@@ -12,7 +12,8 @@ WITH summed AS (
            plan, interval, from_plan, CASE WHEN from_interval = '' THEN interval ELSE from_interval END,
            before, after, (before > 0)::integer, (after > 0)::integer
     FROM mrr_movements
-    WHERE tenant = :tenant AND recorded_at >= coalesce((SELECT recorded_until FROM summed), '-infinity')
+    WHERE tenant = :tenant AND recorded_at >= :since
+      AND recorded_at >= coalesce((SELECT recorded_until FROM summed), '-infinity')
 ), moved AS (
     SELECT
         CASE WHEN day < :first THEN NULL ELSE date_trunc(:interval, day)::date END AS period,

@@ -226,7 +226,7 @@ async def test_figures_reach_as_far_as_a_subscription_that_is_ahead(ledger: Ledg
     assert (await figures.trials("default", ReportQuery("usd"))).extent.latest == ahead.date()
 
 
-async def test_each_report_is_two_statements(ledger: Ledger, figures: OutcomeFigures, asked: list[str]) -> None:
+async def test_each_report_is_three_statements(ledger: Ledger, figures: OutcomeFigures, asked: list[str]) -> None:
     await pays(ledger, "ada", on(1))
     for read in (
         figures.trials("default", QUARTER),
@@ -235,4 +235,4 @@ async def test_each_report_is_two_statements(ledger: Ledger, figures: OutcomeFig
     ):
         asked.clear()
         await read
-        assert sum("FROM" in statement for statement in asked) == 2
+        assert sum("FROM" in statement for statement in asked) == 3
