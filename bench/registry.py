@@ -23,6 +23,7 @@ from bench import (
 from bench.growth import rows, workflows
 from bench.peers import comparing as peers
 from bench.results import Result
+from bench.scale import measure as scale
 
 Measure = Callable[..., Coroutine[Any, Any, str | Result]]
 
@@ -60,6 +61,7 @@ FIGURES: Final[Sequence[Figure]] = (
     Figure("pages", "The console's pages", pages.measure, is_sized=True),
     Figure("peers", "The same life as others would build it", peers.measure, is_sized=True, is_reported=True),
     Figure("retention", "What is not kept for good, day by day", retention.measure, is_sized=True),
+    Figure("scale", "Millions of subscriptions, by arithmetic", scale.measure),
     Figure("steps", "The write of a step", steps.measure, is_sized=True, is_reported=True, size=3),
     Figure("storm", "Lost, doubled and shuffled webhooks", storm.measure, is_sized=True, is_reported=True, size=20),
     Figure("users", "A thousand clients at once", users.measure),
