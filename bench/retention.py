@@ -133,7 +133,7 @@ def _report(days: Sequence[Day]) -> Result:
             cells = (f"{day.rows[table]:>18,}{day.contents[table] / 1000:>8.0f}" for table in _TABLES)
             lines.append(f"{day.number:>5}" + "".join(cells))
     lines.append("")
-    lines += [f"{_level(days, table)}" for table in _TABLES]
+    lines += [f"{level(days, table)}" for table in _TABLES]
     total: dict[str, int] = {}
     for day in days:
         for kind, count in day.forgotten.items():
@@ -142,7 +142,7 @@ def _report(days: Sequence[Day]) -> Result:
     return Result("\n".join(lines), bars=[_bars(days, "webhook_inbox"), _bars(days, "idempotency_keys")])
 
 
-def _level(days: Sequence[Day], table: str) -> str:
+def level(days: Sequence[Day], table: str) -> str:
     """From which day on it has had no more rows than then, or no more content if its rows stay."""
     counts = {"rows": [day.rows[table] for day in days], "bytes of contents": [day.contents[table] for day in days]}
     for unit, by_day in counts.items():

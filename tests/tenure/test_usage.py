@@ -35,6 +35,7 @@ async def test_statistics_exist_after_a_manual_roll_up(hand: Terminal, stack: St
 
     assert (rolled.status, shown.status, as_json.status) == (0, 0, 0), rolled.err + shown.err + as_json.err
     assert "gauges sampled" in rolled.out
+    assert "deleted: " in rolled.out
     assert shown.out.splitlines()[0].split()[:3] == ["PLAN", "FEATURE", "CUSTOMERS"]
     assert "storage_gb" in {row["feature"] for row in json.loads(as_json.out)}
 

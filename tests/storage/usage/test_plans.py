@@ -38,6 +38,8 @@ async def plan_of(ledger: Ledger, file: Path, given: dict[str, Any]) -> str:
         pytest.param(DELETE_OLD / "long_counters.sql", OLD, ["ix_usage_long"], id="old counters of months"),
         pytest.param(DELETE_OLD / "webhooks.sql", OLD, ["ix_webhook_inbox_handled"], id="old webhooks"),
         pytest.param(DELETE_OLD / "mail_facts.sql", OLD, ["ix_mails_to_empty"], id="contents of old mails"),
+        pytest.param(DELETE_OLD / "told_events.sql", OLD, ["ix_events_created_at"], id="old events for products"),
+        pytest.param(DELETE_OLD / "sign_ups.sql", OLD, ["ix_sign_up_contacts_created_at"], id="old sign-ups"),
         pytest.param(DELETE_OLD / "bulk_rows.sql", OLD, ["ix_bulk_rows_position"], id="rows of old bulk runs"),
         pytest.param(DELETE_OLD / "samples.sql", OLD, ["ix_usage_samples_day"], id="old samples"),
         pytest.param(DELETE_OLD / "statistics.sql", OLD, ["ix_usage_statistics_taken_at"], id="old statistics"),
