@@ -15,6 +15,7 @@ _ANY = {
     "UUID": "gen_random_uuid()",
     "TEXT": "'any'",
     "INTEGER": "1",
+    "SMALLINT": "1",
     "BIGINT": "1",
     "BOOLEAN": "false",
     "DATE": "'2026-03-01'",
