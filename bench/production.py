@@ -21,6 +21,7 @@ from sandbox.burst import SignUps
 from sandbox.lives import SubscriptionLife
 from sandbox.processes import free_port
 from sandbox.travel import Traveller
+from services.payload_codec import converter_with
 from storage.db.engine import create_engine_from_url
 from storage.db.roles import DatabaseRole
 from storage.subscriptions.trials import TrialKey
@@ -63,7 +64,7 @@ class Production:
             api, caller = await exits.enter_async_context(site.api(**settings))
             worker = await exits.enter_async_context(site.worker(TENURE_METRICS_ADDRESS=address, **settings))
             site.simulator.webhook_url = f"{caller.http.base_url}".rstrip("/") + WEBHOOKS
-            client = await Client.connect(site.temporal.address)
+            client = await Client.connect(site.temporal.address, data_converter=converter_with(()))
             engine = create_engine_from_url(site.postgres.url, role=DatabaseRole.SYSTEM)
             exits.push_async_callback(engine.dispose)
             observer = create_engine_from_url(site.postgres.observer_url)
