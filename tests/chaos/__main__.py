@@ -53,7 +53,9 @@ async def _whole(lanes: Sequence[Sequence[Fault]], plan: Plan, boundaries: int) 
     async with Forker.at_work() as forker:
         outcomes, endured = await asyncio.gather(played(lanes, plan, _tell, forker), outlived(forker, boundaries))
     took = time.monotonic() - began
-    report.PAGE.write_text(report.written(outcomes, plan, endured, load, took), encoding="utf-8")
+    report.PAGE.write_text(
+        report.written(outcomes, plan, endured, report.Run(sys.argv[1:], load, took)), encoding="utf-8"
+    )
     broken = [outcome.fault for outcome in outcomes if outcome.is_broken] + ["outage"] * endured.is_broken
     sys.stdout.write(f"{report.PAGE} written in {took / 60:.1f} min; wrong: {', '.join(broken) or 'nothing'}\n")
     return int(bool(broken))

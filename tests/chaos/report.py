@@ -5,6 +5,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -53,12 +54,28 @@ LIMITS = """\
 """
 
 
-def written(outcomes: Sequence[Outcome], plan: Plan, endured: Endured, load: float, took: float) -> str:
+@dataclass(frozen=True)
+class Run:
+    """How all was tried."""
+
+    arguments: Sequence[str]
+    """Of the command."""
+    load: float
+    """Of the machine, at the start."""
+    seconds: float
+
+    @property
+    def command(self) -> str:
+        """As it is typed."""
+        return "make chaos" if not self.arguments else f'make chaos ARGS="{" ".join(self.arguments)}"'
+
+
+def written(outcomes: Sequence[Outcome], plan: Plan, endured: Endured, run: Run) -> str:
     """The whole page."""
     return "\n".join(
         [
             INTRODUCTION,
-            *_circumstances(load, took),
+            *_circumstances(run),
             "",
             "## Faults",
             "",
@@ -82,7 +99,7 @@ def _on_freezing(plan: Plan) -> str:
     )
 
 
-def _circumstances(load: float, took: float) -> Iterator[str]:
+def _circumstances(run: Run) -> Iterator[str]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     yield "## Where and when"
     yield ""
@@ -91,8 +108,8 @@ def _circumstances(load: float, took: float) -> Iterator[str]:
     yield f"| machine | {platform.system()} on {platform.machine()}, {os.cpu_count()} processors, {memory:.0f} GB |"
     yield f"| date | {datetime.now(UTC):%Y-%m-%d %H:%M} UTC |"
     yield f"| commit | {_commit()} |"
-    yield f"| load at the start | {load:.1f} |"
-    yield f"| commands | `make chaos`, in {took / 60:.1f} min; `python -m bench outage NUMBER` for the outage alone |"
+    yield f"| load at the start | {run.load:.1f} |"
+    yield f"| commands | `{run.command}`, in {run.seconds / 60:.1f} min; `python -m bench outage NUMBER` for the outage alone |"
 
 
 def line(outcome: Outcome) -> str:

@@ -66,10 +66,11 @@ def test_whatever_is_lost_doubled_or_different_breaks_an_outcome(fault: dict[str
 
 def test_the_page_has_a_row_for_each_fault_tried_or_not() -> None:
     outcomes = [Outcome("API killed", lives=8, caught_up=2.0), Outcome("disk full", skipped="no root")]
-    page = report.written(outcomes, Plan(8, 60), an_outage(charges={1: 4}), load=1.0, took=300)
+    page = report.written(outcomes, Plan(8, 60), an_outage(charges={1: 4}), report.Run(["--lives", "8"], 1.0, 300))
 
     assert "| API killed | 8 | 0 / 0 | 0 / 0 | 0 | 0 | 2.0 s |" in page
     assert "| disk full | not tried: no root |" in page
+    assert '`make chaos ARGS="--lives 8"`, in 5.0 min' in page
     assert "4 trials end within six hours" in page
 
 
