@@ -109,7 +109,8 @@ def _circumstances(run: Run) -> Iterator[str]:
     yield f"| date | {datetime.now(UTC):%Y-%m-%d %H:%M} UTC |"
     yield f"| commit | {_commit()} |"
     yield f"| load at the start | {run.load:.1f} |"
-    yield f"| commands | `{run.command}`, in {run.seconds / 60:.1f} min; `python -m bench outage NUMBER` for the outage alone |"
+    yield f"| command | `{run.command}`, in {run.seconds / 60:.1f} min |"
+    yield "| the outage alone | `python -m bench outage NUMBER` |"
 
 
 def line(outcome: Outcome) -> str:
