@@ -68,13 +68,7 @@ class SubscriptionPages:
 
         Each comes with whether its agreement was seen; with a shard, also if it is left to `unlisted`.
         """
-        # Until all workers are of this release, some note it in the subscription.
-        latest = func.greatest(_IT.seen_at_provider, _SIGHTING.seen_at)
-        is_met: ColumnElement[bool] = latest >= run_began
-        if shard is not None:
-            is_met = or_(_SIGHTING.shard.is_not(None), latest >= run_began - UNSEEN_AFTER)
-        wanted = _after(projected(), after).outerjoin(provider_sightings, _SIGHTING.subscription == _IT.id)
-        wanted = wanted.add_columns(func.coalesce(is_met, False).label("seen"))
+        wanted = _after(projected(), after).add_columns(_is_met(run_began, shard).label("seen"))
         wanted = wanted.where(customers.c.erased_at.is_(None)).order_by(_IT.id).limit(limit)
         if shard is not None:
             first, last = ids_of_shard(shard)
@@ -113,6 +107,20 @@ class SubscriptionPages:
         wanted = wanted.where(customers.c.erased_at.is_(None)).order_by(_IT.id).limit(limit)
         async with transaction(self._engine) as connection:
             return [projection_of(row) for row in await connection.execute(wanted)]
+
+
+def _is_met(run_began: datetime, shard: int | None) -> ColumnElement[bool]:
+    """Whether the agreement needs no look of its own.
+
+    Looked up for each row: joined, all sightings up to the page would be read.
+    """
+    latest = func.greatest(_IT.seen_at_provider, _SIGHTING.seen_at)
+    met: ColumnElement[bool] = latest >= run_began
+    if shard is not None:
+        met = or_(_SIGHTING.shard.is_not(None), latest >= run_began - UNSEEN_AFTER)
+    sighted = select(met).where(_SIGHTING.subscription == _IT.id).correlate(subscriptions).scalar_subquery()
+    # Until all workers are of this release, some note it in the subscription alone.
+    return func.coalesce(sighted, _IT.seen_at_provider >= run_began, False)
 
 
 def _after(wanted: Select[Any], after: str | None) -> Select[Any]:
