@@ -20,7 +20,7 @@ WITH plain AS MATERIALIZED (
         END
         FOR UPDATE
     ) u
-    WHERE $8 IN ('consume', 'record') AND $11::timestamptz IS NULL
+    WHERE $8 IN ('consume', 'record') AND $11::timestamptz IS NULL AND tenure_usage_border(s.moment) IS NULL
         AND s.basis IN ('plan', 'free_plan') AND s.add_ons IS NULL
         AND NOT p.is_one_of_several AND NOT p.per_unit AND (p.overage_price IS NULL OR s.by_use IS NULL)
         AND (
@@ -28,10 +28,16 @@ WITH plain AS MATERIALIZED (
             OR (u.used + $9::bigint) * 100::numeric < least(p.mails[1], p.hard, 100) * p.included::numeric
         )
 ), event AS (
-    INSERT INTO usage_events (
-        tenant, key, customer, meter, action, quantity, at, catalog, reason, actor, features, starts
+    INSERT INTO usage_log (
+        tenant, key, customer, meter, action, quantity, at, recorded_at, catalog, reason, actor, features, starts
     )
-    SELECT $1, $10, $6, $7, $8, $9, p.moment, p.catalog, $12, $13, ARRAY[p.feature], ARRAY[p.starts] FROM plain p
+    SELECT
+        $1, $10, $6, $7, $8, $9, p.moment, p.moment, p.catalog, $12, $13, ARRAY[p.feature], ARRAY[p.starts]
+    FROM plain p
+    WHERE NOT EXISTS (
+        SELECT FROM usage_log l
+        WHERE l.tenant = $1 AND l.key = $10 AND l.recorded_at < date_trunc('month', statement_timestamp(), 'UTC')
+    ) AND NOT EXISTS (SELECT FROM usage_events e WHERE e.tenant = $1 AND e.key = $10)
     ON CONFLICT DO NOTHING
     RETURNING key
 ), counted AS (

@@ -13,6 +13,8 @@ NOTICES_KEPT: Final = timedelta(days=800)
 SAMPLED_WITHIN: Final = timedelta(days=31)
 """The level of a gauge on the first day of its samples was recorded up to a month before."""
 SIGN_UPS_KEPT: Final = timedelta(days=1)
+BORDER_KEYS_KEPT: Final = timedelta(days=1)
+"""Much longer than a use takes to be counted at the border of two months."""
 
 
 def months(number: int) -> timedelta:
@@ -46,6 +48,8 @@ class Retention:
         """The retention of each kind in `FORGOTTEN`."""
         return {
             "events": KEYS_KEPT,
+            "unpartitioned_usage": KEYS_KEPT,
+            "border_keys": BORDER_KEYS_KEPT,
             "counters": self.usage,
             "long_counters": self.long_counters,
             "samples": self.usage + SAMPLED_WITHIN,
@@ -76,6 +80,9 @@ LEAST: Final = Retention(
 """The shortest of each: what must not happen twice is known for as long as it could, and what pages show is there."""
 
 FORGOTTEN: Final[Mapping[str, str]] = {
+    "usage_months": "months of usage",
+    "unpartitioned_usage": "uses outside of such months",
+    "border_keys": "keys between two months",
     "events": "usage events",
     "counters": "counters of days and weeks",
     "long_counters": "counters of months and billing periods",

@@ -29,7 +29,7 @@ KEPT_FOR: Final[Mapping[str, tuple[str, timedelta]]] = {
     "webhook_inbox": ("received_at", timedelta(days=35)),
 }
 """What is no longer there after so long is not copied."""
-DATED_BY_CALENDAR: Final = ("usage", "usage_events", "usage_notices", "usage_samples")
+DATED_BY_CALENDAR: Final = ("usage", "usage_log", "usage_events", "usage_notices", "usage_samples")
 """Their moments are of days and months: they stay."""
 ONE_OF_MANY: Final = 20
 """A life as only few have it, such as one that is blocked, has so much fewer copies."""

@@ -27,8 +27,9 @@ NEEDS_ADMINISTRATOR = ("42501", "0A000", "58P01")
 """Not permitted, not supported by this server, or a file of the server is missing: the migration says what to do."""
 MAX_TIMEOUT = 2**31 - 1
 """PostgreSQL's maximum for a timeout, in milliseconds."""
-MONTHS_OF_AUDIT = 24
-"""Partitions made ahead; what comes after them is kept in one that has no end."""
+PARTITIONS = {"tenure_audit_partitions": 24, "tenure_usage_partitions": 3}
+"""Functions that make partitions, and for how many months ahead; what comes after them is kept in one that has no end.
+Those of usage are made by the roll-up too."""
 POLL_SECONDS = 0.2
 """Seconds between checks for another process that is migrating."""
 
@@ -109,9 +110,10 @@ async def upgrade(
 
 
 async def _make_partitions(connection: AsyncConnection) -> None:
-    """Makes the audit's partitions of the months to come: every release is migrated to sooner than they are used up."""
-    if await connection.scalar(text("SELECT to_regprocedure('tenure_audit_partitions(integer)') IS NOT NULL")):
-        await connection.execute(text(f"SELECT tenure_audit_partitions({MONTHS_OF_AUDIT})"))
+    """Makes the partitions of the months to come: every release is migrated to sooner than those of the audit end."""
+    for function, months in PARTITIONS.items():
+        if await connection.scalar(text(f"SELECT to_regprocedure('{function}(integer)') IS NOT NULL")):
+            await connection.execute(text(f"SELECT {function}({months})"))
     await connection.commit()
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Row, Select, Text, cast, delete, func, insert, literal, or_, select, text, update
+from sqlalchemy import ARRAY, Row, Select, Text, cast, delete, func, insert, literal, or_, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -26,7 +26,7 @@ from storage.privacy.whose import Subject
 from storage.schema.privacy_tables import erasures
 from storage.schema.purchase_tables import purchases
 from storage.schema.tables import customers, journal, mails, subscriptions, trials
-from storage.schema.usage_tables import usage, usage_events, usage_notices, usage_samples
+from storage.schema.usage_tables import usage, usage_events, usage_log, usage_notices, usage_samples
 from storage.subscriptions.trial_key import key_marks
 from storage.subscriptions.trials import TrialKey
 
@@ -267,15 +267,16 @@ async def _purge_purchases(connection: AsyncConnection, subject: Subject) -> Non
 async def _rename_usage(connection: AsyncConnection, subject: Subject) -> None:
     """Usage is counted under the external id. Keys of events are the product's and may be anything."""
     nobody = replaced_external_id(subject.customer)
-    for table in (usage, usage_events, usage_notices, usage_samples):
+    for table in (usage, usage_log, usage_events, usage_notices, usage_samples):
         whose = (table.c.tenant == subject.tenant, table.c.customer == subject.external_id)
         await connection.execute(update(table).where(*whose).values(customer=nobody))
-    it = usage_events.c
-    # Overage is reported under its key: once, however often it is tried.
-    is_reported = or_(it.overage == 0, it.reported_at.is_not(None))
-    theirs = (it.tenant == subject.tenant, it.customer == nobody, is_reported, ~it.key.startswith("erased/"))
     new_key = literal("erased/").concat(cast(func.gen_random_uuid(), Text))
-    await connection.execute(update(usage_events).where(*theirs).values(key=new_key))
+    # Overage is reported under its key: once, however often it is tried.
+    is_reported = or_(usage_events.c.overage == 0, usage_events.c.reported_at.is_not(None))
+    for table, may_go in ((usage_log, true()), (usage_events, is_reported)):
+        it = table.c
+        theirs = (it.tenant == subject.tenant, it.customer == nobody, may_go, ~it.key.startswith("erased/"))
+        await connection.execute(update(table).where(*theirs).values(key=new_key))
 
 
 async def _purge_audit(connection: AsyncConnection, subject: Subject) -> None:

@@ -76,7 +76,9 @@ from storage.schema.usage_tables import (
     plan_limits,
     policy_versions,
     usage,
+    usage_border_keys,
     usage_events,
+    usage_log,
     usage_notices,
     usage_samples,
     usage_statistics,
@@ -282,6 +284,15 @@ RULES: Final[tuple[Rule, ...]] = (
         redacted={"customer": Redaction.REPLACED},
         whose=by_external_id(usage),
     ),
+    Rule(
+        usage_log,
+        kept=frozenset({"tenant", "meter", "action", "catalog", "actor", "features", "given_back"}),
+        redacted={"customer": Redaction.REPLACED, "key": Redaction.REPLACED},
+        emptied={"reason": ""},
+        whose=by_external_id(usage_log),
+    ),
+    # Digests of keys, deleted after a day.
+    Rule(usage_border_keys, kept=frozenset({"tenant", "digest"})),
     Rule(
         usage_events,
         kept=frozenset(

@@ -1,6 +1,19 @@
 """The tables of published catalogs and policies, which belong to the whole installation, and of usage."""
 
-from sqlalchemy import ARRAY, BigInteger, Boolean, CheckConstraint, Column, Date, DateTime, Index, Integer, Table, Text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSON, JSONB
 from sqlalchemy.sql import func
@@ -93,10 +106,40 @@ usage = Table(
     Index("ix_usage_long", "period_end", postgresql_where=sql("period_end - period_start > interval '7 days'")),
 )
 
+usage_log = Table(
+    "usage_log",
+    METADATA,
+    # Once: a repeated key is reported as such, and nothing is counted again. Each month's partition has a unique index
+    # of the key; what is recorded meanwhile at the border of two months is in `usage_border_keys` as well.
+    tenant(),
+    Column("key", Text, nullable=False),
+    Column("customer", Text, nullable=False),
+    Column("meter", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("at", _MOMENT, nullable=False),
+    _now("recorded_at"),
+    Column("catalog", Text, nullable=False, server_default=""),
+    Column("reason", Text, nullable=False, server_default="", doc="why an operator had it count from 0"),
+    Column("actor", Text, nullable=False, server_default="", doc="who it was"),
+    Column("features", ARRAY(Text), doc="the counters it went to; none: of an earlier release"),
+    Column("starts", ARRAY(_MOMENT), doc="the beginning of each one's period"),
+    Column("given_back", JSONB, doc="what was taken off again, and how much was used then"),
+    postgresql_partition_by="RANGE (recorded_at)",
+)
+
+usage_border_keys = Table(
+    "usage_border_keys",
+    METADATA,
+    tenant(primary_key=True),
+    Column("border", _MOMENT, primary_key=True, doc="when one month of the log ends and the next begins"),
+    Column("digest", LargeBinary, primary_key=True, doc="of the key"),
+)
+
 usage_events = Table(
     "usage_events",
     METADATA,
-    # Once: a repeated key is reported as such, and nothing is counted again.
+    # What is billed beyond a limit, which is in the log as well; and all that was counted before there was one.
     tenant(primary_key=True),
     *_key("key"),
     Column("customer", Text, nullable=False),

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.entitlements.ports import Advance, Alive, Sampled, StatisticsProgress
+from domain.entitlements.usage import KEYS_KEPT
 from domain.retention import DEFAULT, Retention
 from storage.db.engine import sql_text, transaction
 from storage.usage.statistics import UsageStatisticsRecords
@@ -15,6 +16,8 @@ PAGE = 1000
 """Rows read per batch."""
 BATCH = 1000
 """Rows deleted per batch."""
+MONTHS_AHEAD = 3
+"""Partitions of the log of usage that are there before their month begins."""
 
 _FILES = Path(__file__).parent / "sql"
 SAMPLE_GAUGES = _FILES / "sample_gauges.sql"
@@ -61,7 +64,16 @@ class UsageRollUpRecords:
                 alive()
             if count:
                 forgotten[kind] = count
-        return forgotten
+        months = await self._drop_months()
+        return forgotten | ({"usage_months": months} if months else {})
+
+    async def _drop_months(self) -> int:
+        """Makes the partitions of the next months, and drops those whose keys are old. Returns how many are dropped."""
+        async with transaction(self._engine) as connection:
+            await connection.execute(select(func.tenure_usage_partitions(MONTHS_AHEAD)))
+        async with transaction(self._engine) as connection:
+            dropped = select(func.tenure_drop_usage_partitions(KEYS_KEPT))
+            return int((await connection.execute(dropped)).scalar_one())
 
     def _beyond(self, cursor: _Cursor | None) -> dict[str, Any]:
         tenant, customer, feature = cursor or _BEFORE_ALL

@@ -50,6 +50,8 @@ TABLES = (
     "policy_versions",
     "plan_limits",
     "usage",
+    "usage_log",
+    "usage_border_keys",
     "usage_events",
     "usage_notices",
     "usage_samples",
@@ -135,6 +137,14 @@ class Ledger:
     async def rows(self, query: str) -> list[dict[str, object]]:
         async with self.engine.connect() as connection:
             return [dict(row._mapping) for row in await connection.execute(text(query))]
+
+    async def logged(self, columns: str, rest: str = "") -> list[dict[str, object]]:
+        """What was counted under each key, with what is billed of it."""
+        return await self.rows(
+            f"select {columns} from (select l.*, coalesce(e.overage, 0) as overage,"  # noqa: S608
+            " coalesce(e.overage_of, '') as overage_of"
+            f" from usage_log l left join usage_events e using (tenant, key)) l {rest}"
+        )
 
     async def run(self, statement: str) -> None:
         async with self.engine.begin() as connection:

@@ -172,7 +172,7 @@ async def test_an_operator_resets_one_feature_or_a_whole_meter_with_a_reason(
     assert (answer["feature"], answer["used"], answer["remaining"]) == ("posts_a_day", 0, 2)
     assert {one["feature"]: one["used"] for one in answer["limits"]} == {"posts_a_day": 0}
     assert await used(shop, name, "posts_a_week") == 2
-    query = text("select reason, split_part(actor, ' ', 1) as role from usage_events where key = :key")
+    query = text("select reason, split_part(actor, ' ', 1) as role from usage_log where key = :key")
     async with stack.engine.connect() as connection:
         assert (await connection.execute(query, {"key": f"{name}-reset"})).one() == ("counted twice by us", "admin")
     await told(shop, an_event(name, "posts", 1, key="more"))

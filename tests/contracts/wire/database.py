@@ -45,6 +45,7 @@ WORDS: dict[str, Any] = {
     "trials.kind": TrialMark,
     "usage_events.action": UsageAction,
     "usage_events.report_trouble": ReportProblem,
+    "usage_log.action": UsageAction,
     "webhook_inbox.disposition": Disposition,
     "webhook_inbox.news": EventKind,
 }

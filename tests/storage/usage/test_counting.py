@@ -181,7 +181,7 @@ async def test_an_operator_has_all_features_of_a_meter_count_from_0_and_gives_a_
     reset = UsageChange("ada", "posts", 0, "k", Action.RESET, reason="our fault", actor="operator 1")
     answer = await shop.usage.use(reset, shop.rules)
     assert {one.feature: one.used for one in answer.counters} == {"posts_a_day": 0, "posts_a_week": 0}
-    assert await shop.ledger.rows("select reason, actor from usage_events where key = 'k'") == [
+    assert await shop.ledger.rows("select reason, actor from usage_log where key = 'k'") == [
         {"reason": "our fault", "actor": "operator 1"}
     ]
     assert await shop.outcome("posts", 3) == "counted"
@@ -258,7 +258,7 @@ class TestOverage:
         await shop.customer("grace", "pro")
         for number, quantity in enumerate((98, 5, 7), 1):
             assert await shop.outcome("runs", quantity, customer="grace", key=str(number)) == "counted"
-        rows = await shop.ledger.rows("select key, overage_of, overage from usage_events order by key")
+        rows = await shop.ledger.logged("key, overage_of, overage", "order by key")
         assert [tuple(row.values()) for row in rows] == [("1", "", 0), ("2", "runs", 3), ("3", "runs", 7)]
 
     async def test_it_ends_where_the_plan_says(self, shop: Counting) -> None:
@@ -270,7 +270,7 @@ class TestOverage:
     async def test_customers_who_are_not_billed_yet_have_the_limits_own_rule(self, shop: Counting) -> None:
         await shop.customer("grace", "pro", agreement_ref="")
         assert (await shop.use("runs", 105, customer="grace")).counters[0].ceiling == 110
-        assert await shop.ledger.rows("select sum(overage)::int as beyond from usage_events") == [{"beyond": 0}]
+        assert await shop.ledger.logged("sum(overage)::int as beyond") == [{"beyond": 0}]
 
     async def test_overage_is_allowed_only_once_the_agreement_has_an_item_for_it(self, shop: Counting) -> None:
         """As after the first published catalog with overage: earlier subscribers have no such item."""
@@ -286,7 +286,7 @@ class TestOverage:
         others = (Item("shop_pro_runs_overage_year_v1", 0), Item("shop_pro_images_overage_month_v1", 0))
         await shop.change(changed, items=(*plan_alone, *others))
         assert await shop.outcome("runs", customer="grace") == "limit_reached"
-        rows = await shop.ledger.rows("select overage_of, overage from usage_events order by recorded_at")
+        rows = await shop.ledger.logged("overage_of, overage", "order by recorded_at")
         assert [tuple(row.values()) for row in rows] == [("", 0), ("runs", 6)]
 
     async def test_the_current_catalog_without_its_item_has_the_limits_own_rule(self, shop: Counting) -> None:
@@ -295,7 +295,7 @@ class TestOverage:
         answer = await shop.use("runs", 105, customer="grace")
         assert (answer.standing.catalog, answer.counters[0].ceiling) == (SHOP.name, 110)
         assert await shop.outcome("runs", 6, customer="grace") == "limit_reached"
-        assert await shop.ledger.rows("select sum(overage)::int as beyond from usage_events") == [{"beyond": 0}]
+        assert await shop.ledger.logged("sum(overage)::int as beyond") == [{"beyond": 0}]
 
     async def test_late_usage_of_the_trial_is_not_billed(self, shop: Counting) -> None:
         converted = now() - timedelta(days=2)
@@ -305,7 +305,7 @@ class TestOverage:
         record = {"customer": "grace", "action": Action.RECORD}
         await shop.use("runs", 130, at=converted - timedelta(hours=1), **record)  # type: ignore[arg-type]
         await shop.use("runs", 130, at=converted + timedelta(hours=1), **record)  # type: ignore[arg-type]
-        rows = await shop.ledger.rows("select overage from usage_events order by at")
+        rows = await shop.ledger.logged("overage", "order by at")
         assert [row["overage"] for row in rows] == [0, 30]
 
     async def test_the_larger_part_is_billed_when_two_features_of_a_meter_are(self, shop: Counting) -> None:

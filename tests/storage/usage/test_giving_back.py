@@ -168,7 +168,7 @@ async def test_of_a_day_that_is_over_and_a_week_that_runs_the_week_is_given_back
         " where feature = 'posts_a_day'"
     )
     await shop.ledger.run(
-        "update usage_events set starts[array_position(features, 'posts_a_day')] ="
+        "update usage_log set starts[array_position(features, 'posts_a_day')] ="
         " starts[array_position(features, 'posts_a_day')] - interval '1 day'"
     )
 
@@ -200,7 +200,7 @@ async def test_an_operators_reset_has_given_it_back_already(shop: Counting) -> N
 async def test_usage_counted_by_an_earlier_release_is_found_by_its_time(shop: Counting) -> None:
     await shop.customer("ada")
     await shop.use("posts", 2, key="old")
-    await shop.ledger.run("update usage_events set features = null, starts = null")
+    await shop.ledger.run("update usage_log set features = null, starts = null")
 
     assert (await back(shop, "old", "posts")).used == {"posts_a_day": 0, "posts_a_week": 0}
 

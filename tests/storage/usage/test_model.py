@@ -168,7 +168,7 @@ async def test_any_sequence_of_usage_is_counted_like_the_model(
 
 async def looks_alike(shop: Counting, model: Model, who: str) -> None:
     assert {code: one.used for code, one in (await shop.tallies(who)).items()} == model.used
-    events = await shop.ledger.rows(f"select key, overage from usage_events where customer = '{who}'")  # noqa: S608
+    events = await shop.ledger.logged("key, overage", f"where customer = '{who}'")
     assert {str(row["key"]).partition("/")[2]: row["overage"] for row in events} == {
         str(key): model.overage.get(key, 0) for key in model.keys
     }

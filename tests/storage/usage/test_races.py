@@ -58,7 +58,7 @@ async def test_64_clients_on_one_counter_end_exactly_at_its_ceiling(crowd: Count
     assert tally(answers) == {"counted": 110, "limit_reached": CLIENTS * 3 - 110}
     assert sorted(one.counters[0].used for one in answers if one.outcome is Outcome.COUNTED) == list(range(1, 111))
     assert await crowd.used("images") == 110
-    assert await crowd.ledger.count("usage_events") == 110
+    assert await crowd.ledger.count("usage_log") == 110
     assert await crowd.notices() == [("images", 90, 100), ("images", 100, 100)]
     assert sum(one.noticed for one in answers) == 2
 
