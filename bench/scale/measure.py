@@ -19,10 +19,13 @@ _KINDS: Final = {
     "webhook_inbox": "webhooks",
     "events": "told_events",
     "idempotency_keys": "idempotency_keys",
+    "usage_log": "unpartitioned_usage",
     "usage_events": "events",
     "usage_samples": "samples",
 }
 """What forgets the rows of a table, by kind."""
+_A_PARTITION: Final = {"usage_log": timedelta(days=31)}
+"""What goes as a whole, once its last row is so old."""
 
 
 async def measure() -> Result:
@@ -47,7 +50,7 @@ async def measure() -> Result:
 def _tables(life: Lived, assumed: Assumed) -> list[TableSize]:
     """Every table of which a subscription has rows."""
     uses: Mapping[str, float] = {
-        "usage_events": assumed.keyed_uses_a_day * DAYS_OF_A_YEAR,
+        "usage_log": assumed.keyed_uses_a_day * DAYS_OF_A_YEAR,
         "usage_samples": assumed.gauges_that_change_a_day * DAYS_OF_A_YEAR,
         "idempotency_keys": assumed.commands_a_year,
     }
@@ -56,6 +59,8 @@ def _tables(life: Lived, assumed: Assumed) -> list[TableSize]:
 
 def _table(size: Size, life: Lived, uses: Mapping[str, float]) -> TableSize:
     kind = _KINDS.get(size.name)
-    kept: timedelta | None = DEFAULT.by_kind()[kind] if kind is not None else None
+    kept: timedelta | None = None
+    if kind is not None:
+        kept = DEFAULT.by_kind()[kind] + _A_PARTITION.get(size.name, timedelta())
     rows = life.at_first.get(size.name, 0) + life.of_a_year.get(size.name, 0)
     return TableSize(size.name, uses.get(size.name, max(rows, 1)), size.of_a_row, kept)
