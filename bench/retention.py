@@ -36,7 +36,7 @@ SHOWN_EVERY: Final = 10
 _TABLES: Final = {
     "webhook_inbox": "octet_length(body)",
     "idempotency_keys": "octet_length(coalesce(body, ''))",
-    "usage_events": "0",
+    "usage_log": "0",
     "mails": "pg_column_size(nullif(facts, '{}'))",
 }
 """Each with the bytes in it that are of no use after a while."""
@@ -46,7 +46,7 @@ _A_DAY_PASSES: Final = (
     UPDATE idempotency_keys SET created_at = created_at - interval '1 day',
         claimed_until = claimed_until - interval '1 day', completed_at = completed_at - interval '1 day'
     """,
-    "UPDATE usage_events SET at = at - interval '1 day', recorded_at = recorded_at - interval '1 day'",
+    "UPDATE usage_log SET at = at - interval '1 day', recorded_at = recorded_at - interval '1 day'",
     "UPDATE mails SET created_at = created_at - interval '1 day'",
 )
 
