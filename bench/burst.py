@@ -14,9 +14,10 @@ from gateways.stripe.http_client import connected
 from gateways.stripe.provider import stripe_provider
 from gateways.stripe.rate_limits import LIVE_A_SECOND, ONE_ENDPOINT_A_SECOND, steps_a_second
 from sandbox.burst import Crowd, gathered
+from sandbox.options import Options
 from sandbox.product import Product, RefusedError
 from sandbox.secrets import Secrets
-from sandbox.stack import Options, Stack, running
+from sandbox.stack import Stack, running
 
 CATALOGS = Path(__file__).parents[1] / "catalogs"
 NUMBER = 1000

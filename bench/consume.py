@@ -16,8 +16,9 @@ from bench.many_customers import CATALOG, CUSTOMERS, Requests, allow_connections
 from bench.posting import request
 from bench.results import Bars, Comparison, Result
 from bench.side_by_side import POLICY, Figures, Served, a_round, beside, process, settings_of
+from sandbox.options import Options
 from sandbox.processes import free_port
-from sandbox.stack import Options, Stack, running
+from sandbox.stack import Stack, running
 from storage.db.engine import create_engine_from_url
 
 ROUNDS, A_ROUND, AT_ONCE = 10, 500, 16

@@ -14,8 +14,9 @@ from temporalio.client import Client
 
 from bench.history_bytes import Run, average_open_bytes, report, without_failed_tasks
 from bench.results import Comparison, Result
+from sandbox.options import Options
 from sandbox.product import Product
-from sandbox.stack import Options, running
+from sandbox.stack import running
 from services.payload_codec import PayloadKey
 from tracing.open_telemetry import OpenTelemetrySpans
 from tracing.spans import Spans

@@ -20,9 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bench.posting import request
 from bench.results import Comparison, Result
 from bench.side_by_side import CATALOG, POLICY, Figures, a_round, beside, process, settings_of
+from sandbox.options import Options
 from sandbox.processes import free_port
 from sandbox.product import Product
-from sandbox.stack import Options, Stack, running
+from sandbox.stack import Stack, running
 
 SUBSCRIPTIONS = 20
 ROUNDS, A_ROUND, AT_ONCE = 5, 1000, 16

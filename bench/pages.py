@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.side_by_side import CATALOG, POLICY
 from domain.names import DEFAULT_TENANT
+from sandbox.options import Options
 from sandbox.product import Product
-from sandbox.stack import Options, Stack, running
+from sandbox.stack import Stack, running
 from storage.access.console_sessions import new_sign_in_link
 from storage.access.operators import OperatorRole, Operators
 from storage.revenue.roll_up import RevenueRollUpRecords

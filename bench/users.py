@@ -8,7 +8,8 @@ from random import Random
 from bench.many_customers import CATALOG, CUSTOMERS, Requests, allow_connections, check_by, consume_by, fill, get_by
 from bench.posting import request
 from bench.side_by_side import POLICY, Figures, a_round, beside, process, settings_of
-from sandbox.stack import Options, Stack, running
+from sandbox.options import Options
+from sandbox.stack import Stack, running
 
 ROUNDS, EACH = 5, 10
 """Requests of each client in a round."""

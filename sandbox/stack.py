@@ -5,12 +5,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from importlib.metadata import version
-from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
-from temporalio.service import GrpcCompression
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from api.app import create_app
@@ -27,11 +24,12 @@ from domain.signing import SigningSecrets
 from domain.subscription.policy import Policy
 from gateways.stripe.catalog_push import push
 from gateways.stripe.http_client import connected
-from monitoring.process import ProcessMetrics
 from sandbox.control import control_app
+from sandbox.ground import Ground, laid
 from sandbox.lives import SubscriptionLife, is_customer
 from sandbox.mailbox import Mailbox
 from sandbox.metering import MeteringAhead
+from sandbox.options import Options
 from sandbox.own_account import open_portal, register_endpoint
 from sandbox.postgres import Postgres
 from sandbox.processes import free_port
@@ -42,25 +40,15 @@ from sandbox.sign_up_page import PATH as SIGN_UP_PATH
 from sandbox.sign_up_page import SignUpPage
 from sandbox.stripe import StripeSimulator
 from sandbox.stripe.account import MERCHANT
-from sandbox.temporal import TemporalDevServer
 from sandbox.travel import Traveller, Watch, nobody_watches
-from services.payload_codec import PayloadKey, converter_with
-from services.traced_temporal import traced
 from services.watched_temporal import watched
 from storage.access.api_keys import ApiKeys, Role
 from storage.catalog.catalogs import Catalogs
 from storage.catalog.current import put_in_force
 from storage.catalog.offer import Offer
 from storage.catalog.policies import Policies
-from storage.db.engine import create_engine_from_url
-from storage.db.migrations import upgrade
-from storage.db.pooling import Pooling, Turns
-from storage.db.roles import DatabaseRole
-from storage.db.traced_statements import trace_statements
 from storage.privacy.erasures_file import ErasuresFile
-from storage.subscriptions.trial_key import check_trial_key, key_all_marks
 from storage.subscriptions.trials import TrialKey
-from tracing.spans import Spans
 from worker.build import TaskRates, WorkerActivities, build_workers, workers_running
 from worker.composition import activities, gateways, services
 from worker.measuring import ActivityMeter
@@ -90,7 +78,7 @@ class Addresses:
 class Journey:
     """Moves a subscription's clock, by its id; returns its new time."""
 
-    ground: "_Ground"
+    ground: Ground
     traveller: Traveller
 
     async def __call__(self, subscription: str, seconds: float, watch: Watch = nobody_watches) -> datetime:
@@ -139,43 +127,6 @@ RATES = RequestRates(RequestRate(10_000), RequestRate(100_000), RequestRate(10_0
 """Nobody has to be kept apart from others here: headers name rates that nothing reaches."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """Options of a stack."""
-
-    folder: Path
-    catalog: Path
-    policy: Path
-    port: int = 0
-    durable: bool = True
-    ui: bool = True
-    payments_a_second: float | None = None
-    """None: no limit, as the simulator has none."""
-    standalone_activities: bool = False
-    """Deliveries run as activities by themselves, without a workflow each."""
-    spans: Spans | None = None
-    """None: nothing is traced."""
-    payload_keys: tuple[PayloadKey, ...] = ()
-    """Empty: what Temporal stores is not encrypted."""
-
-
-@dataclass(frozen=True)
-class _Ground:
-    """The servers that Tenure needs, started before Tenure."""
-
-    postgres: Postgres
-    temporal: TemporalDevServer
-    mailbox: Mailbox
-    simulator: StripeSimulator
-    engine: AsyncEngine
-    """Of the role that sees every tenant."""
-    api_engines: tuple[AsyncEngine, ...]
-    """An API's, one for each role."""
-    client: Client
-    measured: ProcessMetrics
-    """Of all that runs here, for Tenure's API to tell."""
-
-
 def _silent(_text: str) -> None:
     """Show nothing of a start."""
 
@@ -197,7 +148,7 @@ async def running(
             servers = await exits.enter_async_context(starting)
         say("Starting PostgreSQL and Temporal")
         await servers.ready()
-        ground = await _lay_ground(exits, options, secrets, servers, say)
+        ground = await laid(exits, options, secrets, servers, say)
         say("Starting worker and API")
         stack = await _build_on(ground, exits, options, secrets, catalog, policy)
         file = options.folder / "stack.json"
@@ -207,45 +158,8 @@ async def running(
         yield stack
 
 
-async def _lay_ground(
-    exits: AsyncExitStack, options: Options, secrets: Secrets, servers: Servers, say: Callable[[str], None]
-) -> _Ground:
-    postgres, temporal = servers.postgres, servers.temporal
-    mailbox = await exits.enter_async_context(Mailbox(options.folder))
-    simulator = StripeSimulator(
-        options.folder / "stripe.db", api_key=secrets.stripe_key, webhook_secret=secrets.webhook_secret
-    )
-    simulator.base_url = await exits.enter_async_context(serve(simulator.app))
-    say("Migrating the database")
-    await upgrade(postgres.url)
-    await postgres.let_observe()
-    engine = create_engine_from_url(postgres.url, role=DatabaseRole.SYSTEM)
-    exits.push_async_callback(engine.dispose)
-    await check_trial_key(engine, TrialKey(secrets.trial_key))
-    await key_all_marks(engine, TrialKey(secrets.trial_key))
-    api_engines = tuple(create_engine_from_url(postgres.url, Pooling.for_callers(), role=role) for role in DatabaseRole)
-    for each in api_engines:
-        exits.push_async_callback(each.dispose)
-    measured = ProcessMetrics("sandbox", version("tenure"))
-    for name, each in zip(("worker", "application", "system"), (engine, *api_engines), strict=True):
-        measured.pools.watch(name, Turns.of(each))
-    # Within one machine, to compress costs more than to send.
-    runtime = await exits.enter_async_context(measured.temporal_sdk.running())
-    client = await Client.connect(
-        temporal.address,
-        grpc_compression=GrpcCompression.NONE,
-        runtime=runtime,
-        data_converter=converter_with(options.payload_keys),
-    )
-    if options.spans is not None:
-        client = traced(client, options.spans)
-        for each in (engine, *api_engines):
-            trace_statements(each, options.spans)
-    return _Ground(postgres, temporal, mailbox, simulator, engine, api_engines, client, measured)
-
-
 async def _build_on(
-    ground: _Ground, exits: AsyncExitStack, options: Options, secrets: Secrets, catalog: Catalog, policy: Policy
+    ground: Ground, exits: AsyncExitStack, options: Options, secrets: Secrets, catalog: Catalog, policy: Policy
 ) -> Stack:
     api_port = options.port or free_port()
     api_url = f"http://127.0.0.1:{api_port}"
@@ -313,7 +227,7 @@ async def _build_on(
 
 def _app_dependencies(
     client: Client,
-    ground: _Ground,
+    ground: Ground,
     secrets: Secrets,
     provider: Provider,
     catalog: Catalog,
@@ -352,7 +266,7 @@ def _brand(api_url: str) -> Brand:
 
 
 def _worker_activities(
-    ground: _Ground,
+    ground: Ground,
     options: Options,
     secrets: Secrets,
     provider: Provider,
@@ -387,7 +301,7 @@ def _worker_activities(
     )
 
 
-def _addresses(ground: _Ground, options: Options, secrets: Secrets, api_url: str, sandbox_url: str) -> Addresses:
+def _addresses(ground: Ground, options: Options, secrets: Secrets, api_url: str, sandbox_url: str) -> Addresses:
     return Addresses(
         api_url=api_url,
         temporal_address=ground.temporal.address,

@@ -21,8 +21,9 @@ from bench.results import Comparison, Result
 from bench.side_by_side import CATALOG, POLICY
 from domain.names import reconcile_schedule_id, report_usage_schedule_id, roll_up_schedule_id, sweep_schedule_id
 from sandbox.crowd.filling import fill
+from sandbox.options import Options
 from sandbox.product import Product
-from sandbox.stack import Options, Stack, running
+from sandbox.stack import Stack, running
 from services.schedules import schedule_ids
 from storage.revenue.roll_up import RevenueRollUpRecords
 

@@ -13,8 +13,9 @@ from uuid import uuid4
 from bench.growth.runs import Run, run
 from bench.results import Result
 from bench.side_by_side import CATALOG, POLICY
+from sandbox.options import Options
 from sandbox.product import Product, RefusedError
-from sandbox.stack import Options, Stack, running
+from sandbox.stack import Stack, running
 from services.schedules import RunStatus, schedule_ids
 
 WORKFLOWS: Final = 1000

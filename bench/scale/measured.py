@@ -17,8 +17,9 @@ from bench.scale.arithmetic import LifeFigures
 from bench.side_by_side import CATALOG, POLICY
 from domain.names import PAYMENTS_QUEUE
 from sandbox.crowd.filling import Crowd
+from sandbox.options import Options
 from sandbox.product import Product
-from sandbox.stack import Options, Stack, running
+from sandbox.stack import Stack, running
 from storage.usage.roll_up import UsageRollUpRecords
 
 COPIES = 2_000

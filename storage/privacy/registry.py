@@ -1,14 +1,9 @@
 """Every column that can hold text, and what an erasure does to it. A test fails for a column that is in no list."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import ARRAY, ColumnElement, LargeBinary, Table, Text
-
+from storage.privacy.rules import Redaction, Rule
 from storage.privacy.whose import (
-    Subject,
     about,
     answered,
     attempted,
@@ -85,53 +80,6 @@ from storage.schema.usage_tables import (
     usage_statistics_pages,
 )
 from storage.schema.webhook_tables import webhook_inbox
-
-
-class Redaction(StrEnum):
-    """What `storage.privacy.erasure` does itself, since it is more than emptying a column."""
-
-    REPLACED = "replaced"
-    """By something that names nobody."""
-    PURGED = "purged"
-    """Of what is personal in it; the rest stays."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What an erasure does to a table."""
-
-    table: Table
-    kept: frozenset[str]
-    """Columns that hold nothing personal: our own ids and codes, and ids at the payment provider."""
-    emptied: Mapping[str, object] = field(default_factory=dict)
-    """Columns that are set to these values."""
-    redacted: Mapping[str, Redaction] = field(default_factory=dict)
-    deleted: frozenset[str] = frozenset()
-    """Personal columns of a table whose rows are deleted."""
-    whose: Callable[[Subject], ColumnElement[bool]] | None = None
-    """The rows of one customer; None: it has none of any customer's."""
-
-    @property
-    def columns(self) -> frozenset[str]:
-        """All columns that the rule names."""
-        return self.kept | self.emptied.keys() | self.redacted.keys() | self.deleted
-
-
-def holds_text(table: Table) -> set[str]:
-    """The columns of a table that can hold text of somebody's: texts, JSON and bytes."""
-    return {
-        column.name
-        for column in table.columns
-        if isinstance(column.type, Text | LargeBinary) or "JSON" in str(column.type) or _is_of_text(column.type)
-    }
-
-
-def _is_of_text(kind: object) -> bool:
-    return isinstance(kind, ARRAY) and isinstance(kind.item_type, Text)
-
-
-# The lists
-
 
 RULES: Final[tuple[Rule, ...]] = (
     Rule(

@@ -9,9 +9,10 @@ from rich.console import Console
 from domain.errors import Rejected
 from sandbox.console import OPERATOR, console_link
 from sandbox.crowd.filling import fill
+from sandbox.options import Options
 from sandbox.product import Product
 from sandbox.servers import Servers
-from sandbox.stack import Options, Stack, running
+from sandbox.stack import Stack, running
 from sandbox.story.links import billing_link, check_console, check_pages, monthly_revenue
 from sandbox.story.lives import LIVES
 from sandbox.story.teller import Teller

@@ -19,6 +19,7 @@ from configuration.policy_file import load_policy
 from domain.catalog.plans import Catalog, Interval
 from domain.errors import Malformed, Rejected
 from domain.subscription.policy import Policy
+from sandbox.options import Options
 from sandbox.processes import StartFailed
 from sandbox.product import RefusedError
 from sandbox.simulation import printing
@@ -26,7 +27,7 @@ from sandbox.simulation.comparison import compare
 from sandbox.simulation.documents import document
 from sandbox.simulation.playing import Lived, play
 from sandbox.simulation.scenario import Scenario
-from sandbox.stack import Options, running
+from sandbox.stack import running
 from sandbox.travel import NotSettledError
 from tenure.cli import logs
 from tenure.cli.defaults import DEFAULT_CATALOG, DEFAULT_POLICY

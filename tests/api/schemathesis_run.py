@@ -13,7 +13,8 @@ from pathlib import Path
 
 import httpx
 
-from sandbox.stack import Options, Stack, running
+from sandbox.options import Options
+from sandbox.stack import Stack, running
 from storage.access.api_keys import ApiKeys, Role
 from storage.access.tenants import Tenants
 from tenure.cli import logs

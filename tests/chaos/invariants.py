@@ -22,9 +22,10 @@ from domain.subscription.confirmation import ConfirmedAction
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Subscription
 from gateways.stripe.http_client import connected
+from sandbox.options import Options
 from sandbox.product import Product
 from sandbox.secrets import Secrets
-from sandbox.stack import Options, Stack, running
+from sandbox.stack import Stack, running
 from sandbox.stripe import StripeSimulator
 from storage.access.audit import AuditLog
 from storage.db.codec import state_to_json

@@ -13,7 +13,8 @@ from playwright.async_api import Page, async_playwright
 
 from sandbox.console import console_link
 from sandbox.crowd.filling import fill
-from sandbox.stack import Options, Stack, running
+from sandbox.options import Options
+from sandbox.stack import Stack, running
 from tests.harness.catalogs import CATALOG, POLICY
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "images"

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.crowd.filling import Crowd, fill
+from sandbox.options import Options
 from sandbox.product import Product
-from sandbox.stack import Options, Stack, running
+from sandbox.stack import Stack, running
 from tests.harness import wire_record
 from tests.harness.catalogs import CATALOG, POLICY
 from tests.harness.event_schemas import check_all

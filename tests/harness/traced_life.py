@@ -10,8 +10,9 @@ from pathlib import Path
 
 from temporalio.client import WorkflowHistory
 
+from sandbox.options import Options
 from sandbox.product import Product
-from sandbox.stack import Options, running
+from sandbox.stack import running
 from tests.harness.catalogs import CATALOG, POLICY
 from tests.harness.collector import Collector, collecting
 from tests.harness.patience import until

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI, Request
 
+from sandbox.options import Options
 from sandbox.product import Product
 from sandbox.serving import serve
-from sandbox.stack import Options, Stack, running
+from sandbox.stack import Stack, running
 from tenure.client import AsyncTenure, verified_event
 from tests.harness.catalogs import CATALOG, POLICY
 from tests.harness.patience import until

@@ -7,9 +7,10 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from sandbox.options import Options
 from sandbox.product import Product
 from sandbox.secrets import Secrets
-from sandbox.stack import Options, Stack, running
+from sandbox.stack import Stack, running
 from storage.privacy.erasure import Erasures
 from tests.harness.callers import Caller
 from tests.harness.catalogs import CATALOG, POLICY

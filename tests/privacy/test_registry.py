@@ -8,7 +8,8 @@ from sqlalchemy import Column, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from domain.privacy.redaction import FREE_TEXT, KEPT_DETAILS, PERSONAL_DETAILS, PLAIN
-from storage.privacy.registry import RULES, holds_text
+from storage.privacy.registry import RULES
+from storage.privacy.rules import holds_text
 from storage.schema.metadata import METADATA
 
 WIRE_NAMES = Path(__file__).parents[1] / "contracts" / "wire_names.json"

@@ -18,8 +18,9 @@ import structlog
 from temporalio.client import Client, WorkflowExecution
 
 from domain.names import report_usage_workflow_id, sweep_schedule_id
+from sandbox.options import Options
 from sandbox.product import Product
-from sandbox.stack import Options, Stack, running
+from sandbox.stack import Stack, running
 from tests.harness.catalogs import CATALOG, POLICY
 from tests.replay.lives import LIVES, OF_ANOTHER_CATALOG, TAKEN_OVER
 from tests.replay.plays import Play, PlayElsewhere, PlayUnder

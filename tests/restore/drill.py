@@ -12,10 +12,11 @@ from typing import Any
 import asyncpg
 
 from domain.names import SEARCH_ATTRIBUTE_TYPES
+from sandbox.options import Options
 from sandbox.postgres import OWNER, Postgres
 from sandbox.product import Product
 from sandbox.secrets import Secrets
-from sandbox.stack import Options, Stack, running
+from sandbox.stack import Stack, running
 from sandbox.temporal import TemporalDevServer
 from storage.reconciliation import Reconciliations
 from tenure.cli.reconcile import run_now

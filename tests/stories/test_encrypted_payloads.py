@@ -13,8 +13,9 @@ from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer
 
 from domain.names import subscription_workflow_id
+from sandbox.options import Options
 from sandbox.product import Product
-from sandbox.stack import Options, Stack, running
+from sandbox.stack import Stack, running
 from services.payload_codec import ENCODING, PayloadKey, converter_with
 from tenure.cli.payload_keys import keys_needed
 from tests.harness.catalogs import CATALOG, POLICY

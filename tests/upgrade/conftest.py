@@ -11,8 +11,9 @@ from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
+from sandbox.options import Options
 from sandbox.product import Product
-from sandbox.stack import Options, Stack, running
+from sandbox.stack import Stack, running
 from services.payload_codec import converter_with
 from tests.harness.folders import data_folder
 from tests.harness.lives import Life

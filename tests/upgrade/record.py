@@ -13,8 +13,9 @@ from unittest.mock import patch
 
 import structlog
 
+from sandbox.options import Options
 from sandbox.product import Product
-from sandbox.stack import Options, running
+from sandbox.stack import running
 from storage.webhooks.inbox import Inbox
 from tests.harness.catalogs import POLICY as DEFAULT_POLICY
 from tests.harness.folders import data_folder

@@ -8,9 +8,10 @@ import pytest
 import stripe
 
 from gateways.stripe.http_client import connected
+from sandbox.options import Options
 from sandbox.product import Product
 from sandbox.secrets import Secrets
-from sandbox.stack import Options, Stack, running
+from sandbox.stack import Stack, running
 from storage.reconciliation import Reconciliations
 from tenure.cli.reconcile import run_now
 from tests.harness.catalogs import CATALOG, POLICY
