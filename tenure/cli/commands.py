@@ -109,7 +109,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "reconcile": Command(
         "reconcile",
         "reconcile",
-        "Compare the payment provider, the database and the workflows, and list the differences.",
+        "Compare the payment provider, the database and the workflows in full, and list the differences.",
     ),
     "deployment status": Command(
         "deployments", "status", "List the versions of the workers, newest first, with what work each gets."

@@ -18,6 +18,7 @@ from liveness.pulse import NotAnswering
 from sandbox.postgres import OWNER, Postgres
 from storage.db.engine import create_engine_from_url
 from storage.db.migrations import upgrade
+from storage.db.pooling import Turns
 from storage.db.roles import DatabaseRole
 from storage.schema.metadata import METADATA
 from tests.harness.folders import data_folder
@@ -52,6 +53,11 @@ class Migrated:
             engine = self._engines[role] = create_engine_from_url(self._url, role=role)
             event.listen(engine.sync_engine, "connect", self._note)
         return self._engines[role]
+
+    async def until_answering(self) -> None:
+        """Return once no engine takes the server for lost: each would refuse all that the next tests ask for."""
+        watched = [turns.pulse for turns in map(Turns.of, self._engines.values()) if turns is not None]
+        await until(lambda: not any(pulse.is_lost for pulse in watched))
 
     async def clear(self) -> None:
         """Empty all tables, and end all connections to them but those that the engines keep."""
@@ -103,7 +109,9 @@ class Databases:
     async def migrated(self) -> str:
         """The URL of a database with all tables and no rows."""
         if self._cleared:
-            return self._cleared.pop()
+            url = self._cleared.pop()
+            await self._migrated[url].until_answering()
+            return url
         url = await self.empty()
         await upgrade(url)
         self._migrated[url] = Migrated(url)
