@@ -297,7 +297,8 @@ LANES: Final = (
         Fault("clock of the worker 1 h behind", worker_behind, obstacle=_needs_compiler),
     ),
     (
-        Fault("SMTP gone", smtp_gone),
+        # It goes in the midst of what it is taking.
+        Fault("SMTP gone", smtp_gone, copies_mails=True),
         Fault("SMTP hangs", smtp_hangs),
         Fault("SMTP says 451, try again later", smtp_refuses),
         Fault("SMTP says 550, never", smtp_says_never),
