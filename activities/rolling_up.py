@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from temporalio import activity
+from temporalio.converter import value_to_type
 
 from activities.failures import as_temporal_failures
 from domain.entitlements.ports import StatisticsProgress, UsageNoticeSender, UsageRollUp
@@ -80,6 +81,5 @@ def _statistics_so_far() -> StatisticsProgress | None:
     details = activity.info().heartbeat_details
     if not details:
         return None
-    known = dict(details[0])
-    after = known["after"]
-    return StatisticsProgress(**known | {"after": None if after is None else tuple(after)})
+    noted: StatisticsProgress = value_to_type(StatisticsProgress, details[0])
+    return noted

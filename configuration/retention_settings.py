@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from configuration.base_settings import Settings
-from domain.retention import LEAST, LEAST_MONTHS, Retention, months
+from domain.retention import DEFAULT, DEFAULT_MONTHS, LEAST, LEAST_MONTHS, Retention, months
 
 MOST = 36_500
 """Of any unit: a hundred years in days, so that no moment before them is out of bounds."""
@@ -28,13 +28,15 @@ def _number(unit: str, least: int) -> BeforeValidator:
 class RetentionSettings(Settings):
     """How long the roll-up keeps data; the units are in the names."""
 
-    retention_webhooks_days: Annotated[int, _number("days", LEAST.webhooks // DAY)] = 35
-    retention_mail_facts_days: Annotated[int, _number("days", LEAST.mail_facts // DAY)] = 90
-    retention_idempotency_hours: Annotated[int, _number("hours", LEAST.idempotency_keys // HOUR)] = 72
-    retention_usage_days: Annotated[int, _number("days", LEAST.usage // DAY)] = 400
-    retention_counters_months: Annotated[int, _number("months", LEAST_MONTHS)] = 36
-    retention_events_days: Annotated[int, _number("days", LEAST.events // DAY)] = 30
-    retention_bulk_days: Annotated[int, _number("days", LEAST.bulk_runs // DAY)] = 400
+    retention_webhooks_days: Annotated[int, _number("days", LEAST.webhooks // DAY)] = DEFAULT.webhooks // DAY
+    retention_mail_facts_days: Annotated[int, _number("days", LEAST.mail_facts // DAY)] = DEFAULT.mail_facts // DAY
+    retention_idempotency_hours: Annotated[int, _number("hours", LEAST.idempotency_keys // HOUR)] = (
+        DEFAULT.idempotency_keys // HOUR
+    )
+    retention_usage_days: Annotated[int, _number("days", LEAST.usage // DAY)] = DEFAULT.usage // DAY
+    retention_counters_months: Annotated[int, _number("months", LEAST_MONTHS)] = DEFAULT_MONTHS
+    retention_events_days: Annotated[int, _number("days", LEAST.events // DAY)] = DEFAULT.events // DAY
+    retention_bulk_days: Annotated[int, _number("days", LEAST.bulk_runs // DAY)] = DEFAULT.bulk_runs // DAY
 
     @property
     def retention(self) -> Retention:

@@ -22,7 +22,8 @@ def months(number: int) -> timedelta:
     return timedelta(days=-(-number * DAYS_OF_A_YEAR // 12))
 
 
-THREE_YEARS: Final = months(36)
+DEFAULT_MONTHS: Final = 36
+THREE_YEARS: Final = months(DEFAULT_MONTHS)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from domain.id_ranges import id_range
+
 SHARDS: Final = 24
 """An hourly run compares one in full, so that a pass takes a day."""
 SHARDS_AT_ONCE: Final = 2
@@ -137,9 +139,8 @@ def _window(moment: datetime) -> int:
 
 
 def ids_of_shard(shard: int) -> tuple[str, str]:
-    """The first and the last id of a shard's subscriptions. Ids are random, so that all are of about one size."""
-    first, after = (-(-number * 2**32 // SHARDS) for number in (shard, shard + 1))
-    return f"{first:08x}-0000-0000-0000-000000000000", f"{after - 1:08x}-ffff-ffff-ffff-ffffffffffff"
+    """The first and the last id of a shard's subscriptions."""
+    return id_range(shard, SHARDS)
 
 
 def shards_due(now: datetime, compared: dict[int, datetime]) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
+from domain.id_ranges import ALL_IDS
 from domain.provider.agreements import ALL_AGREEMENTS, AgreementFilter
 from domain.provider.ports import Agreements
 from domain.reconciliation.differences import DifferenceKind, Discrepancy
@@ -26,7 +27,6 @@ FOUND_IN_FULL: Final = frozenset(
     }
 )
 """Every run finds all of these by itself, so that earlier ones need no look of their own."""
-ALL_IDS: Final = ("00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff")
 
 
 class Pages:

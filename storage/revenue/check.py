@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from domain.id_ranges import ALL_IDS
 from domain.reconciliation.ports import RevenueDifference
 from domain.revenue.corrections import Recorded, corrections
 from domain.revenue.figures import PeriodLength, following
@@ -25,7 +26,6 @@ from storage.schema.tables import customers, journal, subscriptions
 DIFFERING = Path(__file__).parent / "sql" / "differing.sql"
 MONTH_ENDS = DIFFERING.with_name("month_ends.sql")
 MAX_LISTED = 1000
-FIRST_ID, LAST_ID = "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
 class RevenueCheck:
@@ -35,7 +35,7 @@ class RevenueCheck:
         self._engine = engine
 
     async def differences(
-        self, first: str = FIRST_ID, last: str = LAST_ID, *, limit: int = MAX_LISTED
+        self, first: str = ALL_IDS[0], last: str = ALL_IDS[1], *, limit: int = MAX_LISTED
     ) -> Sequence[RevenueDifference]:
         """The first subscriptions between two ids whose movements do not add up to what they are worth.
 

@@ -8,6 +8,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.id_ranges import id_range
 from storage.db.engine import session, sql_text, transaction
 from storage.schema.revenue_tables import mrr_standing
 from storage.schema.tables import installation
@@ -49,12 +50,7 @@ async def _count(engine: AsyncEngine, alive: Callable[[], None]) -> None:
                 return
             await connection.execute(delete(mrr_standing))
             for part in range(PARTS):
-                given = {"first": _id(part, "0"), "last": _id(part, "f")}
+                first, last = id_range(part, PARTS)
+                given = {"first": first, "last": last}
                 await connection.execute(sql_text(_FILES / "count_standing.sql"), given)
                 alive()
-
-
-def _id(part: int, rest: str) -> str:
-    """The first or the last id that begins with these two digits."""
-    digits = f"{part:02x}{rest * 30}"
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

@@ -1,5 +1,7 @@
 """The tables of published catalogs and policies, which belong to the whole installation, and of usage."""
 
+from typing import Any
+
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -30,6 +32,24 @@ def _key(*names: str) -> "list[Column[str]]":
 
 def _now(name: str) -> "Column[object]":
     return Column(name, _MOMENT, nullable=False, server_default=func.now())
+
+
+def _of_a_use() -> "list[Column[Any]]":
+    """What was used, by whom and when, and where it was counted."""
+    return [
+        Column("customer", Text, nullable=False),
+        Column("meter", Text, nullable=False),
+        Column("action", Text, nullable=False),
+        Column("quantity", BigInteger, nullable=False),
+        Column("at", _MOMENT, nullable=False),
+        _now("recorded_at"),
+        Column("catalog", Text, nullable=False, server_default=""),
+        Column("reason", Text, nullable=False, server_default="", doc="why an operator had it count from 0"),
+        Column("actor", Text, nullable=False, server_default="", doc="who it was"),
+        Column("features", ARRAY(Text), doc="the counters it went to; none: of an earlier release"),
+        Column("starts", ARRAY(_MOMENT), doc="the beginning of each one's period"),
+        Column("given_back", JSONB, doc="what was taken off again, and how much was used then"),
+    ]
 
 
 catalog_versions = Table(
@@ -113,18 +133,7 @@ usage_log = Table(
     # of the key; what is recorded meanwhile at the border of two months is in `usage_border_keys` as well.
     tenant(),
     Column("key", Text, nullable=False),
-    Column("customer", Text, nullable=False),
-    Column("meter", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("quantity", BigInteger, nullable=False),
-    Column("at", _MOMENT, nullable=False),
-    _now("recorded_at"),
-    Column("catalog", Text, nullable=False, server_default=""),
-    Column("reason", Text, nullable=False, server_default="", doc="why an operator had it count from 0"),
-    Column("actor", Text, nullable=False, server_default="", doc="who it was"),
-    Column("features", ARRAY(Text), doc="the counters it went to; none: of an earlier release"),
-    Column("starts", ARRAY(_MOMENT), doc="the beginning of each one's period"),
-    Column("given_back", JSONB, doc="what was taken off again, and how much was used then"),
+    *_of_a_use(),
     postgresql_partition_by="RANGE (recorded_at)",
 )
 
@@ -142,24 +151,13 @@ usage_events = Table(
     # What is billed beyond a limit, which is in the log as well; and all that was counted before there was one.
     tenant(primary_key=True),
     *_key("key"),
-    Column("customer", Text, nullable=False),
-    Column("meter", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("quantity", BigInteger, nullable=False),
-    Column("at", _MOMENT, nullable=False),
-    _now("recorded_at"),
-    Column("catalog", Text, nullable=False, server_default=""),
+    *_of_a_use(),
     Column("overage_of", Text, nullable=False, server_default="", doc="the feature whose limit it went beyond"),
     Column("overage", BigInteger, nullable=False, server_default="0", doc="units beyond the limit, to be billed"),
     Column("report_began_at", _MOMENT),
     Column("reported_at", _MOMENT),
-    Column("reason", Text, nullable=False, server_default="", doc="why an operator had it count from 0"),
-    Column("actor", Text, nullable=False, server_default="", doc="who it was"),
     Column("report_trouble", Text, doc="why it is not reported and waits for an operator"),
     Column("report_why", Text, nullable=False, server_default=""),
-    Column("features", ARRAY(Text), doc="the counters it went to; none: of an earlier release"),
-    Column("starts", ARRAY(_MOMENT), doc="the beginning of each one's period"),
-    Column("given_back", JSONB, doc="what was taken off again, and how much was used then"),
     Index("ix_usage_events_recorded_at", "recorded_at"),
     Index("ix_usage_events_to_report", "recorded_at", postgresql_where=sql("overage > 0 and reported_at is null")),
     Index(
