@@ -6,8 +6,8 @@ Its worker is a process of its own: `python -m bench.floor ADDRESS`.
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -15,8 +15,9 @@ from temporalio import activity, workflow
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
+from bench.workers import READY, worker_of
+
 QUEUE = "floor"
-READY = b"ready"
 AT_ONCE = 20
 
 
@@ -39,19 +40,9 @@ class FloorWorkflow:
 Started = WorkflowHandle[FloorWorkflow, float]
 
 
-@asynccontextmanager
-async def floor_worker(address: str) -> AsyncIterator[None]:
+def floor_worker(address: str) -> AbstractAsyncContextManager[int]:
     """Its worker, while the block runs."""
-    words = (sys.executable, "-m", "bench.floor", address)
-    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
-    try:
-        assert process.stdout is not None
-        if (await process.stdout.readline()).strip() != READY:
-            raise RuntimeError("the floor's worker did not start")
-        yield
-    finally:
-        process.terminate()
-        await process.wait()
+    return worker_of("bench.floor", address)
 
 
 async def start_floor(client: Client, due: Sequence[datetime]) -> list[Started]:
@@ -69,7 +60,7 @@ async def start_floor(client: Client, due: Sequence[datetime]) -> list[Started]:
 async def _work(address: str) -> None:
     client = await Client.connect(address)
     async with Worker(client, task_queue=QUEUE, workflows=[FloorWorkflow], activities=[nothing]):
-        print(READY.decode(), flush=True)
+        print(READY, flush=True)
         await asyncio.Event().wait()
 
 

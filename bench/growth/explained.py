@@ -13,14 +13,8 @@ from typing import Any, Final
 import asyncpg
 from sqlalchemy import make_url
 
-SETTINGS: Final = {
-    "session_preload_libraries": "auto_explain",
-    "auto_explain.log_min_duration": "0",
-    "auto_explain.log_analyze": "on",
-    "auto_explain.log_timing": "off",
-    "auto_explain.log_nested_statements": "on",
-    "auto_explain.log_format": "json",
-}
+from tests.storage.lists.plans import EXPLAINING
+
 LONGEST: Final = 110
 """Characters of a statement that are shown."""
 _BEGINNING: Final = re.compile(rb"duration: (?P<ms>[0-9.]+) ms  plan:\n")
@@ -33,12 +27,12 @@ _PARTITION: Final = re.compile(r"(_p?\d+)+$|_(others|default)$")
 
 async def explain_all(superuser_url: str) -> None:
     """Have the database explain every statement of later connections in the server's log."""
-    await _set(superuser_url, *(f"SET {name} = '{value}'" for name, value in SETTINGS.items()))
+    await _set(superuser_url, *(f"SET {name} = '{value}'" for name, value in EXPLAINING.items()))
 
 
 async def explain_nothing(superuser_url: str) -> None:
     """Have it explain nothing any more."""
-    await _set(superuser_url, *(f"RESET {name}" for name in SETTINGS))
+    await _set(superuser_url, *(f"RESET {name}" for name in EXPLAINING))
 
 
 async def _set(superuser_url: str, *changes: str) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from bench.peers.life import STEPS, Lived
-from bench.peers.measuring import late_steps, our_lives, plain_lives, plain_worker, polled_lives
+from bench.peers.measuring import late_steps, our_lives, plain_lives, polled_lives
 from bench.production import Production, share
 from bench.results import Bars, Comparison, Result, Shares
+from bench.workers import worker_of
 
 LIVES, STEPS_DUE = 16, 100
 WINDOW = timedelta(seconds=60)
@@ -30,7 +31,10 @@ LEFT_OUT = (
 
 async def measure(lives: int = LIVES) -> Result:
     """Live so many lives each way, then let steps fall due in real time in all of them at once."""
-    async with Production.running() as production, plain_worker(production.site.temporal.address) as worker_pid:
+    async with (
+        Production.running() as production,
+        worker_of("bench.peers.plain", production.site.temporal.address) as worker_pid,
+    ):
         lived = {
             PLAIN: await plain_lives(production, worker_pid, lives),
             POLLED: await polled_lives(production, lives),

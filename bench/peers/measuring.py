@@ -30,21 +30,6 @@ YEAR = TRIAL + RENEWALS * PERIOD + 10 * DAY
 SEEN_WITHIN = 60.0
 
 
-@asynccontextmanager
-async def plain_worker(address: str) -> AsyncIterator[int]:
-    """The plain workflow's worker, while the block runs; its process id."""
-    words = (sys.executable, "-m", "bench.peers.plain", address)
-    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
-    try:
-        assert process.stdout is not None
-        if not await process.stdout.readline():
-            raise RuntimeError("the plain workflow's worker did not start")
-        yield process.pid
-    finally:
-        process.terminate()
-        await process.wait()
-
-
 async def plain_lives(production: Production, worker_pid: int, number: int) -> Lived:
     """Lives as plain workflows, whose clocks jump to what is due by themselves."""
     skipping = TimeSkipper(production.client, config=TimeSkippingConfig(enabled=True)).client

@@ -13,6 +13,8 @@ from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from bench.workers import READY
+
 QUEUE = "plain"
 ANSWER = timedelta(seconds=10)
 
@@ -97,7 +99,7 @@ class PlainSubscription:
 async def _work(address: str) -> None:
     client = await Client.connect(address)
     async with Worker(client, task_queue=QUEUE, workflows=[PlainSubscription], activities=[send_mail, charge]):
-        print("ready", flush=True)
+        print(READY, flush=True)
         await asyncio.Event().wait()
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Self
 
-from domain.reconciliation.passes import Cost, cost
+from bench.scale.reconciliation import Cost, cost
 from gateways.stripe.rate_limits import LIVE_A_SECOND, steps_a_second
 from storage.db.pooling import DEFAULT as POOL
 from worker.schedules import REPORT_USAGE_EVERY, ROLL_UP_EVERY, SWEEP_EVERY

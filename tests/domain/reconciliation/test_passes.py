@@ -1,4 +1,4 @@
-"""How a pass is divided into shards, and what it costs."""
+"""How a pass is divided into shards."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -11,7 +11,6 @@ from domain.reconciliation.passes import (
     Scope,
     Stage,
     Walk,
-    cost,
     ids_of_shard,
     shard_of_agreement,
     shards_due,
@@ -109,11 +108,3 @@ def test_a_whole_pass_counts_for_every_shard() -> None:
 
     assert planned.shards == (0,)
     assert planned.since == NOW - 4 * AN_HOUR
-
-
-def test_ten_million_are_compared_within_a_day_for_half_an_action_each_and_month() -> None:
-    most = cost(10_000_000, page_seconds=1.3)
-
-    assert most.pass_hours <= 24
-    assert most.actions_per_subscription(10_000_000) <= 0.5
-    assert cost(25_000).actions_per_subscription(25_000) <= 0.5

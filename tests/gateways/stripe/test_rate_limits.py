@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from bench.scale.reconciliation import cost
 from domain.catalog.plans import Item
-from domain.reconciliation.passes import cost
 from gateways.stripe.rate_limits import (
     LIVE_A_SECOND,
     MAX_CALLS_PER_STEP,

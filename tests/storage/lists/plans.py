@@ -10,16 +10,17 @@ import asyncpg
 from sqlalchemy import event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-SETTINGS = {
+EXPLAINING = {
     "session_preload_libraries": "auto_explain",
     "auto_explain.log_min_duration": "0",
     "auto_explain.log_analyze": "on",
     "auto_explain.log_timing": "off",
     "auto_explain.log_nested_statements": "on",
     "auto_explain.log_format": "json",
-    "auto_explain.log_level": "notice",
-    "client_min_messages": "notice",
 }
+"""Has the server explain every statement in its log."""
+SETTINGS = EXPLAINING | {"auto_explain.log_level": "notice", "client_min_messages": "notice"}
+"""To the client as well."""
 ENTRIES = "Bitmap Index Scan"
 """It reads entries of an index and no row of a table."""
 
