@@ -83,6 +83,12 @@ class Pulse:
         """The call is over."""
         self._calls.pop(call, None)
 
+    def forget(self) -> None:
+        """Ask no more on behalf of the calls that wait: nobody is interested in them any longer."""
+        self._calls.clear()
+        if self._asking is not None:
+            self._asking.cancel()
+
     def _arm(self) -> None:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(TICK, self._look)
@@ -128,13 +134,13 @@ class Pulse:
     async def _is_alive(self) -> bool:
         # Counted and not timed: while we ourselves are too busy to hear an answer, no time goes by.
         looks, asking = LOOKS, asyncio.ensure_future(self._ask())
-        while looks and not asking.done():
-            await asyncio.wait({asking}, timeout=self._patience.for_an_answer / LOOKS)
-            looks -= 1
-        if asking.done():
-            return asking.exception() is None
-        asking.cancel()
-        return False
+        try:
+            while looks and not asking.done():
+                await asyncio.wait({asking}, timeout=self._patience.for_an_answer / LOOKS)
+                looks -= 1
+            return asking.done() and asking.exception() is None
+        finally:
+            asking.cancel()
 
     def _give_up_waiting(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import asyncpg
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from liveness.pulse import TICK, Patience, Pulse
+from liveness.pulse import TICK, Call, Patience, Pulse
 
 OPTION: Final = "tenure_turns"
 """The execution option under which an engine keeps its turns; engines made of it have it too."""
-CALL: Final = "tenure_call"
 
 
 DEFAULT: Final = 20
@@ -59,6 +58,8 @@ class Turns:
     def __init__(self, pooling: Pooling, address: Mapping[str, Any]) -> None:
         self.pooling = pooling
         self.pulse = Pulse("PostgreSQL", lambda: _ask(address, pooling.patience), pooling.patience)
+        self._calls: dict[ConnectionPoolEntry, Call] = {}
+        """Of the connections in use. Not kept in their `info`: the pool clears it when it replaces a broken one."""
         self._taken = 0
         self._queue: dict[asyncio.Future[None], int] = {}
         self._looks = self._last_ended = 0
@@ -87,17 +88,24 @@ class Turns:
     def watch(self, engine: AsyncEngine) -> None:
         """Give up the engine's connections that wait for a database that is lost, and make no new ones to it."""
         event.listen(engine.sync_engine, "checkout", self._checked_out)
-        event.listen(engine.sync_engine, "checkin", self._checked_in)
+        event.listen(engine.sync_engine, "checkin", self._returned)
+        # A connection that is garbage while in use is never checked in.
+        event.listen(engine.sync_engine, "detach", self._returned)
         event.listen(engine.sync_engine, "do_connect", self._check)
+        event.listen(engine.sync_engine, "engine_disposed", self._disposed)
 
     def _checked_out(self, made: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
-        self._checked_in(None, record)  # once more for a connection that was made in place of a broken one
-        record.info[CALL] = self.pulse.begin(made.driver_connection.terminate)
+        self._returned(None, record)  # once more for a connection that was made in place of a broken one
+        self._calls[record] = self.pulse.begin(made.driver_connection.terminate)
 
-    def _checked_in(self, _connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
-        call = record.info.pop(CALL, None)
+    def _returned(self, _connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        call = self._calls.pop(record, None)
         if call is not None:
             self.pulse.end(call)
+
+    def _disposed(self, _engine: Engine) -> None:
+        self._calls.clear()
+        self.pulse.forget()
 
     def _check(self, *_how: object) -> None:
         self.pulse.check()

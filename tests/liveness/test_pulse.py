@@ -98,3 +98,16 @@ async def test_a_lost_server_is_forgotten_when_nobody_asks_for_it_and_the_next_c
         await given_up(watched).wait()
 
     assert server.asked > asked
+
+
+async def test_a_server_of_which_nobody_wants_to_know_any_more_is_not_asked(server: Server, watched: Pulse) -> None:
+    server.answers.clear()
+    watched.begin(lambda: None)
+    await until(lambda: watched.is_lost)
+
+    watched.forget()
+
+    await until(lambda: not watched.is_lost)
+    asked = server.asked
+    await asyncio.sleep(2 * pulse.TICK)
+    assert server.asked == asked

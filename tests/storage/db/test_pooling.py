@@ -1,16 +1,19 @@
 """Turns at the connections, and what is left on none of them."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import SAWarning
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.errors import GatewayUnavailable
+from liveness.pulse import TICK, Patience
 from storage.db.engine import create_engine_from_url, fetch, single, statement, transaction
-from storage.db.pooling import Pooling
+from storage.db.pooling import Pooling, Turns
 
 TWO = replace(Pooling.for_callers(2), wait=0.3, command=60.0)
 
@@ -59,6 +62,54 @@ async def test_a_list_that_takes_too_long_is_ended_by_the_server_and_the_limit_s
     async with transaction(two_turns) as connection, transaction(two_turns) as other:
         for each in (connection, other):
             assert (await each.execute(text("show statement_timeout"))).scalar() == "0"
+
+
+async def asked_afterwards(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How often the server is asked whether it is alive, once nobody is patient and nothing is in progress."""
+    turns, asked = Turns.of(engine), 0
+    assert turns is not None
+
+    async def ask() -> None:
+        nonlocal asked
+        asked += 1
+
+    monkeypatch.setattr(turns.pulse, "_patience", Patience(0.0, 1.0))
+    monkeypatch.setattr(turns.pulse, "_ask", ask)
+    await asyncio.sleep(3 * TICK)
+    return asked
+
+
+async def test_a_broken_connection_that_was_replaced_is_not_waited_for(
+    two_turns: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with transaction(two_turns) as connection:
+        driver = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None
+    driver.terminate()
+
+    assert len(await fetch(two_turns, "select 1")) == 1
+
+    assert await asked_afterwards(two_turns, monkeypatch) == 0
+
+
+async def test_a_connection_that_became_garbage_in_use_is_not_waited_for(
+    two_turns: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = await two_turns.connect()
+    with pytest.warns(SAWarning, match="garbage collector"):
+        del connection
+        gc.collect()
+
+    assert await asked_afterwards(two_turns, monkeypatch) == 0
+
+
+async def test_the_server_of_an_engine_that_was_disposed_of_is_asked_no_more(
+    two_turns: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with two_turns.connect():
+        await two_turns.dispose()
+
+        assert await asked_afterwards(two_turns, monkeypatch) == 0
 
 
 async def test_behind_a_pooler_nothing_is_prepared_for_later(database_url: str) -> None:
