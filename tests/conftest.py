@@ -1,11 +1,13 @@
 """What every run of tests has; the servers are in `tests/harness/stack_plugin.py` and `postgres.py`."""
 
+import asyncio
 import gc
 import os
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from email.headerregistry import HeaderRegistry
-from functools import cache
+from functools import cache, wraps
+from inspect import iscoroutinefunction
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -27,6 +29,8 @@ gc.disable()
 pytest_plugins = ["tests.harness.stack_plugin", "tests.harness.postgres"]
 
 HERE = Path(__file__).parent
+HANGS_AFTER = 1200.0
+"""Seconds: several times what the longest test takes on a busy machine."""
 LONGEST = frozenset({"chaos", "fleet", "outage", "stories", "tenure", "upgrade"})
 """Folders of tests that take seconds each."""
 
@@ -46,7 +50,21 @@ settings.load_profile("unhurried")
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest begins first: one such test that is left for the end keeps one process busy, and no other."""
+    for item in items:
+        if isinstance(item, pytest.Function) and iscoroutinefunction(item.obj):
+            item.obj = _limited(item.obj)
     items.sort(key=lambda item: LONGEST.isdisjoint(item.path.relative_to(HERE).parts))
+
+
+def _limited(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """The same test, ended where it waits for ever: the error's trace leads there."""
+
+    @wraps(test)
+    async def limited(*args: Any, **given: Any) -> None:
+        async with asyncio.timeout(HANGS_AFTER):
+            await test(*args, **given)
+
+    return limited
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from storage.db.engine import transaction
+from storage.revenue.roll_up import start_over
 
 _CUSTOMERS = text(
     "update customers set created_at = first.at"
@@ -47,6 +48,8 @@ async def date_back(engine: AsyncEngine, began: datetime, name: str, sent: Mappi
     given = {"crowd": f"{name}-%", "began": began}
     webhooks = {"began": began, "events": list(sent), "sent": list(sent.values())}
     async with transaction(engine) as connection:
+        # Sums made meanwhile, or for an earlier crowd, reach beyond what is dated back, which would be missing there.
+        await start_over(connection)
         await connection.execute(_MOVEMENTS_CHANGE)
         await connection.execute(_WEBHOOKS, webhooks)
         for statement in (_CUSTOMERS, _SUBSCRIPTIONS, _MAILS, _MOVEMENTS):

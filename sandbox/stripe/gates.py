@@ -7,6 +7,9 @@ from contextlib import contextmanager
 
 from sandbox.stripe.errors import StripeFailure
 
+REACHED_WITHIN = 180.0
+"""Seconds: many times what a call takes on a busy machine."""
+
 
 class Gate:
     """Holds calls to a path: before they are executed, or after, before their response."""
@@ -20,8 +23,16 @@ class Gate:
         """How many calls are at the gate."""
 
     async def reached(self) -> None:
-        """Wait until a call is at the gate."""
-        await self._reached.wait()
+        """Wait until a call is at the gate.
+
+        Raises:
+            TimeoutError: none came; the message says what was waited for.
+        """
+        try:
+            await asyncio.wait_for(self._reached.wait(), REACHED_WITHIN)
+        except TimeoutError:
+            when = "has been executed" if self.is_done else "came"
+            raise TimeoutError(f"no call to {self._path.pattern} {when} within {REACHED_WITHIN:g} s") from None
 
     def open(self) -> None:
         self._opened.set()

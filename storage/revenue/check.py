@@ -19,7 +19,7 @@ from domain.subscription.state import Subscription
 from storage.db.codec import state_from_json
 from storage.db.engine import sql_text, transaction
 from storage.revenue.facts import movement_row
-from storage.revenue.figures import Line, RevenueFigures
+from storage.revenue.figures import Line, RevenueReader
 from storage.schema.revenue_tables import mrr_movements
 from storage.schema.tables import customers, journal, subscriptions
 
@@ -122,21 +122,24 @@ async def month_differences(engine: AsyncEngine, timezone: str) -> list[MonthDif
     """Compares the figures of all months with the movements: they read sums by day, where there are some.
 
     What a month starts with and what moved in it must be what it ends with, and that what the movements add up to.
+    All is read as of one moment: what moves meanwhile is no difference.
     """
-    async with transaction(engine) as connection:
+    async with transaction(engine.execution_options(isolation_level="REPEATABLE READ")) as connection:
         rows = (await connection.execute(sql_text(MONTH_ENDS), {"timezone": timezone})).all()
-    ends: dict[tuple[str, str], dict[date, int]] = {}
-    for row in rows:
-        ends.setdefault((row.tenant, row.currency), {})[row.month] = row.annual
-    figures = RevenueFigures(engine, timezone)
-    return [each for (tenant, currency), known in ends.items() for each in await _of(figures, tenant, currency, known)]
+        ends: dict[tuple[str, str], dict[date, int]] = {}
+        for row in rows:
+            ends.setdefault((row.tenant, row.currency), {})[row.month] = row.annual
+        found: list[MonthDifference] = []
+        for (tenant, currency), known in ends.items():
+            reader = await RevenueReader.of(connection, tenant, timezone)
+            found += await _of(reader, tenant, currency, known)
+    return found
 
 
-async def _of(figures: RevenueFigures, tenant: str, currency: str, known: Mapping[date, int]) -> list[MonthDifference]:
+async def _of(reader: RevenueReader, tenant: str, currency: str, known: Mapping[date, int]) -> list[MonthDifference]:
     months = Range(currency, min(known), following(max(known), PeriodLength.MONTH))
     found, by_movements = [], 0
-    async with figures.reading(tenant) as reader:
-        periods = (await reader.periods(months))[Line(currency)]
+    periods = (await reader.periods(months))[Line(currency)]
     for period in periods:
         by_movements = known.get(period.first_day, by_movements)
         moved = sum(figure.annual for figure in period.moved.values())

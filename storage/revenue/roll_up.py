@@ -17,6 +17,7 @@ from storage.schema.revenue_tables import mrr_cohorts, mrr_daily, mrr_movers, mr
 
 ADVISORY_LOCK = 7_314_420_192
 """The advisory lock for writing sums."""
+_LOCK = select(func.pg_advisory_xact_lock(ADVISORY_LOCK))
 _FILES = Path(__file__).parent / "sql"
 # Where the planner takes what is new for a few rows, it would look all others up again for each.
 _PLANNING = text("select set_config('work_mem', '64MB', true), set_config('enable_nestloop', 'off', true)")
@@ -36,6 +37,15 @@ class _Until:
     cohorts: datetime
 
 
+async def start_over(connection: AsyncConnection) -> None:
+    """Has the next roll-up make all sums anew, for who changes what was recorded before; until then nobody reads them.
+
+    A roll-up that is under way ends first, and another one waits until the transaction has ended.
+    """
+    await connection.execute(_LOCK)
+    await connection.execute(delete(mrr_roll_up))
+
+
 class RevenueRollUpRecords:
     """Implements `domain.revenue.ports.RevenueRollUp`.
 
@@ -51,7 +61,7 @@ class RevenueRollUpRecords:
         """Brings the sums up to date; starts over if the zone of days has changed. Safe to repeat."""
         await keep_standing(self._engine, alive=alive)
         async with transaction(self._engine) as connection:
-            await connection.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+            await connection.execute(_LOCK)
             known = await self._known(connection)
             until = (await connection.execute(sql_text(_FILES / "recorded_until.sql"))).scalar_one()
             if until <= min(known.days, known.cohorts):

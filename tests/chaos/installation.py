@@ -92,10 +92,10 @@ class Installation:
         await until(lambda: self.worker.says("worker ready"))
 
     async def stop_api(self) -> None:
-        await _stopped(self.api)
+        await self.api.running.stop()
 
     async def stop_worker(self) -> None:
-        await _stopped(self.worker)
+        await self.worker.running.stop()
 
     async def is_ready(self) -> bool:
         return await status_of(self.caller, "ready")
@@ -113,7 +113,7 @@ class Installation:
         environment = {**self.site.settings, **settings, **shifted(shift)}
         command = await executed([str(TENURE), name], self.site.folder, environment, log)
         process = Process(command, log)
-        self.exits.push_async_callback(_stopped, process)
+        self.exits.push_async_callback(command.stop)
         return process
 
     def freeze(self, pid: int) -> None:
@@ -179,12 +179,6 @@ class Locked:
         async with self.engine.connect() as connection:
             found: int = (await connection.execute(_WAITING)).scalar_one()
             return found
-
-
-async def _stopped(process: Process) -> None:
-    """Ask a process to stop, and wait until it has."""
-    process.running.send_signal(signal.SIGTERM)
-    await process.running.wait()
 
 
 def _kill(pid: int) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -118,9 +117,7 @@ class Site:
         try:
             yield Process(running, log)
         finally:
-            if running.returncode is None:
-                running.send_signal(signal.SIGTERM)
-            await running.wait()
+            await running.stop()
 
     @asynccontextmanager
     async def worker(self, *, release: str = "", **settings: str) -> AsyncIterator[Process]:

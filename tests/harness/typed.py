@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
 
+from tests.harness.patience import PATIENT
+
 TENURE = Path(sys.executable).with_name("tenure")
 
 
@@ -53,6 +55,19 @@ class Command:
 
     async def wait(self) -> int:
         return await asyncio.shield(self.ended)
+
+    async def stop(self) -> int:
+        """Tell it to stop; returns its status.
+
+        Raises:
+            TimeoutError: it did not, and is killed.
+        """
+        self.send_signal(signal.SIGTERM)
+        try:
+            return await asyncio.wait_for(self.wait(), PATIENT)
+        except TimeoutError:
+            self.kill()
+            raise TimeoutError(f"process {self.pid} was told to stop and still ran after {PATIENT:g} s") from None
 
 
 @dataclass(frozen=True)
@@ -160,6 +175,10 @@ class Forker:
                 self._commands[number].begun.set_result(told)
             else:
                 self._commands.pop(number).ended.set_result(told)
+        # Of these nobody will ever hear anything.
+        for command in self._commands.values():
+            heard = command.ended if command.begun.done() else command.begun
+            heard.set_exception(RuntimeError("what starts the commands of tests has ended"))
 
 
 class Terminal:

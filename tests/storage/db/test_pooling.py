@@ -95,10 +95,14 @@ async def test_a_broken_connection_that_was_replaced_is_not_waited_for(
 async def test_a_connection_that_became_garbage_in_use_is_not_waited_for(
     two_turns: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connection = await two_turns.connect()
-    with pytest.warns(SAWarning, match="garbage collector"):
-        del connection
+    in_use = [await two_turns.connect()]
+
+    def lose_it() -> None:
+        in_use.clear()
         gc.collect()
+
+    with pytest.warns(SAWarning, match="garbage collector"):
+        lose_it()
 
     assert await asked_afterwards(two_turns, monkeypatch) == 0
 

@@ -8,9 +8,12 @@ import pytest
 
 from domain.reconciliation.ports import RevenueDifference
 from domain.revenue.amounts import annual
+from domain.revenue.figures import Period
+from domain.revenue.queries import Range
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Pause, Subscription
 from storage.revenue.check import RevenueCheck, month_differences
+from storage.revenue.figures import Line, RevenueReader
 from storage.revenue.roll_up import RevenueRollUpRecords
 from tests.builders import FREE, NOW, PRO, a_paid_subscription, in_status
 from tests.storage.ledger import Ledger, a_step, later
@@ -108,3 +111,20 @@ async def test_months_that_were_summed_up_are_what_the_movements_add_up_to(ledge
         (date(2026, 4, 1), 12),
         (date(2026, 5, 1), 12),
     ]
+
+
+async def test_what_moves_while_months_are_compared_is_no_difference(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stored(ledger, "ada", a_paid_subscription())
+    read = RevenueReader.periods
+
+    async def read_late(reader: RevenueReader, wanted: Range) -> dict[Line, list[Period]]:
+        await stored(ledger, "grace", a_paid_subscription())
+        return await read(reader, wanted)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RevenueReader, "periods", read_late)
+        assert await month_differences(ledger.engine, "UTC") == []
+    assert await ledger.count("mrr_movements") == 2
+    assert await month_differences(ledger.engine, "UTC") == []
