@@ -60,7 +60,7 @@ class EventActivities:
             _in_words(attempt.answer),
             type=NOT_DELIVERED,
             next_retry_delay=verdict.retry_in,
-            # A receiver that is away is no fault of ours.
+            # A receiver that is away is not our fault.
             category=ApplicationErrorCategory.BENIGN,
         )
 

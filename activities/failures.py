@@ -93,7 +93,7 @@ def as_temporal_failures() -> Iterator[None]:
 
 
 def as_tenure_error(failure: BaseException | None) -> TenureError | None:
-    """Returns the error that a failure, or its cause, carries; None if it was a bug of ours."""
+    """Returns the error that a failure, or its cause, carries; None if it was our own bug."""
     while isinstance(failure, FailureError):
         if isinstance(failure, ApplicationError) and failure.details:
             return _restored(failure)

@@ -58,7 +58,7 @@ class Crossings:
     purchase_of_page: Callable[[str], Awaitable[StoredPurchase | None]]
     """Looks a purchase up by the page on which it was made."""
     receive: Callable[[ProviderEvent, bytes], Awaitable[bool]]
-    """Takes a webhook in: the provider names no tenant of ours."""
+    """Takes a webhook in: the provider names none of our tenants."""
     webhooks: WebhookDispatcher
     """Delivers them."""
     redeliver: Deliver

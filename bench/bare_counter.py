@@ -13,7 +13,7 @@ TABLE = (
 FILL = "INSERT INTO bare_counters SELECT external_id, 0 FROM customers ON CONFLICT DO NOTHING"
 COUNT = "UPDATE bare_counters SET used = used + $2 WHERE customer = $1 AND used + $2 <= 1000000000 RETURNING used"
 CONNECTIONS = 12
-"""As many as an API of ours opens."""
+"""As many as an API of our own opens."""
 
 
 def bare_app(pool: asyncpg.Pool) -> FastAPI:

@@ -23,7 +23,7 @@ CATALOGS = Path(__file__).parents[1] / "catalogs"
 NUMBER = 1000
 IDLE_ACTIONS = 12
 FIRST = 40
-"""So many sign up beforehand, to learn how long the others will take."""
+"""This many sign up beforehand, to learn how long the others will take."""
 SLOWER = 1.6
 """Than those the others may be, until the moment at which all trials end."""
 A_LIVE_KEY = "sk_live_"
@@ -74,7 +74,7 @@ class Drained:
     calls: Counter[int]
     """Requests to Stripe by the status of their answers."""
     paid: Counter[int]
-    """How many subscriptions have paid so many bills."""
+    """How many subscriptions have paid this many bills."""
 
 
 async def measure(number: int = NUMBER) -> str:

@@ -25,7 +25,7 @@ LIMITS = {"total": LIVE_A_SECOND, "per_endpoint": ONE_ENDPOINT_A_SECOND}
 SLOWER = 4.0
 """Than the rate allows it may be, on a slow machine."""
 FLOOR = 60
-"""So many plain timers, too, fall due within the minute."""
+"""This many plain timers, too, fall due within the minute."""
 IDLE_COMMANDS = 20
 ACTS_EVERY = 1.0
 """Seconds."""
@@ -79,14 +79,14 @@ class Drained:
     calls: Counter[int]
     """Requests to Stripe by the status of their answers."""
     bills: Counter[int]
-    """How many subscriptions have paid so many bills."""
+    """How many subscriptions have paid this many bills."""
     memory: Memory
     idle: Sequence[float]
     busy: Sequence[float]
 
 
 async def measure(number: int = NUMBER) -> Result:
-    """Let so many trials end within a minute and tell how it went."""
+    """Let this many trials end within a minute and tell how it went."""
     async with (
         Production.running(TENURE_PAYMENTS_A_SECOND=f"{RATE:g}") as production,
         floor_worker(production.site.temporal.address),

@@ -25,7 +25,7 @@ NUMBER = 240
 WINDOW = timedelta(seconds=60)
 """In which they fall due, evenly."""
 FIRST = 20
-"""So many sign up beforehand, to learn how long the others will take."""
+"""This many sign up beforehand, to learn how long the others will take."""
 SLOWER = 1.5
 PATIENCE = 120.0
 OBJECTIVE = 5.0
@@ -74,7 +74,7 @@ class Measured:
 
 
 async def measure(number: int = NUMBER) -> Result:
-    """Let so many steps fall due within a minute, and as many plain timers."""
+    """Let this many steps fall due within a minute, and as many plain timers."""
     async with Production.running() as production, floor_worker(production.site.temporal.address):
         # Steps that come before are not of the series that is compared.
         due = await signed_up(production, number)
@@ -207,7 +207,7 @@ def _lines(measured: Measured, spreads: Sequence[tuple[str, Sequence[float]]]) -
     yield from (_line(f"    {action}", late) for action, late in sorted(measured.by_action.items()))
     yield f"objective: p99 of what is not paced within {OBJECTIVE:g} s"
     yield ""
-    yield f"by {SERIES}: how many up to so many seconds"
+    yield f"by {SERIES}: how many up to each number of seconds"
     bounds = [f"{each:g}" for each in LATENESS]
     seen = {action: buckets(late) for action, late in measured.by_action.items()}
     used = [

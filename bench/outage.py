@@ -52,7 +52,7 @@ class Endured:
     charges: Mapping[int, int]
     """How many subscriptions were charged so often."""
     mails: Mapping[int, int]
-    """How many customers got so many mails of their first charge; there are two, welcome and receipt."""
+    """How many customers got this many mails of their first charge; there are two, welcome and receipt."""
     left: int
     """Subscriptions that are not active."""
 
@@ -180,7 +180,7 @@ async def _charges(it: Installation, crowd: Crowd) -> Counter[int]:
 
 
 def _mails(it: Installation, crowd: Crowd) -> Counter[int]:
-    """How many have got so many mails of their conversion."""
+    """How many have got this many mails of their conversion."""
     came = Counter(
         message["to"]
         for message in it.site.mailbox.messages()

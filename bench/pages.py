@@ -136,7 +136,7 @@ class _Page:
 
 
 async def measure(customers: int = CUSTOMERS) -> str:
-    """Open every page in turns, with so many *customers* in the database."""
+    """Open every page in turns, with this many *customers* in the database."""
     with tempfile.TemporaryDirectory() as folder:
         async with running(Options(Path(folder), CATALOG, POLICY, durable=False, ui=False)) as stack:
             measured = await _fill(stack, customers)

@@ -63,7 +63,7 @@ class Day:
 
 
 async def measure(days: int = DAYS) -> Result:
-    """Write so many days and roll each up; what is older than its retention is gone."""
+    """Write this many days and roll each up; what is older than its retention is gone."""
     with tempfile.TemporaryDirectory() as folder:
         async with Postgres(Path(folder), durable=False) as server:
             await upgrade(server.url)

@@ -52,7 +52,7 @@ class Served:
 
 
 async def a_round(port: int, requests: Sequence[bytes], figures: Figures, at_once: int) -> None:
-    """Send requests, so many at a time, from a process of their own."""
+    """Send requests, this many at a time, from a process of their own."""
     with tempfile.NamedTemporaryFile() as file:
         write(Path(file.name), requests)
         asked = ("-m", "bench.posting", "127.0.0.1", str(port), file.name, str(at_once))

@@ -69,7 +69,7 @@ class _Took:
 
 
 async def measure(rounds: int = ROUNDS) -> Result:
-    """Write the same lives in turns whole, without facts and without events, in so many rounds."""
+    """Write the same lives in turns whole, without facts and without events, in this many rounds."""
     took = {way: _Took() for way in WAYS}
     with tempfile.TemporaryDirectory() as folder:
         async with Postgres(Path(folder)) as server:

@@ -62,5 +62,5 @@ def hint(text: str) -> str:
 
 
 def mode_of_hint(shown: str) -> KeyMode | None:
-    """Returns the mode of a key by its hint; None if it is of no key of ours."""
+    """Returns the mode of a key by its hint; None if it is not of our keys."""
     return next((mode for mode in KeyMode if shown.startswith(f"tn_{mode}_")), None)

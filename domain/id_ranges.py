@@ -5,7 +5,7 @@ _NUMBERS = 2**32
 
 
 def id_range(part: int, parts: int) -> tuple[str, str]:
-    """Return the first and the last id of one of so many parts, counted from 0."""
+    """Return the first and the last id of one of this many parts, counted from 0."""
     first, after = (-(-number * _NUMBERS // parts) for number in (part, part + 1))
     return f"{first:08x}-0000-0000-0000-000000000000", f"{after - 1:08x}-ffff-ffff-ffff-ffffffffffff"
 

@@ -162,7 +162,7 @@ class Traveller:
         """Wait until everything in progress is done: webhooks, workflow, and its effects outside.
 
         The workflow is looked at first and last, and must be idle both times, with an unchanged history between. So
-        neither has it caused anything outside, after a place was checked there, nor was it told of anything.
+        neither has it caused anything outside, after a place was checked there, nor was it notified of anything.
 
         Raises:
             NotSettledError: it did not finish in time.

@@ -62,7 +62,7 @@ class DeliveryStarter(Protocol):
 
 
 class WorkflowStarter:
-    """Implements `DeliveryStarter` by a workflow for each delivery; one that failed is started anew."""
+    """Implements `DeliveryStarter` by a workflow for each delivery; one that failed is started again."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -144,7 +144,7 @@ class DeliveryStatus(StrEnum):
 
     RUNNING = "running"
     ENDED = "ended"
-    """It came to its end, or failed for a bug of ours: starting it anew would not help."""
+    """It came to its end, or failed for our own bug: starting it again would not help."""
     LOST = "lost"
     """It was never started, was terminated, or ran out of time before its last attempt could say so."""
 

@@ -206,7 +206,7 @@ class PurchaseService:
         if found is None and await self.recorded.recorded(sign_up.tenant, sign_up.subscription) is not None:
             raise GatewayUnavailable("the refused sign-up is still under way", code="busy")
         ended, last = found or (None, datetime.now(UTC))
-        # Never before the latest entry: in the sandbox a subscription's clock is ahead of ours.
+        # Never before the latest entry: in the sandbox a subscription's clock is ahead of our own.
         now, cause = max(datetime.now(UTC), last), Cause(CauseKind.COMMAND, page, sign_up.actor)
         step = recorded(Undone(sign_up, customer, code, bought.agreement_ref, refund), ended, now, cause)
         await self.mail_dispatcher.dispatch(await self.records.save(step))

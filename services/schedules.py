@@ -132,7 +132,7 @@ class Schedules:
             raise _unknown(id_)
         handle = self._client.get_schedule_handle(id_)
         before = await self._described(handle)
-        # The note says how to run it by hand: without one of its own, pausing would replace it.
+        # The note says how to run it manually: without one of its own, pausing would replace it.
         note = before.schedule.state.note
         try:
             if action == "trigger":

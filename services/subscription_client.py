@@ -52,7 +52,7 @@ ABORTED_WAIT: Final = ("workflow update was aborted", "update registry was clear
 TRANSIENT: Final = frozenset(
     {
         RPCStatusCode.ABORTED,
-        # By a server or a connection that gave up; a wait of ours that is over has taken longer than is worth asking.
+        # By a server or a connection that gave up; a wait here that is over has taken longer than is worth asking.
         RPCStatusCode.CANCELLED,
         RPCStatusCode.DATA_LOSS,
         RPCStatusCode.INTERNAL,

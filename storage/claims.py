@@ -1,4 +1,4 @@
-"""Claims of deliveries: whoever is about to send a mail or an event claims its row first.
+"""Claims of deliveries: a worker claims the row of a mail or an event before it sends it.
 
 So no two runs send one at once, whichever way they were started.
 """
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.errors import GatewayBusy, Haste
 
 CLAIMED_FOR: Final = timedelta(seconds=90)
-"""Longer than one attempt to send may take. After that, whoever claimed it is dead."""
+"""Longer than one attempt to send may take. After that, the worker that claimed it is dead."""
 OVERDUE_AFTER: Final = timedelta(hours=1)
 """A run that has not come back to its delivery so long after it was due is lost: another may have it."""
 

@@ -26,7 +26,7 @@ def bind(traces: StepTraces) -> None:
 
 @contextmanager
 def activation() -> Iterator[None]:
-    """What a workflow does first: it belongs to the trace of whoever has started the workflow."""
+    """What a workflow does first: it belongs to the trace of what started the workflow."""
     traces = _bound.get()
     if traces is None:
         yield
@@ -39,7 +39,7 @@ def activation() -> Iterator[None]:
 def step(action: str, event: str = "") -> Iterator[None]:
     """One step of the main loop: a trace of its own, with a link to what caused it.
 
-    That is whoever has told the workflow of *event*, or set the timer. Within a command it belongs to the command.
+    That is what sent the workflow *event*, or set the timer. Within a command it belongs to the command.
     """
     traces = _bound.get()
     if traces is None:

@@ -88,7 +88,7 @@ class ActivityMeter:
         for entry in step.entries:
             self._entries.labels(entry.kind).inc()
         if step.carries_out is not None:
-            # A clock that is ahead of ours, as in the sandbox, is not late.
+            # A clock that is ahead of our own, as in the sandbox, is not late.
             late = max((self._clock() - step.carries_out.at).total_seconds(), 0.0)
             labels = step.carries_out.action.value, "yes" if step.carries_out.is_paced else "no"
             self._lateness.labels(*labels).observe(late)

@@ -104,7 +104,7 @@ class WorkflowTraces:
         """The span that has started the workflow; of a continued run, the one that has changed its state last."""
         self.latest = self.origin
         self._senders: dict[str, str] = {}
-        """By event of the provider: the span that told of it."""
+        """By event of the provider: the span that reported it."""
 
     def activation(self) -> AbstractContextManager[None]:
         return self.around("activate", parent=self.origin, key="activate")

@@ -1,4 +1,4 @@
-"""Works off a bulk run: its rows at so many a second, until none waits or an operator stops it."""
+"""Works off a bulk run: its rows at a fixed rate, until none waits or an operator stops it."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.subscription.command_handler import update
 
 BATCHES_PER_RUN: Final = 300
-"""Continues as new after so many, which keeps the history short."""
+"""Continues as new after this many, which keeps the history short."""
 RESTING: Final = "No more of them this second"
 STATUS: Final = SearchAttributeKey.for_keyword(SearchAttribute.STATUS)
 

@@ -38,7 +38,7 @@ class MailWorkflow:
             )
         except ActivityError as error:
             if error.retry_state is RetryState.NON_RETRYABLE_FAILURE:
-                raise  # a bug of ours: shows as a failed workflow, and the mail is sent once it is fixed
+                raise  # our own bug: shows as a failed workflow, and the mail is sent once it is fixed
             return await workflow.execute_activity_method(
                 MailActivities.give_up,
                 mail_id,

@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
 
 HEAL_CONCURRENCY = 5
 MOST_SETTLED = 1000
-"""So many keys are carried along; what is beyond is settled twice, which does no harm."""
+"""This many keys are carried along; what is beyond is settled twice, which does no harm."""
 TOO_MANY_LOST = (
     "more workflows are lost than are restored automatically: find out why, then run `tenure reconcile --fix`"
 )

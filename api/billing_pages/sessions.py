@@ -119,7 +119,7 @@ async def sent(request: Request) -> Sent:
 
     Raises:
         NoSession: there is no session.
-        Rejected: code `forbidden`; the form is not one of ours.
+        Rejected: code `forbidden`; the form is not ours.
     """
     fields = dict(await read_form(request))
     visit = await visit_of(request)
@@ -176,7 +176,7 @@ async def ask_for_link(request: Request) -> Response:
 
 @router.post("/link")
 async def send_link(request: Request, dependencies: WithDependencies, repositories: WithRepositories) -> Response:
-    """Mail a link to whoever has the address. The answer tells nobody whether that is a customer."""
+    """Mail a link to the owner of the address. The answer does not reveal whether that is a customer."""
     fields, limits = await read_form(request), repositories.billing_link_limits
     email = fields.get("email", "").strip()
     client = request.client.host if request.client is not None else ""

@@ -110,7 +110,7 @@ class Visit:
         return self.link or f"{self.pages.root}/billing{PATHS[flow]}"
 
     def way_back(self, done: str, left: str) -> tuple[str, str]:
-        """Return where a provider's page leads: to these paths of ours when it is completed, or left without.
+        """Return where a provider's page leads: to these paths of our own when it is completed, or left without.
 
         From a frame the customer goes there in the whole window, which has no session: so it leads to the product.
         """

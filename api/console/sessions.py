@@ -100,7 +100,7 @@ async def sent(request: Request) -> Sent:
 
     Raises:
         NoSession: there is no session.
-        Rejected: code `forbidden`; the form is not one of ours.
+        Rejected: code `forbidden`; the form is not ours.
     """
     fields = dict(await read_form(request))
     visit = await visit_of(request)

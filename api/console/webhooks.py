@@ -75,7 +75,7 @@ async def _replay(visit: Visit, event_id: str) -> EngineAct:
         "Deliver again",
         (
             "Its subscription asks the payment provider once more how things stand. Nothing is booked twice.",
-            "If nothing of ours can take it, it stays set aside.",
+            "If nothing we know can take it, it stays set aside.",
         ),
         (("Event", row.event_id), ("Type", row.type), ("About", row.object_id), ("Until now", row.outcome or "waits")),
     )

@@ -57,7 +57,7 @@ class BannerView(BaseModel):
     action: str | None = Field(description="what that page does, for a button", examples=["Pay now"])
     url: str | None = Field(
         description="that page for the customer alone, without a login, good for a day; null without `flow`, and for"
-        " read-only keys: whoever has it can do what the page does"
+        " read-only keys: anyone who has it can do what the page does"
     )
     html: str = Field(description="the same as a piece of HTML, without script and style")
 

@@ -45,7 +45,7 @@ class EventSubscription(BaseModel):
     """The subscription as it was after the event."""
 
     id: str
-    sequence: int = Field(description="higher than in everything that was told of it before")
+    sequence: int = Field(description="higher than in every earlier event about it")
     status: Status
     access: Access
     plan: str = Field(examples=["starter"])

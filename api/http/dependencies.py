@@ -155,7 +155,7 @@ class AppDependencies:
     metrics_are_apart: bool = False
     """Metrics are served on an address of their own, and not here."""
     most_requests: int = 2000
-    """Further ones are refused while so many are in progress."""
+    """Further ones are refused while this many are in progress."""
     erases_at_provider: bool = False
     """An erased customer is deleted at the payment provider as well."""
     standalone_activities: bool = False

@@ -186,7 +186,7 @@ def problem(
 
 
 def response_to(error: Exception) -> Response | None:
-    """Return the response to an expected error, or None for a bug of ours, which must not be hidden."""
+    """Return the response to an expected error, or None for our own bug, which must not be hidden."""
     match error:
         case TenureError():
             return _from_tenure_error(error)

@@ -141,7 +141,7 @@ def route_of(scope: Scope) -> str:
 
 
 def subscription_in(scope: Scope) -> str:
-    """Return the id of the subscription that the path names; empty if it names none of ours."""
+    """Return the id of the subscription that the path names; empty if it names none."""
     found = str(scope.get("path_params", {}).get("subscription_id", ""))
     return found if ACCEPTED_ID.fullmatch(found) else ""
 

@@ -25,7 +25,7 @@ Manages the lifecycle of every subscription: sign-up, trial, conversion, renewal
 - **Errors** are problem details (RFC 9457) with a stable `code`. 409 means that the current state does not allow the
   command. 422 means that the request is malformed, and names the field. Neither changes anything. After a 503 it is
   safe to retry under the same key.
-- **Rates**: each API key may send so many requests a second, lists fewer and checks more; `RateLimit-Policy` and
+- **Rates**: each API key may send a number of requests a second, lists fewer and checks more; `RateLimit-Policy` and
   `RateLimit` name that policy `"key"`, behind the limits of the customer's plan where there are any. Beyond it the
   response is a 429 `rate_limited` with `Retry-After`, and nothing was done.
 - **Bodies** are JSON, with or without a `Content-Type`; any other type is a 415. `null` is the same as leaving the

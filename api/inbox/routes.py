@@ -28,7 +28,7 @@ class InboxEventView(BaseModel):
     agreement: str | None = Field(description="the provider's subscription, if it names one", examples=["sub_1T2b3C"])
     state: EventState = Field(
         description="`waiting`: the sweep tries it again every minute; `passed_over`: it concerns no subscription;"
-        " `set_aside`: it is about something that is not ours, or cannot be matched to anything of ours"
+        " `set_aside`: it is about something that is not ours, or cannot be matched to anything we know"
     )
     outcome: str | None = Field(description="what was done with it, in words", examples=["delivered to subscription …"])
     received_at: datetime

@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1/billing-sessions", tags=["Checkout"], route_class
 
 
 class BillingSessionView(BaseModel):
-    """Redirect the customer to `url`. It opens one session, of this customer alone, for whoever comes first."""
+    """Redirect the customer to `url`. It opens one session, of this customer alone, for the first visitor."""
 
     url: str
     expires_at: datetime = Field(description="until when the link can be used; the session then lasts up to 12 hours")

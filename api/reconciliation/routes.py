@@ -27,7 +27,7 @@ class DiscrepancyView(BaseModel):
     id: str = Field(description="each run that finds it gives it another one; earlier ones still lead to it")
     kind: DifferenceKind
     details: str = Field(examples=["invoice in_1T2b3C of 49.00 is paid, but not known here"])
-    subscription: str | None = Field(description="the subscription's id; null if no subscription of ours is known")
+    subscription: str | None = Field(description="the subscription's id; null if no subscription is known")
     agreement: str | None = Field(description="the provider's subscription, if one is involved")
     since: datetime = Field(description="when it was first found")
     found_at: datetime = Field(description="when it was last found")
@@ -132,7 +132,7 @@ async def list_discrepancies(
 ) -> DiscrepancyList:
     """What the latest run that compared them has found and not healed, the newest first.
 
-    Differences that belong to no subscription of ours are of tenant `default`. `created_from` and `created_to` are
+    Differences that belong to none of our subscriptions are of tenant `default`. `created_from` and `created_to` are
     about when each was first found.
     """
     found = await repositories.discrepancies.open(caller.tenant, page, subscription=subscription)

@@ -30,7 +30,7 @@ class ScheduleView(BaseModel):
     state: ScheduleState = Field(
         description="`missing`: workers make it when they start; `unknown`: Temporal does not respond"
     )
-    note: str = Field(description="how it is run by hand")
+    note: str = Field(description="how it is run manually")
     every_seconds: int | None = Field(description="how often it runs", examples=[3600])
     next_times: list[datetime] = Field(description="when it runs next; empty while it is paused")
     runs: list[ScheduledRunView] = Field(description="the latest, the newest first")

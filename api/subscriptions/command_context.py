@@ -34,7 +34,7 @@ class CommandContext:
     """What stands for a reason in the caller's own words, which the audit has; empty: there is none."""
 
     def reason(self, words: str) -> str:
-        """Return what a workflow is told of a reason: a reference to it, so that no history holds somebody's words.
+        """Return what a workflow gets of a reason: a reference to it, so that no history holds somebody's words.
 
         Raises:
             RuntimeError: the reason was not noted in the audit.

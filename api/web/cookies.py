@@ -33,7 +33,7 @@ class SessionCookie:
 
     def _write(self, response: Response, token: str, seconds: int, *, embed: bool) -> None:
         where = "SameSite=None; Partitioned" if embed else "SameSite=Lax"
-        # By hand: the library writes Partitioned on Python 3.14 alone.
+        # Written here: the library writes Partitioned on Python 3.14 alone.
         cookie = f"{self.name}={token}; Max-Age={seconds}; Path=/; HttpOnly; Secure; {where}"
         response.headers.append("Set-Cookie", cookie)
 

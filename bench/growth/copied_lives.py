@@ -23,7 +23,7 @@ MARK: Final = "§"
 SUMS: Final = frozenset(
     {"mrr_daily", "mrr_movers", "mrr_cohorts", "mrr_roll_up", "mrr_standing", "usage_statistics", "discrepancies"}
 )
-"""Made anew from what was copied, or not of one life."""
+"""Made again from what was copied, or not of one life."""
 KEPT_FOR: Final[Mapping[str, tuple[str, timedelta]]] = {
     "events": ("at", timedelta(days=30)),
     "webhook_inbox": ("received_at", timedelta(days=35)),

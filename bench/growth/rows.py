@@ -34,11 +34,11 @@ LIVES: Final = 100
 ROUNDS: Final = 3
 BAR_MS: Final = 200.0
 BAR_ROWS: Final = 1_000_000
-"""At so many subscriptions no statement takes longer."""
+"""At this many subscriptions no statement takes longer."""
 BAR_WAL: Final = 10_000_000
 """Bytes that an idle hour of 100,000 subscriptions may write."""
 BIG: Final = 10_000
-"""A table with so many rows is big: nothing reads it from end to end."""
+"""A table with this many rows is big: nothing reads it from end to end."""
 SHOWN: Final = 20
 A_RUN_WITHIN: Final = 300.0
 """Seconds. Copies have no workflows: what looks for these finds them missing, one by one."""
@@ -73,7 +73,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of so many rows."""
+    """What was measured of this many rows."""
 
     subscriptions: int
     sizes: Sequence[Size]
@@ -94,7 +94,7 @@ class Measured:
 
 
 async def measure(rows: int = ROWS) -> Result:
-    """Copy lives until so many subscriptions are there, and have everything read them."""
+    """Copy lives until this many subscriptions are there, and have everything read them."""
     with tempfile.TemporaryDirectory() as folder:
         # Durable, as in production: what is written ahead is measured.
         options = Options(Path(folder), CATALOG, POLICY, ui=False)
@@ -106,7 +106,7 @@ async def measure(rows: int = ROWS) -> Result:
 
 @asynccontextmanager
 async def filled(options: Options, rows: int, lives: int = LIVES) -> AsyncIterator[Stack]:
-    """A stack with so many subscriptions, whose regular runs have nothing to catch up with."""
+    """A stack with this many subscriptions, whose regular runs have nothing to catch up with."""
     async with running(options) as stack:
         crowd = await fill(stack, lives, lambda _text: None)
         await copy(stack.postgres.superuser_url, crowd, rows)

@@ -26,7 +26,7 @@ class Run:
 
 
 async def run(stack: Stack, schedule: str, *, within: float) -> Run:
-    """Run a Schedule now, for at most so many seconds."""
+    """Run a Schedule now, for at most this many seconds."""
     schedules = Schedules(stack.client)
     known = {each.run for each in await _runs(schedules, schedule)}
     began = time.perf_counter()

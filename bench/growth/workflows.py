@@ -21,7 +21,7 @@ from services.schedules import RunStatus, schedule_ids
 WORKFLOWS: Final = 1000
 AT_ONCE: Final = 16
 PAID_EACH: Final = 10
-"""One in so many pays at once and has an agreement at Stripe; the others are on trial."""
+"""One in this many pays at once and has an agreement at Stripe; the others are on trial."""
 ROUNDS: Final = 50
 A_RUN_WITHIN: Final = 3600.0
 BUSY: Final = 503
@@ -40,7 +40,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of so many open workflows."""
+    """What was measured of this many open workflows."""
 
     number: int
     seconds: float
@@ -53,7 +53,7 @@ class Measured:
 
 
 async def measure(number: int = WORKFLOWS) -> Result:
-    """Start so many, and ask."""
+    """Start this many, and ask."""
     with tempfile.TemporaryDirectory() as folder:
         async with running(Options(Path(folder), CATALOG, POLICY, durable=False, ui=False)) as stack:
             before = _memory(stack)

@@ -30,7 +30,7 @@ LEFT_OUT = (
 
 
 async def measure(lives: int = LIVES) -> Result:
-    """Live so many lives each way, then let steps fall due in real time in all of them at once."""
+    """Live this many lives each way, then let steps fall due in real time in all of them at once."""
     async with (
         Production.running() as production,
         worker_of("bench.peers.plain", production.site.temporal.address) as worker_pid,

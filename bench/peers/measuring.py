@@ -115,7 +115,7 @@ async def _product(production: Production) -> AsyncIterator[Product]:
 
 
 async def late_steps(production: Production, number: int, window: timedelta) -> Mapping[str, list[float]]:
-    """How late so many steps of each are, that fall due within the same time."""
+    """How late this many steps of each are, that fall due within the same time."""
     due = await signed_up(production, number, window)
     moments = [moment for moment, _ in due.values()]
     plain = [await _plain_due(production.client, moment) for moment in moments]

@@ -1,6 +1,6 @@
 """A subscription as a row that a loop polls: what is due by `next_action_at` is locked, acted on and written back.
 
-A process of its own: `python -m bench.peers.polling URL TABLE EVERY` looks every so many seconds until nothing is left;
+A process of its own: `python -m bench.peers.polling URL TABLE EVERY` looks each EVERY seconds until nothing is left;
 with EVERY 0 it does not wait and moves its clock to what is due next. It prints the seconds and its CPU as JSON.
 Charges and mails do nothing, as with the plain workflow.
 """

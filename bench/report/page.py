@@ -16,7 +16,7 @@ INTRODUCTION = """\
 # Benchmarks
 
 What Tenure costs and how fast it is, beside a floor, a peer or a bar of the same run on the same machine: ratios hold
-elsewhere, times do not. `make bench` measures and writes this page; nothing in it is typed by hand.
+elsewhere, times do not. `make bench` measures and writes this page; nothing in it is typed in.
 `make bench ARGS="lateness peers"` renews these two and keeps the others, each with its own date, commit and load.
 `python -m bench NAME` prints one; [CONTRIBUTING.md](../CONTRIBUTING.md#figures) lists all.
 """

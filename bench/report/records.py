@@ -10,7 +10,7 @@ from bench.results import Bars, Comparison, Result, Shares
 
 FOLDER = Path(__file__).with_name("records")
 POINTS = 200
-"""So many values of a distribution are kept."""
+"""This many values of a distribution are kept."""
 
 
 @dataclass(frozen=True)

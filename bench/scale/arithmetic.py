@@ -94,7 +94,7 @@ class LifeFigures:
 
 @dataclass(frozen=True)
 class TemporalMonth:
-    """A month of so many subscriptions at Temporal."""
+    """A month of this many subscriptions at Temporal."""
 
     business: float
     reconciliation: Cost
@@ -148,7 +148,7 @@ def scheduled_actions(prices: Prices) -> float:
 
 @dataclass(frozen=True)
 class ProviderDay:
-    """A day of so many subscriptions at Stripe."""
+    """A day of this many subscriptions at Stripe."""
 
     business_calls: float
     reconciliation_calls: float

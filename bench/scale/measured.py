@@ -23,7 +23,7 @@ from sandbox.stack import Stack, running
 from storage.usage.roll_up import UsageRollUpRecords
 
 COPIES = 2_000
-"""So many times the life is copied to learn what a row takes."""
+"""This many times the life is copied to learn what a row takes."""
 _TABLES = text(
     "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
     " AND relnamespace = 'public'::regnamespace"

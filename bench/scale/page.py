@@ -27,7 +27,7 @@ PAGE = ROOT / "docs" / "scale.md"
 INTRODUCTION = """\
 # Scale
 
-<!-- Written by `python -m bench scale`; nothing in it is typed by hand. -->
+<!-- Written by `python -m bench scale`; nothing in it is typed in. -->
 
 What {sizes} subscriptions take, by arithmetic. It begins with what one life was measured to take at commit
 {commit}: 14 days of trial, three reminders, conversion and a year of monthly renewals, with mails as activities of

@@ -41,7 +41,7 @@ def cost(
     periods_a_month: float = 1.0,
     age: timedelta = timedelta(days=5 * 365),
 ) -> Cost:
-    """What reconciliation costs for so many live subscriptions.
+    """What reconciliation costs for this many live subscriptions.
 
     Args:
         subscriptions: that are live, with an agreement each.

@@ -44,7 +44,7 @@ class UsageFigure:
 
 
 def nearest_rank(ordered: Sequence[int], percent: int) -> int:
-    """Returns the lowest of these numbers, lowest first, that so many *percent* of them do not exceed.
+    """Returns the lowest of these numbers, lowest first, that this many *percent* of them do not exceed.
 
     There must be one at least.
     """

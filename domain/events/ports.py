@@ -82,7 +82,7 @@ class EventDispatcher(Protocol):
         ...
 
     async def dispatch_again(self, deliveries: Sequence[QueuedDelivery]) -> None:
-        """Start those anew that have come to an end which nobody recorded; those that run go on.
+        """Start those again that have come to an end which nobody recorded; those that run go on.
 
         Raises:
             GatewayUnavailable: Temporal did not take them all.
@@ -91,7 +91,7 @@ class EventDispatcher(Protocol):
 
 
 class DeliveryAnnouncer(Protocol):
-    """Is told of deliveries once they are committed, by what wrote them."""
+    """Notified of deliveries by what wrote them, once they are committed."""
 
     def announce(self, deliveries: Sequence[QueuedDelivery]) -> None:
         """Have them dispatched soon. It neither waits nor fails: what is missed is left to the sweep."""

@@ -38,7 +38,7 @@ _OF_REVERSALS = frozenset({EventType.REFUNDED, EventType.DISPUTED, EventType.DIS
 
 
 def events_of(step: Step, before: Subscription | None) -> list[OutboundEvent]:
-    """Returns what products are told of a step, at most one event of each type.
+    """Returns what products are notified of at a step, at most one event of each type.
 
     *before* is what the step replaces; None: nothing is known of it.
     """

@@ -57,7 +57,7 @@ class MailLink:
         if secrets.verify(_PURPOSE + about, signature):
             with suppress(ValueError):  # of another release: it names what we do not know
                 return cls._of(about)
-        raise Rejected("this link is not one of ours", code="bad_link")
+        raise Rejected("this link is not ours", code="bad_link")
 
     @classmethod
     def _of(cls, about: bytes) -> "MailLink":

@@ -181,7 +181,7 @@ REQUIRED_FACTS: Final[Mapping[Occasion, frozenset[str]]] = {
 
 
 class IncompleteMail(TenureError):
-    """A mail lacks a required fact or has an invalid one: a bug of ours."""
+    """A mail lacks a required fact or has an invalid one: our own bug."""
 
     code = "incomplete_mail"
 

@@ -1,4 +1,4 @@
-"""Tokens of one-time links: derived from a secret of ours, so that the link itself need not be stored."""
+"""Tokens of one-time links: derived from our own secret, so that the link itself need not be stored."""
 
 import base64
 

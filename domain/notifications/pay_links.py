@@ -53,4 +53,4 @@ class PayLink:
             return cls(str(UUID(bytes=id_)), generation, datetime.fromtimestamp(expires, UTC) if expires else None)
         if len(about) == _ID_LENGTH and secrets.verify(_FIRST_PURPOSE + about, signature):
             return cls(str(UUID(bytes=about)))
-        raise Rejected("this link is not one of ours", code="bad_link")
+        raise Rejected("this link is not ours", code="bad_link")

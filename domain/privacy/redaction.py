@@ -40,7 +40,7 @@ OUR_REASONS: Final = frozenset(
         *(code.value for code in ReasonCode),
     }
 )
-"""Reasons of ours; any other text may be somebody's own words."""
+"""Our own reasons; any other text may be somebody's own words."""
 
 FREE_TEXT: Final[Mapping[str, str]] = {
     "blocked": "Blocked",

@@ -51,7 +51,7 @@ class Disposition(StrEnum):
     PASSED_OVER = "passed_over"
     """It does not concern us."""
     SET_ASIDE = "set_aside"
-    """It is about something that is not ours, or cannot be matched to anything of ours."""
+    """It is about something that is not ours, or cannot be matched to anything we know."""
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ class Discrepancy:
     kind: DifferenceKind
     details: str
     subscription: str = ""
-    """Empty when no subscription of ours is known."""
+    """Empty when no subscription is known."""
     agreement_ref: str = ""
     tenant: str = ""
     bill_ref: str = ""

@@ -139,7 +139,7 @@ def following(first_day: date, length: PeriodLength) -> date:
 
 
 def earlier(first_day: date, length: PeriodLength, periods: int) -> date:
-    """Returns the first day of the period so many *periods* before."""
+    """Returns the first day of the period this many *periods* before."""
     for _ in range(periods):
         first_day = first_day_of(first_day - timedelta(days=1), length)
     return first_day

@@ -8,7 +8,7 @@ def another_card(subscription: Subscription, charge: Charge) -> str:
     """Returns the payment method that has paid and is to become the card on file; empty: the one on file stays.
 
     A card that was given after the payment stays. So does one that was given after a decline, if the declined card has
-    paid after all: that was an attempt of ours, whose answer came late.
+    paid after all: that was our own attempt, whose answer came late.
     """
     card, recovery = subscription.card, subscription.recovery
     if charge.outcome is not ChargeOutcome.PAID or not charge.paid_with:

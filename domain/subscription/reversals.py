@@ -41,7 +41,7 @@ def known_with(subscription: Subscription, reversal: Reversal) -> tuple[str, ...
 
 
 def cause_of(subscription: Subscription, reversal: Reversal, reported: Cause) -> Cause:
-    """Returns why the money went back: our own command, if one asked for it, whoever *reported* it first."""
+    """Returns why the money went back: our own command, if one asked for it, whichever *reported* it first."""
     is_new = reversal.amount > _refunded_before(subscription, reversal)
     return Cause(CauseKind.COMMAND, reversal.command, reversal.actor) if reversal.command and is_new else reported
 

@@ -7,7 +7,7 @@ from time import monotonic
 import stripe
 
 BURST_SECONDS = 1.0
-"""So many seconds' worth of requests may go out at once after a rest."""
+"""This many seconds' worth of requests may go out at once after a rest."""
 LONGEST_WAIT = 5.0
 """Seconds. Who would wait longer is refused: somebody waits for the answer."""
 

@@ -32,7 +32,7 @@ def steps_a_second(api_key: str) -> float:
 
 
 def questions_a_second(api_key: str, processes: int) -> float:
-    """How many requests one of so many API processes may send per second with this key."""
+    """How many requests one of this many API processes may send per second with this key."""
     return QUESTIONS * (LIVE_A_SECOND if is_live(api_key) else TEST_A_SECOND) / processes
 
 

@@ -101,7 +101,7 @@ class NameLookups:
             running = asyncio.get_running_loop().run_in_executor(self._threads, self._look_up, host, port)
             self._running[host, port] = running
             running.add_done_callback(partial(self._end, (host, port)))
-        # Whoever gives up leaves it to the others.
+        # A caller that gives up leaves it to the others.
         return list(await asyncio.shield(running))
 
     def _end(self, key: tuple[str, int], running: asyncio.Future[Sequence[str]]) -> None:

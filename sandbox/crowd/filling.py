@@ -70,7 +70,7 @@ async def fill(
     seed: int = SEED,
     name: str = NAME,
 ) -> Crowd:
-    """Fill the stack with so many customers, who have signed up within the last year.
+    """Fill the stack with this many customers, who have signed up within the last year.
 
     *say* is given what is being done. The same *seed* draws the same plots; *name* begins their external ids.
 

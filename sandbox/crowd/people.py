@@ -75,7 +75,7 @@ _COMPANIES = (
 
 
 def people(number: int, dice: Random, name: str) -> Iterator[SignUpContact]:
-    """So many people, each with an address of their own under a domain that is only for examples.
+    """Returns this many people, each with an address of their own under a domain that is only for examples.
 
     *name* and a number are their external ids.
     """

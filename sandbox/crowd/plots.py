@@ -23,7 +23,7 @@ Scene = Callable[[Draft], None]
 
 
 def plots(number: int, now: datetime, trial_days: int, seed: int, name: str) -> list[Plot]:
-    """The plots of so many customers, whose year ends *now*: first those that no crowd is without."""
+    """The plots of this many customers, whose year ends *now*: first those that no crowd is without."""
     dice = Random(seed)  # noqa: S311 - chance, not a secret
     contacts = list(people(number, dice, name))
     needed = [cast(role, now, trial_days, dice) for role in list(Role)[:number]]
@@ -176,7 +176,7 @@ def _next_renewal(draft: Draft) -> float:
 
 
 def _declines(draft: Draft, tries: int, *after: str) -> float:
-    """Have the bank decline so many charges from the next renewal on; returns the day of the renewal."""
+    """Have the bank decline this many charges from the next renewal on; returns the day of the renewal."""
     day = _next_renewal(draft)
     draft.add(day, Deed.BANK, answers=[draft.dice.choice(DECLINES)] * tries + list(after))
     return day + 2.5

@@ -79,18 +79,18 @@ _Part = tuple[float, str | None, Sequence[Act]]
 
 
 def _for(days: float, *acts: Act, card: str | None = _CARD) -> Callable[[datetime, int], _Part]:
-    """Signed up so many days ago; acts on negative days are that long ago."""
+    """Signed up this many days ago; acts on negative days are that long ago."""
     placed = [act if act.day >= 0 else replace(act, day=days + act.day) for act in acts]
     return lambda _now, _trial_days: (days, card, placed)
 
 
 def _of_trial(days_left: float, *acts: Act, card: str | None = _CARD) -> Callable[[datetime, int], _Part]:
-    """In a trial that ends in so many days."""
+    """In a trial that ends in this many days."""
     return lambda _now, trial_days: (trial_days - days_left, card, acts)
 
 
 def _renewed(months: int, days_ago: float, *acts: Act) -> Callable[[datetime, int], _Part]:
-    """Whose renewal of this number was so many days ago; acts are on days after the one before, or that long ago."""
+    """Whose renewal of this number was this many days ago; acts are on days after the one before, or that long ago."""
 
     def part(now: datetime, _trial_days: int) -> _Part:
         days = (now - _months_before(now - timedelta(days=days_ago), months)) / timedelta(days=1)

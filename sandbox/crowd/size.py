@@ -6,7 +6,7 @@ LARGEST = 5_000
 
 
 def check_size(number: int) -> None:
-    """Check that a crowd can have so many customers.
+    """Check that a crowd can have this many customers.
 
     Raises:
         Malformed: it cannot.

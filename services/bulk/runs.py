@@ -27,7 +27,7 @@ ANSWER_TIMEOUT = timedelta(seconds=25)
 """How long a caller waits until no row is in progress."""
 REPEAT = "repeat the request with the same Idempotency-Key"
 
-Wish = UpdateMethodMultiParam[[BulkWorkflow], Tally]
+Control = UpdateMethodMultiParam[[BulkWorkflow], Tally]
 
 
 def in_words(action: BulkAction) -> str:
@@ -133,14 +133,14 @@ class BulkRunService:
                 f"Temporal did not take the run, whose subscriptions are fixed: {error}", code="temporal_unavailable"
             ) from error
 
-    async def _told(self, tenant: str, run: str, update: Wish) -> BulkRun:
+    async def _told(self, tenant: str, run: str, update: Control) -> BulkRun:
         known = await self._runs.get(tenant, run)
         if known.state.is_over:
             raise _over()
         await self._ask(known, update)
         return await self._runs.get(tenant, run)
 
-    async def _ask(self, run: BulkRun, update: Wish) -> None:
+    async def _ask(self, run: BulkRun, update: Control) -> None:
         handle = self._client.get_workflow_handle(bulk_workflow_id(run.id))
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):

@@ -85,7 +85,7 @@ class Healer:
     async def _heal(self, run: str, found: Sequence[Discrepancy]) -> None:
         for each in found:
             if each.kind is DifferenceKind.MAIL_STUCK:
-                # Their delivery has come to an end that it could not record, so it must begin anew.
+                # Their delivery has come to an end that it could not record, so it must begin again.
                 for mail in await self._comparison.queued(each.mails):
                     await self._mail_dispatcher.dispatch_again(mail)
             elif each.kind is DifferenceKind.BILLED_AFTER_END:

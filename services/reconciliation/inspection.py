@@ -159,7 +159,7 @@ class Inspection:
         return End.of_before((await self._snapshot(subscription)).ended_because or "")
 
     async def _unlinked(self, agreements: Sequence[Agreement]) -> dict[str, Discrepancy | None]:
-        """Classify agreements that no subscription of ours refers to."""
+        """Classify agreements that none of our subscriptions refers to."""
         if not agreements:
             return {}
         rows = await self._comparison.related(

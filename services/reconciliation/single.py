@@ -62,7 +62,7 @@ class SingleHealing:
                     Healing(it),
                     id=heal_workflow_id(found.id),
                     task_queue=LIFECYCLE_QUEUE,
-                    # Whoever asks meanwhile waits for the same result; later it may be tried again.
+                    # Callers meanwhile wait for the same result; later it may be tried again.
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                     static_summary=f"Heal {it.kind.replace('_', ' ')} of {it.subscription or it.agreement_ref}",

@@ -42,7 +42,7 @@ LOST_WORKFLOW_GRACE = timedelta(days=3)
 """How long an event waits for a subscription whose workflow was lost and may be restored."""
 
 POISON_AFTER = timedelta(hours=1)
-"""After this an event that fails because of a bug of ours is set aside, so that the bug becomes visible."""
+"""After this an event that fails because of our own bug is set aside, so that the bug becomes visible."""
 
 WORKFLOW_REFUSES = "workflow_refuses"
 _WORKFLOW_STATUSES = frozenset({RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION})
@@ -82,7 +82,7 @@ class Batch:
             yield
         except GatewayUnavailable as error:
             self.failures[event.id] = error
-        except Exception as error:  # noqa: BLE001 - a bug of ours must not hold up other events
+        except Exception as error:  # noqa: BLE001 - our own bug must not hold up other events
             _log.exception("provider event %s cannot be delivered", event.id)
             self.failures[event.id] = error
 
@@ -285,7 +285,7 @@ class Delivery:
             reference, age = message.event.id, datetime.now(UTC) - message.received_at
             failure, to = batch.failures.get(reference), routes.get(reference)
             if failure is not None and not _is_transient(failure) and age >= POISON_AFTER:
-                why = f"set aside: it cannot be delivered, through a fault of ours ({type(failure).__name__})"
+                why = f"set aside: it cannot be delivered, because of an error in Tenure ({type(failure).__name__})"
                 batch.verdicts[reference] = Routing(Disposition.SET_ASIDE, why)
             if reference in batch.lost and age >= LOST_WORKFLOW_GRACE:
                 why = f"set aside: the workflow of subscription {to} is gone"

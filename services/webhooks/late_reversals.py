@@ -59,7 +59,7 @@ class LateReversals:
     async def record(self, subscription: str, reversal: Reversal, cause: Cause) -> bool:
         """Record a refund or dispute once; False: the subscription is not over.
 
-        The provider may report a refund of ours before its own command has recorded it: both write the same.
+        The provider may report our own refund before its own command has recorded it: both write the same.
 
         Raises:
             GatewayUnavailable: it could not be recorded; retry later.
@@ -70,7 +70,7 @@ class LateReversals:
             if found is None:
                 return False
             ended, last = found
-            # Never before the latest entry: in the sandbox a subscription's clock is ahead of ours.
+            # Never before the latest entry: in the sandbox a subscription's clock is ahead of our own.
             now = max(datetime.now(UTC), last)
             why = reversals.cause_of(ended, reversal, cause)
             step = reversals.after_the_end(ended, reversal, now, why, reason if why.ref == reversal.command else "")

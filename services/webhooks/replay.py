@@ -25,7 +25,7 @@ class EventReplay:
         """Deliver an event again and return it with its new outcome.
 
         Raises:
-            Rejected: code `unknown_event`. Code `not_deliverable`: nothing of ours can take it now; it is as it was.
+            Rejected: code `unknown_event`. Code `not_deliverable`: nothing we know can take it now; it is as it was.
             GatewayUnavailable: Temporal, the provider or the database does not respond; it is as it was.
         """
         found = await self._events.event(tenant, event_id)
@@ -36,7 +36,7 @@ class EventReplay:
         if failure := delivered.failed.get(kept.event.id):
             if isinstance(failure, TenureError):
                 raise failure
-            raise GatewayUnavailable("the event cannot be delivered, through a fault of ours") from failure
+            raise GatewayUnavailable("the event cannot be delivered, because of an error in Tenure") from failure
         routing = delivered.verdicts.get(kept.event.id)
         if routing is None:
             raise Rejected(

@@ -141,7 +141,7 @@ class ConsoleSessions:
         return None if row is None else _session(row, token)
 
     async def operators_at(self, email: str) -> list[Operator]:
-        """Returns whoever may sign in with an address, in whatever tenant."""
+        """Returns the operators who may sign in with an address, in whatever tenant."""
         wanted = select(operators).where(operators.c.email == email.lower(), operators.c.disabled_at.is_(None))
         async with transaction(self._engine) as connection:
             return [operator_of(row) for row in await connection.execute(wanted.order_by(operators.c.tenant))]

@@ -20,7 +20,7 @@ LEASE: Final = timedelta(seconds=8)
 
 @dataclass(frozen=True)
 class Claim:
-    """The first request with this key: go ahead. Whoever takes over has another claim."""
+    """The first request with this key: go ahead. A request that takes over has another claim."""
 
     tenant: str
     key: str
@@ -97,7 +97,7 @@ class IdempotencyKeys:
             )
 
     async def complete(self, claim: Claim, status: int, body: bytes, location: str | None) -> None:
-        """Stores the response. An existing one stays, and so does the claim of whoever has taken over."""
+        """Stores the response. An existing one stays, and so does the claim of a request that has taken over."""
         async with transaction(self._engine, claim.tenant) as connection:
             await connection.execute(
                 update(idempotency_keys)

@@ -203,7 +203,7 @@ class WebSessions:
     async def _open_link(self, connection: AsyncConnection, token: str) -> Destination:
         row = (await connection.execute(self._link(token))).one_or_none()
         if row is None:
-            raise Rejected("this link is not one of ours", code="bad_link")
+            raise Rejected("this link is not ours", code="bad_link")
         if row.used_at is not None:
             raise Rejected("this link has been used", code="link_used")
         if row.is_expired:

@@ -51,7 +51,7 @@ FOR_STEPS: Final = Pooling()
 class Turns:
     """The turns at the connections of one engine.
 
-    Whoever has a turn has a connection of the pool. A wait for a turn ends with an error if no other turn has ended
+    A caller that has a turn has a connection of the pool. A wait ends with an error if no other turn has ended
     for a while, or after as long as a statement may take: in a crowd that is served, everybody is.
     """
 
@@ -129,7 +129,7 @@ class Turns:
             self._end()
 
     def _end(self) -> None:
-        """Hand the turn to whoever has waited longest."""
+        """Hand the turn to the caller that has waited longest."""
         self._last_ended = self._looks
         for waiter in self._queue:
             if not waiter.done():

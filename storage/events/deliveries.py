@@ -150,7 +150,7 @@ def _after(verdict: Verdict, attempt: Attempt) -> dict[str, Any]:
 
 
 async def _lock_endpoint(connection: AsyncConnection, endpoint: UUID) -> None:
-    """Locks an endpoint before its deliveries, as whoever disables it does.
+    """Locks an endpoint before its deliveries, as disabling it does.
 
     Attempts that end at once, each answered by 410, would otherwise wait for each other's delivery.
     """

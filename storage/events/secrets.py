@@ -1,4 +1,4 @@
-"""Secrets of endpoints: stored encrypted, and encrypted anew when the installation's first key is another one."""
+"""Secrets of endpoints: stored encrypted, and encrypted again when the installation's first key is another one."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -91,14 +91,14 @@ async def keys_in_use(engine: AsyncEngine) -> set[str]:
 
 
 class SecretKeeping:
-    """Encrypts secrets anew under the first key, so that the others can be dropped. Implements `EventSweep`."""
+    """Re-encrypts secrets under the first key, so that the others can be dropped. Implements `EventSweep`."""
 
     def __init__(self, engine: AsyncEngine, encryption: Encryption) -> None:
         self._engine = engine
         self._encryption = encryption
 
     async def sweep(self, seconds: float) -> int:  # noqa: ARG002 - a batch takes milliseconds
-        """Encrypts one batch anew and forgets expired secrets; returns how many were encrypted. Safe to repeat."""
+        """Re-encrypts one batch and forgets expired secrets; returns how many were encrypted. Safe to repeat."""
         readable = _IT.key_id.in_(self._encryption.key_ids[1:])
         wanted = select(webhook_secrets).where(readable, _is_valid()).limit(BATCH_SIZE)
         async with transaction(self._engine) as connection:

@@ -324,7 +324,7 @@ async def _note(connection: AsyncConnection, subject: Subject, actor: str) -> No
 
 
 async def _now_for(connection: AsyncConnection, subject: Subject, subscription: UUID) -> datetime:
-    """Now, but never before the latest entry: in the sandbox a subscription's clock is ahead of ours."""
+    """Now, but never before the latest entry: in the sandbox a subscription's clock is ahead of our own."""
     latest = select(func.max(journal.c.at)).where(
         journal.c.tenant == subject.tenant, journal.c.subscription == subscription
     )

@@ -140,7 +140,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         invoices,
         kept=frozenset({"tenant", "ref", "number", "status", "currency"}),
-        # Pages at the provider, open to whoever has the address, that show name and address.
+        # Pages at the provider, open to anyone who has the address, that show name and address.
         emptied={"url": "", "pdf": ""},
         whose=by_subscription(invoices),
     ),
@@ -307,7 +307,7 @@ RULES: Final[tuple[Rule, ...]] = (
         kept=frozenset({"tenant", "state", "last_error", "claimed_by"}),
         whose=of_tenant(event_deliveries, delivered),
     ),
-    # A product that is told of its customer may answer with their name.
+    # A product that is notified of its customer may answer with their name.
     Rule(
         delivery_attempts,
         kept=frozenset({"tenant", "error"}),

@@ -122,7 +122,7 @@ class RevenueFigures:
     async def overview(
         self, tenant: str, segment: Segment = ALL, currency: str = "", *, months_before: int = FULL_MONTHS
     ) -> OverviewReport:
-        """What there is now of each currency, or one, beside the current month and so many before: at least three."""
+        """What there is now of each currency, or one, beside the current month and this many before: at least three."""
         async with self.reading(tenant) as reader:
             extent = await reader.extent()
             parts = await reader.standing(segment, currency=currency)

@@ -44,7 +44,7 @@ async def _count(engine: AsyncEngine, alive: Callable[[], None]) -> None:
         connection = await plain.execution_options(isolation_level="REPEATABLE READ")
         async with connection.begin():
             try:
-                # First: whoever counts at the same time waits here, and does not count again.
+                # First: another that counts at the same time waits here, and does not count again.
                 await connection.execute(insert(installation).values(name=COUNTED, value=""))
             except IntegrityError:
                 return

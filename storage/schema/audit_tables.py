@@ -1,4 +1,4 @@
-"""The audit. Rows are only added: no role of ours may change or remove one."""
+"""The audit. Rows are only added: none of our roles may change or remove one."""
 
 from sqlalchemy import CheckConstraint, Column, DateTime, Index, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB

@@ -35,7 +35,7 @@ discrepancies = Table(
     tenant(),
     Column("run", Text, nullable=False, doc="of which reconciliation"),
     Column("kind", Text, nullable=False),
-    Column("subscription", Uuid, doc="none when nothing of ours is known by it"),
+    Column("subscription", Uuid, doc="none when we know nothing by it"),
     Column("agreement_ref", Text, nullable=False),
     Column("details", Text, nullable=False),
     Column(

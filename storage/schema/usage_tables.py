@@ -59,7 +59,7 @@ catalog_versions = Table(
     Column("revision", BigInteger, nullable=False, server_default="1", doc="grows when it is changed in place"),
     Column("content", JSON, nullable=False, doc="not binary: plans and features stay in the order of the file"),
     _now("published_at"),
-    Column("in_force_since", _MOMENT, doc="when it was put in force: by the first API that used it, or again by hand"),
+    Column("in_force_since", _MOMENT, doc="when it was put in force: by the first API that used it, or again manually"),
 )
 
 policy_versions = Table(
@@ -117,7 +117,7 @@ usage = Table(
         BigInteger,
         nullable=False,
         server_default="0",
-        doc="so many of these were given back when a bill had them: not billed again",
+        doc="this many of these were given back when a bill had them: not billed again",
     ),
     Column("reset_at", _MOMENT, doc="when an operator last had it count from 0"),
     Index("ix_usage_gauges", "tenant", "customer", "feature", postgresql_where=sql("period_end is null")),

@@ -55,7 +55,7 @@ class Applied:
     is_news: bool
     """False if nothing differed."""
     begun: Sequence[QueuedDelivery] = ()
-    """The deliveries of what products are told of it."""
+    """The deliveries of its events to products."""
 
 
 class CustomerChanges:

@@ -53,7 +53,7 @@ def up(
     policy
         The policy for trials and recovery.
     crowd
-        Fill the sandbox with so many customers who have a year behind them, before it is ready.
+        Fill the sandbox with this many customers who have a year behind them, before it is ready.
     """
     if crowd is not None:
         check_size(crowd)

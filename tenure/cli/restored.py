@@ -23,14 +23,14 @@ def restored() -> None:
     """After a restore: say what the database cannot know of the time since the backup.
 
     Run it before the workers, once. Overage that waits to be reported may have been since: the provider knows a report
-    for a day, within which it is repeated; later it is left to `tenure usage report`. The feed of events begins anew,
+    for a day, within which it is repeated; later it is left to `tenure usage report`. The feed of events begins again,
     and those of another server are put first in it.
     """
     waiting, moved = asyncio.run(_restored())
     print(f"{waiting} usages wait that may have been reported since the backup")
     if moved:
         print(f"{moved} events are of another server, and are put first in the feed")
-    print("whoever reads the feed of events begins again without a cursor")
+    print("readers of the feed of events begin again without a cursor")
 
 
 async def _restored() -> tuple[int, int]:

@@ -38,7 +38,7 @@ def show(*, set_aside: Flag = False, waiting: Flag = False, since: str | None = 
     Parameters
     ----------
     set_aside
-        Only those that concern no subscription of ours.
+        Only those that concern none of our subscriptions.
     waiting
         Only those not delivered yet.
     since

@@ -143,7 +143,7 @@ class Schedule:
     id: str
     state: ScheduleState
     note: str = ""
-    """How it is run by hand."""
+    """How it is run manually."""
     every_seconds: int | None = None
     next_times: tuple[datetime, ...] = ()
     runs: tuple[ScheduledRun, ...] = ()

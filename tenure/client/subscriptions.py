@@ -330,7 +330,7 @@ class Banner:
     action: str | None = None
     """What that page does, for a button."""
     url: str | None = None
-    """That page without a login, for this customer alone: whoever has it can do what the page does."""
+    """That page without a login, for this customer alone: anyone who has it can do what the page does."""
     html: str = ""
     """The same as a piece of HTML, without script and style."""
 

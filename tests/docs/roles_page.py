@@ -48,7 +48,7 @@ Some fields ask for more than their endpoint does: only `operator` and `admin` m
 {fields}
 
 Some answers differ. Hidden plans (`plan_not_for_sale`) may be assigned by `operator` and `admin` alone. The
-link in a banner is null for `read_only`, as whoever has it can do what its page does. A preview of a change
+link in a banner is null for `read_only`, as anyone who has it can do what its page does. A preview of a change
 by `read_only` does not report overage to the payment provider first, which changes nothing there either.
 
 ## Without a key

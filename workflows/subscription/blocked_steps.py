@@ -37,7 +37,7 @@ def _is_refused_by_provider(error: BaseException) -> bool:
 
 
 def is_refused_or_unavailable(error: BaseException) -> bool:
-    """True if the provider refused or did not answer; otherwise it is a rejection or a bug of ours."""
+    """True if the provider refused or did not answer; otherwise it is a rejection or our own bug."""
     return isinstance(_tenure_error(error), GatewayRefused | GatewayUnavailable)
 
 

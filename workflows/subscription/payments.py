@@ -79,7 +79,7 @@ class Charges:
         """Await a charge whose attempt is already counted, and correct the count by its outcome.
 
         While the provider has not decided, the attempt does not count, and is repeated later under the same key. One
-        that was refused before it reached a card counts as an attempt of ours, with its own key, but not towards the
+        that was refused before it reached a card counts as an attempt here, with its own key, but not towards the
         card networks' limits.
         """
         try:

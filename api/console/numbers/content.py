@@ -69,7 +69,7 @@ def content_of(report: Report, view: Any, group: str, formats: Formats) -> Conte
 
 
 def newest(rows: Sequence[Any]) -> list[Any]:
-    """Return the rows of so many of the newest periods as a page has room for."""
+    """Return the rows of this many of the newest periods as a page has room for."""
     periods = sorted({row.period for row in rows})
     many = max(MOST_ROWS * len(periods) // max(len(rows), 1), 1)
     shown = set(periods[-many:])

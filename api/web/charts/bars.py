@@ -13,7 +13,7 @@ _WIDEST_BAR = 44.0
 _FILLED = 0.7
 """Of the place of a label."""
 _NAMED = 100
-"""Up to so many parts, each says its figure. More are one shape for each series, so that pages stay small."""
+"""Up to this many parts, each says its figure. More are one shape for each series, so that pages stay small."""
 _HATCHES = (
     (),
     ("M0 8 8 0",),

@@ -13,7 +13,7 @@ SHADES = 10
 
 @dataclass(frozen=True)
 class CohortCell:
-    """What is left of a cohort after so many months."""
+    """What is left of a cohort after this many months."""
 
     share: float | None
     """From 0 to 1, or more; None: there was nothing."""

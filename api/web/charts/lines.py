@@ -11,7 +11,7 @@ from api.web.charts.svg import element, points
 _DASHES = (None, "6 3", "2 3", "9 3 2 3", "1 4", "12 4", "6 2 2 2", "3 6")
 """A dash of its own for each line, so that colour is not needed to tell it apart."""
 _MARKED = 40
-"""Up to so many figures, each has a mark of its own."""
+"""Up to this many figures, each has a mark of its own."""
 _RADIUS = 3.0
 
 

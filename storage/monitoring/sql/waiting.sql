@@ -42,7 +42,7 @@ FROM webhook_endpoints
 WHERE deleted_at IS NULL AND (state = 'enabled' AND failing_since IS NOT NULL OR disabled_reason IN ('gone', 'failing'))
 GROUP BY state
 UNION ALL
--- Whoever has asked the provider asks again some hours later, so that no action gets old: what gets old is the period.
+-- A workflow that has asked the provider asks again some hours later, so that no action gets old: what gets old is the period.
 SELECT 'renewals', '', count(*), extract(epoch FROM now() - min(period_end))::float8
 FROM tenants CROSS JOIN LATERAL (
     SELECT period_end FROM subscriptions

@@ -1,4 +1,4 @@
--- Today and the latest day with a movement, a trial, a recovery or a cancellation, in the zone of the figures: a subscription's own time may be ahead of ours.
+-- Today and the latest day with a movement, a trial, a recovery or a cancellation, in the zone of the figures: a subscription's own time may be ahead of our own.
 -- What was there before movements were recorded has the sequence 0, and was recorded first: the history is exact from
 -- then on.
 WITH summed AS (

@@ -226,7 +226,7 @@ async def test_a_message_that_fails_through_our_fault_delays_no_other_and_is_fin
     await delivered(stack, poisonous, hopeless, fine, whose=faulty)
 
     assert await kept(stack, poisonous) == (None, None)
-    words = "set aside: it cannot be delivered, through a fault of ours (ZeroDivisionError)"
+    words = "set aside: it cannot be delivered, because of an error in Tenure (ZeroDivisionError)"
     assert await kept(stack, hopeless) == ("set_aside", words)
     assert (await kept(stack, fine))[0] == "delivered"
 
