@@ -26,18 +26,27 @@ async def claim(
     Raises:
         GatewayBusy: code `being_sent`; another has claimed it, or it has just been sent.
     """
+    taken = await connection.execute(claiming(table, row_id, claimant, *still))
+    if not taken.rowcount:
+        raise await being_sent(connection, table, row_id)
+
+
+def claiming(table: Table, row_id: str, claimant: str, *still: ColumnElement[bool]) -> Update:
+    """The statement that claims a row; it changes nothing if another has claimed it."""
     it = table.c
     is_free = or_(it.claimed_by.is_(None), it.claimed_by == claimant, it.claimed_until < func.now())
-    taken = await connection.execute(
+    return (
         update(table)
         .where(it.id == UUID(row_id), is_free, *still)
         .values(claimed_by=claimant, claimed_until=func.now() + literal(CLAIMED_FOR))
     )
-    if taken.rowcount:
-        return
-    ends = select(it.claimed_until - func.now()).where(it.id == UUID(row_id))
+
+
+async def being_sent(connection: AsyncConnection, table: Table, row_id: str) -> GatewayBusy:
+    """The error for whoever finds a row claimed by another: it says when that claim ends."""
+    ends = select(table.c.claimed_until - func.now()).where(table.c.id == UUID(row_id))
     left = (await connection.execute(ends)).scalar() or CLAIMED_FOR
-    raise GatewayBusy(
+    return GatewayBusy(
         "another run is sending it", haste=Haste.LOCK, retry_after=max(left.total_seconds(), 1.0), code="being_sent"
     )
 

@@ -2,14 +2,14 @@
 
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Executable, func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.notifications.mail_types import Occasion
 from domain.notifications.ports import MailToSend
 from storage.access.operator_mails import OperatorMails
-from storage.claims import claim, released
-from storage.db.engine import transaction
+from storage.claims import being_sent, claiming, released
+from storage.db.engine import single, statement
 from storage.schema.tables import customers, mails, pay_pages, subscriptions
 from storage.subscriptions.customers import contact_of
 
@@ -18,28 +18,14 @@ class MailRecords:
     """Implements `domain.notifications.ports.Mails`, also for the mails to operators."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self._at_once = single(engine)
         self._to_operators = OperatorMails(engine)
 
     async def claim(self, mail_id: str, claimant: str) -> MailToSend | None:
-        found = (
-            select(
-                mails.c.subscription,
-                mails.c.occasion,
-                mails.c.at,
-                mails.c.facts,
-                func.coalesce(pay_pages.c.generation, 0).label("link_generation"),
-                customers,
-            )
-            .join(subscriptions, subscriptions.c.id == mails.c.subscription)
-            .join(customers, customers.c.id == subscriptions.c.customer)
-            .join(pay_pages, pay_pages.c.subscription == mails.c.subscription, isouter=True)
-            .where(mails.c.id == UUID(mail_id), mails.c.status == "queued")
-        )
-        async with transaction(self._engine) as connection:
-            row = (await connection.execute(found)).one_or_none()
-            if row is not None:
-                await claim(connection, mails, mail_id, claimant, mails.c.status == "queued")
+        async with statement(self._at_once) as connection:
+            row = (await connection.execute(_claimed(mail_id, claimant))).one_or_none()
+            if row is None and (await connection.execute(_waiting(mail_id))).first() is not None:
+                raise await being_sent(connection, mails, mail_id)
         if row is None:
             return await self._to_operators.claim(mail_id, claimant)
         return MailToSend(
@@ -53,14 +39,14 @@ class MailRecords:
         )
 
     async def release(self, mail_id: str, claimant: str) -> None:
-        async with transaction(self._engine) as connection:
+        async with statement(self._at_once) as connection:
             freed = await connection.execute(released(mails, mail_id, claimant))
         if not freed.rowcount:
             await self._to_operators.release(mail_id, claimant)
 
     async def mark_sent(self, mail_id: str, message_id: str) -> None:
         """Records that it was sent. The first time counts."""
-        async with transaction(self._engine) as connection:
+        async with statement(self._at_once) as connection:
             marked = await connection.execute(
                 update(mails)
                 .where(mails.c.id == UUID(mail_id), mails.c.sent_at.is_(None))
@@ -70,7 +56,7 @@ class MailRecords:
             await self._to_operators.mark_sent(mail_id, message_id)
 
     async def mark_refused(self, mail_id: str, why: str) -> None:
-        async with transaction(self._engine) as connection:
+        async with statement(self._at_once) as connection:
             marked = await connection.execute(
                 update(mails)
                 .where(mails.c.id == UUID(mail_id), mails.c.status == "queued")
@@ -78,3 +64,26 @@ class MailRecords:
             )
         if not marked.rowcount:
             await self._to_operators.mark_refused(mail_id, why)
+
+
+def _claimed(mail_id: str, claimant: str) -> Executable:
+    """Claims a mail that waits, and returns all that is needed to send it, in one round trip."""
+    generation = (
+        select(pay_pages.c.generation).where(pay_pages.c.subscription == mails.c.subscription).scalar_subquery()
+    )
+    return (
+        claiming(mails, mail_id, claimant, mails.c.status == "queued")
+        .where(subscriptions.c.id == mails.c.subscription, customers.c.id == subscriptions.c.customer)
+        .returning(
+            mails.c.subscription,
+            mails.c.occasion,
+            mails.c.at,
+            mails.c.facts,
+            func.coalesce(generation, 0).label("link_generation"),
+            customers,
+        )
+    )
+
+
+def _waiting(mail_id: str) -> Executable:
+    return select(mails.c.id).where(mails.c.id == UUID(mail_id), mails.c.status == "queued")
