@@ -14,9 +14,15 @@ def moment(at: datetime) -> str:
 
 def one_line(text: str, limit: int | None = None) -> str:
     """Returns *text* on one line, without characters that could break a header or reverse the text."""
-    printable = "".join(" " if is_unprintable(character) else character for character in text)
-    line = " ".join(printable.split())
+    line = " ".join(_printable(text).split())
     return line if limit is None or len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def _printable(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        # Nearly every text is: a mail has more than a hundred, and to look at each character takes its time.
+        return text
+    return "".join(" " if is_unprintable(character) else character for character in text)
 
 
 def is_unprintable(character: str) -> bool:

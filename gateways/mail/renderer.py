@@ -73,6 +73,8 @@ def _environment(language: Language, *, is_html: bool) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # Templates come with the release: no mail has to look whether their files have changed.
+        auto_reload=False,
         extensions=["jinja2.ext.i18n"],
     )
     environment.install_gettext_translations(language.words, newstyle=True)  # type: ignore[attr-defined]
