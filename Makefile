@@ -72,7 +72,7 @@ check: $(INSTALLED) ## format, lint, types and the direction of imports
 	$(BIN)/lint-imports
 
 bench: $(INSTALLED) ## measure on an idle machine and write docs/benchmarks.md; ARGS="lateness peers 30" renews these
-	@$(BIN)/python -m bench.report $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m bench.report $(ARGS)
 
 docs: $(INSTALLED) ## write the parts of docs/ that follow from the code
 	$(BIN)/python -m tests.docs.errors_page
