@@ -67,6 +67,7 @@ async def worker_activities(
                 retention=settings.retention,
                 erases_at_provider=settings.erase_at_stripe,
                 standalone_activities=settings.standalone_activities,
+                is_versioned=version_of(settings) is not None,
             ),
         )
 

@@ -23,11 +23,14 @@ from tests.workflows.world.world import World
 @pytest.fixture
 async def queued(world: World) -> AsyncIterator[QueuedMail]:
     """A mail that is stored and not sent."""
-    database = InMemoryDatabase(world.records)
-    it = await signed_up(database, a_name("mailed"))
-    [mail] = await world.records.save(a_step(later(it), a_mail()))
-    yield mail
+    yield await a_queued_mail(world)
     world.mail_server.is_down = False
+
+
+async def a_queued_mail(world: World) -> QueuedMail:
+    it = await signed_up(InMemoryDatabase(world.records), a_name("mailed"))
+    [mail] = await world.records.save(a_step(later(it), a_mail()))
+    return mail
 
 
 @pytest.fixture(params=[False, True], ids=["by a workflow", "by itself"])
@@ -68,6 +71,20 @@ async def test_a_mail_that_is_dispatched_twice_is_sent_once(
     await dispatcher.dispatch([queued])
     assert copies(world, queued) == 1
     assert await delivery_status(world.client, mail_workflow_id(queued.id)) is DeliveryStatus.ENDED
+
+
+async def test_a_mail_begins_at_once_on_the_worker_that_has_written_it_unless_temporal_is_to_choose_one(
+    world: World,
+) -> None:
+    for eager in (True, False):
+        mail = await a_queued_mail(world)
+        starter = delivery_starter(world.client, standalone=False, eager=eager)
+        await TemporalMailDispatcher(world.client, starter).dispatch([mail])
+        assert await outcome(world, mail, standalone=False) == "sent"
+
+        delivery = world.client.get_workflow_handle(mail_workflow_id(mail.id))
+        started = await anext(aiter(delivery.fetch_history_events()))
+        assert started.workflow_execution_started_event_attributes.eager_execution_accepted is eager
 
 
 async def test_a_mail_that_found_the_server_down_is_sent_when_it_is_back(

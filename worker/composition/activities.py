@@ -99,6 +99,8 @@ class WorkerOptions:
     """Erased customers are deleted at the provider as well."""
     standalone_activities: bool = False
     """Deliveries run as activities by themselves, without a workflow each."""
+    is_versioned: bool = False
+    """The workers have a version: only Temporal decides which one a workflow begins on."""
 
 
 def worker_activities(
@@ -125,7 +127,7 @@ def worker_activities(
         restart_client: the client that restarts lost workflows, if not *client*.
 
     """
-    starter = delivery_starter(client, standalone=options.standalone_activities)
+    starter = delivery_starter(client, standalone=options.standalone_activities, eager=not options.is_versioned)
     announcer, mails = announcer_of(client, engine, starter), TemporalMailDispatcher(client, starter)
     records = SubscriptionRecords(engine, trial_key, announcer)
     changes = CustomerChanges(engine, trial_key, announcer)
