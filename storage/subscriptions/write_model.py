@@ -1,11 +1,12 @@
 """Writes a subscription's steps: the records port on PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Executable, bindparam, delete, exists, func, select, update
+from sqlalchemy import Executable, Row, bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -16,18 +17,17 @@ from domain.errors import GatewayUnavailable, Rejected
 from domain.events.deliveries import QueuedDelivery
 from domain.events.ports import DeliveryAnnouncer
 from domain.events.step_events import events_of
-from domain.notifications.mail_types import Mail, Occasion
 from domain.notifications.ports import QueuedMail
 from domain.privacy.redaction import erased, redacted
 from domain.subscription.journal import CauseKind, FitCheck, Step
 from domain.subscription.mails import INVOICE_NUMBER
 from domain.subscription.state import Subscription
-from storage.db.codec import due_to_json, mail_id, state_from_json, state_to_json
+from storage.db.codec import due_to_json, state_from_json, state_to_json
 from storage.db.engine import transaction
 from storage.events.outbox import write_events
 from storage.revenue.facts import Facts, FactsShape, facts_of, recording
-from storage.schema.tables import customers, invoices, journal, mails, reversals, subscriptions
-from storage.subscriptions import customer_changes, sign_ups
+from storage.schema.tables import customers, invoices, journal, reversals, sign_up_contacts, subscriptions
+from storage.subscriptions import customer_changes, sign_ups, step_mails
 from storage.subscriptions.customers import contact_of
 from storage.subscriptions.invoices import write_invoice
 from storage.subscriptions.reasons import read_out
@@ -41,9 +41,10 @@ _ITS = "its"
 _LOCKED_CUSTOMER = (
     select(customers.c.erased_at).where(customers.c.id == bindparam("customer")).with_for_update(key_share=True)
 )
+_IS_SIGNING_UP = exists().where(sign_up_contacts.c.subscription == bindparam("subscription")).label("is_signing_up")
 # The subscription is locked as well, so that it is read as of the lock and not as of the statement's start.
 _LOCKED_SUBSCRIPTION = (
-    select(subscriptions.c.state, customers.c.erased_at)
+    select(subscriptions.c.state, customers.c.erased_at, _IS_SIGNING_UP)
     .join_from(customers, subscriptions, subscriptions.c.customer == customers.c.id)
     .where(customers.c.id == bindparam("customer"), subscriptions.c.id == bindparam("subscription"))
     .with_for_update(key_share=True, of=[customers, subscriptions])
@@ -74,22 +75,29 @@ class SubscriptionRecords:
         self, connection: AsyncConnection, step: Step
     ) -> tuple[Sequence[QueuedMail], Sequence[QueuedDelivery]]:
         """Returns the mails of the step that wait, and the deliveries of its events that begin."""
-        begun = list(await sign_ups.settle(connection, self._trial_key, step))
-        before, is_erased = await _lock(connection, step.subscription)
-        if is_erased:
+        begun: list[QueuedDelivery] = []
+        stored = await _locked(connection, step.subscription)
+        if stored is None or stored.is_signing_up:
+            # It is decided with the first step, or with the first payment: nearly every step does without.
+            begun += await sign_ups.settle(connection, self._trial_key, step)
+            stored = await _locked(connection, step.subscription)
+        before = None if stored is None else state_from_json(stored.state)
+        erased_at = await _lock_customer(connection, step.subscription) if stored is None else stored.erased_at
+        if erased_at is not None:
             step = await _of_erased(connection, step)
         state, step = step.subscription, await read_out(connection, step)
+        written: Set[UUID] = frozenset()
         if not await _save_projection(connection, step, state, facts_of(before, step)):
             await _check_course(connection, step)
         else:
             await keep_marks(connection, self._trial_key, step)
             await _save_journal(connection, step)
-            await _withdraw(connection, step)
-            await _save_mails(connection, step)
+            await step_mails.withdraw(connection, step)
+            written = await step_mails.save(connection, step)
             await _save_invoice(connection, step)
             await _save_reversal(connection, step)
             begun += await write_events(connection, events_of(step, before))
-        return await _queued(connection, step.subscription, step.mails), begun
+        return await step_mails.queued(connection, step, written), begun
 
     async def limit_conflicts(self, subscription: Subscription, check: FitCheck) -> Sequence[LimitConflict]:
         return await UsageFit(self._engine).limit_conflicts(subscription, check)
@@ -184,21 +192,25 @@ async def _was_started_by_earlier_release(connection: AsyncConnection, customer:
     return (await connection.execute(wanted)).first() is not None
 
 
-async def _lock(connection: AsyncConnection, it: Subscription) -> tuple[Subscription | None, bool]:
-    """Serialises transactions per customer; returns the stored subscription, and whether the customer is erased.
+async def _locked(connection: AsyncConnection, it: Subscription) -> Row[Any] | None:
+    """Serialises transactions per customer; returns what is stored of the subscription. None: it is not stored."""
+    if it.sequence <= 1:
+        return None
+    ids = {"customer": UUID(it.customer), "subscription": UUID(it.id)}
+    return (await connection.execute(_LOCKED_SUBSCRIPTION, ids)).one_or_none()
 
-    None: it is not stored.
+
+async def _lock_customer(connection: AsyncConnection, it: Subscription) -> datetime | None:
+    """The same for a subscription that is not stored; returns when the customer was erased, if they were.
+
     Otherwise two that write the same new subscription at once both miss its row, and the second is told that the
     customer already has a subscription: its own.
     """
-    ids = {"customer": UUID(it.customer), "subscription": UUID(it.id)}
-    row = (await connection.execute(_LOCKED_SUBSCRIPTION, ids)).one_or_none() if it.sequence > 1 else None
-    if row is not None:
-        return state_from_json(row.state), row.erased_at is not None
-    customer = (await connection.execute(_LOCKED_CUSTOMER, ids)).first()
+    customer = (await connection.execute(_LOCKED_CUSTOMER, {"customer": UUID(it.customer)})).first()
     if customer is None:
         raise _unknown(it.customer)
-    return None, customer.erased_at is not None
+    at: datetime | None = customer.erased_at
+    return at
 
 
 async def _of_erased(connection: AsyncConnection, step: Step) -> Step:
@@ -320,38 +332,6 @@ async def _save_journal(connection: AsyncConnection, step: Step) -> None:
         await connection.execute(insert(journal).values(rows).on_conflict_do_nothing())
 
 
-async def _withdraw(connection: AsyncConnection, step: Step) -> None:
-    if not step.withdraws:
-        return
-    await connection.execute(
-        update(mails)
-        .where(
-            mails.c.subscription == UUID(step.subscription.id),
-            mails.c.status == "queued",
-            mails.c.occasion.in_([occasion.value for occasion in step.withdraws]),
-        )
-        .values(status="withdrawn")
-    )
-
-
-async def _save_mails(connection: AsyncConnection, step: Step) -> None:
-    it = step.subscription
-    rows = [
-        {
-            "id": mail_id(it.id, mail),
-            "tenant": it.tenant,
-            "subscription": UUID(it.id),
-            "key": mail.key,
-            "occasion": mail.occasion.value,
-            "at": mail.at,
-            "facts": mail.facts,
-        }
-        for mail in step.mails
-    ]
-    if rows:
-        await connection.execute(insert(mails).values(rows).on_conflict_do_nothing())
-
-
 async def _save_invoice(connection: AsyncConnection, step: Step) -> None:
     invoice, it = step.invoice, step.subscription
     if step.voided:
@@ -385,15 +365,3 @@ async def _save_reversal(connection: AsyncConnection, step: Step) -> None:
     latest = {name: value for name, value in values.items() if name not in ("tenant", "ref", "subscription")}
     keys = [reversals.c.tenant, reversals.c.ref]
     await connection.execute(insert(reversals).values(values).on_conflict_do_update(index_elements=keys, set_=latest))
-
-
-async def _queued(connection: AsyncConnection, subscription: Subscription, sent: Sequence[Mail]) -> list[QueuedMail]:
-    """Those of the mails that wait, in the order of the step."""
-    if not sent:
-        return []
-    ids = [mail_id(subscription.id, mail) for mail in sent]
-    rows = await connection.execute(
-        select(mails.c.id, mails.c.occasion).where(mails.c.id.in_(ids), mails.c.status == "queued")
-    )
-    found = {row.id: QueuedMail(str(row.id), subscription.id, Occasion(row.occasion)) for row in rows}
-    return [found[id_] for id_ in ids if id_ in found]
