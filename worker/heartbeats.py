@@ -14,8 +14,9 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from workflows.retries import HEARTBEAT_TIMEOUT
 
-EVERY: Final = HEARTBEAT_TIMEOUT / 5
-"""Most calls end before the first one, which then costs nothing."""
+STEP: Final = HEARTBEAT_TIMEOUT / 5
+"""How long a heartbeat may take. They are two steps apart: most calls end before the first one, which then costs
+nothing, and Temporal Cloud bills each."""
 LOST: Final = "heartbeat_lost"
 
 Beat = Callable[[timedelta], Awaitable[None]]
@@ -51,18 +52,18 @@ class _Inbound(ActivityInboundInterceptor):
             activity.heartbeat()  # for the SDK's own clock, and for cancellation by the workflow
             await handle.heartbeat(rpc_timeout=within)
 
-        return await while_beating(lambda: super(_Inbound, self).execute_activity(input), beat, EVERY)
+        return await while_beating(lambda: super(_Inbound, self).execute_activity(input), beat, STEP)
 
 
-async def while_beating(call: Callable[[], Awaitable[Any]], beat: Beat, every: timedelta) -> Any:
-    """Await *call* with heartbeats meanwhile, and end it when they are lost.
+async def while_beating(call: Callable[[], Awaitable[Any]], beat: Beat, step: timedelta) -> Any:
+    """Await *call* with heartbeats meanwhile, and end it when they are lost. The timeout for them is five steps.
 
     Raises:
         ApplicationError: type `heartbeat_lost`; Temporal may have another worker try again.
     """
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - activities run in tasks
-    beating = asyncio.create_task(_beat_until_lost(beat, every))
+    beating = asyncio.create_task(_beat_until_lost(beat, step))
     beating.add_done_callback(lambda ended: None if ended.cancelled() else task.cancel())
     try:
         return await call()
@@ -77,22 +78,23 @@ async def while_beating(call: Callable[[], Awaitable[Any]], beat: Beat, every: t
             await beating
 
 
-async def _beat_until_lost(beat: Beat, every: timedelta) -> None:
+async def _beat_until_lost(beat: Beat, within: timedelta) -> None:
     """Return when Temporal may take the activity for dead before another heartbeat could reach it."""
-    clock, step = asyncio.get_running_loop().time, every.total_seconds()
-    confirmed = clock()
+    clock, step = asyncio.get_running_loop().time, within.total_seconds()
+    confirmed, pause = clock(), 2 * step
     while True:
-        await asyncio.sleep(step)
+        await asyncio.sleep(pause)
         sent = clock()
         try:
             async with asyncio.timeout(step):
-                await beat(every)
-            confirmed = sent
+                await beat(within)
+            confirmed, pause = sent, 2 * step
         except AsyncActivityCancelledError:
             return
         except (TimeoutError, RPCError) as error:
             if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
                 return
-            # Five steps are the timeout: pause, and be heard by the end of the next one.
-            if clock() - confirmed + 2 * step > 5 * step - step / 2:
+            # One that was lost is made good soon: the timeout of five steps goes on.
+            pause = step / 4
+            if clock() - confirmed + pause + step > 5 * step - step / 2:
                 return

@@ -11,7 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from tests.harness.patience import until
 from worker.heartbeats import LOST, while_beating
 
-EVERY = timedelta(milliseconds=10)
+STEP = timedelta(milliseconds=10)
 AWAY = RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
 GONE = RPCError("no such activity", RPCStatusCode.NOT_FOUND, b"")
 
@@ -54,7 +54,7 @@ async def test_a_call_goes_on_while_its_heartbeats_are_confirmed() -> None:
         await until(lambda: temporal.heard >= 10)
         return "done"
 
-    assert await while_beating(call, temporal.beat, EVERY) == "done"
+    assert await while_beating(call, temporal.beat, STEP) == "done"
 
 
 async def test_a_fast_call_sends_none() -> None:
@@ -77,7 +77,7 @@ async def test_a_call_whose_heartbeats_are_lost_is_ended(error: Exception | None
 
     async with asyncio.timeout(60):
         with pytest.raises(ApplicationError) as caught:
-            await while_beating(call, Temporal(confirms=2, then=error).beat, EVERY)
+            await while_beating(call, Temporal(confirms=2, then=error).beat, STEP)
 
     assert call.was_ended
     assert caught.value.type == LOST
@@ -104,13 +104,13 @@ async def test_one_heartbeat_that_fails_is_made_good_by_the_next() -> None:
 async def test_a_fault_in_a_heartbeat_ends_the_call_too() -> None:
     call = Call()
     with pytest.raises(ApplicationError):
-        await while_beating(call, Temporal(then=RuntimeError("a fault")).beat, EVERY)
+        await while_beating(call, Temporal(then=RuntimeError("a fault")).beat, STEP)
     assert call.was_ended
 
 
 async def test_a_worker_that_stops_ends_the_call_as_ever() -> None:
     call = Call()
-    running = asyncio.create_task(while_beating(call, Temporal(confirms=10**9).beat, EVERY))
+    running = asyncio.create_task(while_beating(call, Temporal(confirms=10**9).beat, STEP))
     await asyncio.sleep(0.05)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -123,4 +123,4 @@ async def test_a_call_that_fails_fails_as_it_would_alone() -> None:
         raise KeyError("its own")
 
     with pytest.raises(KeyError, match="its own"):
-        await while_beating(call, Temporal().beat, EVERY)
+        await while_beating(call, Temporal().beat, STEP)
