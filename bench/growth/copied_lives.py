@@ -3,8 +3,11 @@
 What a row holds, and how many of each kind a life leaves, is what the product itself has written.
 """
 
+import asyncio
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -15,15 +18,18 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import DateTime, LargeBinary, Text, Uuid
 
 from sandbox.crowd.filling import Crowd
-from storage.revenue.standing import COUNTED
+from storage.revenue.counting import STANDING, outcomes
 from storage.schema.metadata import METADATA
 
 MARK: Final = "§"
 """Stands in a template for what differs from copy to copy."""
-SUMS: Final = frozenset(
-    {"mrr_daily", "mrr_movers", "mrr_cohorts", "mrr_roll_up", "mrr_standing", "usage_statistics", "discrepancies"}
+SUMS: Final = (
+    *("mrr_roll_up", "mrr_daily", "mrr_movers", "mrr_cohorts", "mrr_standing"),
+    *("outcome_changes", "outcome_daily"),
 )
-"""Made again from what was copied, or not of one life."""
+"""Made anew from what was copied."""
+OF_ALL: Final = ("usage_statistics", "discrepancies")
+"""Not of one life."""
 KEPT_FOR: Final[Mapping[str, tuple[str, timedelta]]] = {
     "events": ("at", timedelta(days=30)),
     "webhook_inbox": ("received_at", timedelta(days=35)),
@@ -38,11 +44,22 @@ MOST_EARLIER: Final = timedelta(days=25)
 _UUID: Final = re.compile(r"\b[0-9a-f]{8}(?=-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b)")
 _HEX: Final = re.compile(r"\b[0-9a-f]{8}(?=[0-9a-f]{24,56}\b)")
 _REF: Final = re.compile(r"\b((?:cus|sub|in|evt|ch|pi|py|du|dp|re|cs|seti|si|pm|ii|il)_)(?=[A-Za-z0-9]{6})")
-_INDEXES: Final = """
-    SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition, relname AS table
-    FROM pg_index JOIN pg_class tables ON tables.oid = indrelid
-    WHERE relname = ANY ($1) AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+_LEAVE_INDEXES: Final = """
+    UPDATE pg_index SET indisready = false, indisvalid = false FROM pg_class indexes
+    WHERE indexes.oid = indexrelid AND indexes.relkind = 'i'
+      AND indrelid IN (SELECT relid FROM unnest($1::text[]) AS names, pg_partition_tree(names::regclass))
 """
+"""As in the middle of CREATE INDEX CONCURRENTLY; REINDEX makes them whole. Constraints stay, and references to them."""
+_WHILE_COPYING: Final[Mapping[str, str]] = {
+    "max_wal_size": "16GB",
+    "checkpoint_timeout": "1h",
+    "full_page_writes": "off",
+    "fsync": "off",
+    "autovacuum": "off",
+}
+"""Settings of the server until all is written."""
+AT_ONCE: Final = 2
+"""So many tables are copied at the same time."""
 
 
 @dataclass
@@ -74,37 +91,80 @@ class Copied:
     """By table."""
 
 
-async def copy(superuser_url: str, crowd: Crowd, number: int, *, seconds: float = 7200) -> Copied:
+async def copy(
+    superuser_url: str,
+    crowd: Crowd,
+    number: int,
+    *,
+    seconds: float = 7200,
+    say: Callable[[str], None] = lambda _text: None,
+) -> Copied:
     """Copy the lives of a crowd until about *number* subscriptions are there, and build indexes and statistics.
 
-    As the superuser, who may leave out what checks each row: they are right as they are copied.
+    As the superuser, who may leave out what checks each row: they are right as they are copied. *say* is given what is
+    being done.
     """
-    connection = await asyncpg.connect(superuser_url, command_timeout=seconds)
-    try:
-        lives = await _lives(connection)
+    async with asyncpg.create_pool(
+        superuser_url, command_timeout=seconds, min_size=AT_ONCE, max_size=AT_ONCE, setup=_leave_checks
+    ) as pool:
+        lives = await _lives(pool)
         _share_out(lives, crowd, number)
-        templates = await _templates(connection, lives)
-        await connection.execute("SET session_replication_role = replica; SET maintenance_work_mem = '512MB'")
-        await connection.execute("SET synchronous_commit = off")
-        names = [each.table.name for each in templates]
-        indexes = await connection.fetch(_INDEXES, names)
-        for index in indexes:
-            await connection.execute(f"DROP INDEX {index['name']}")
-        rows = {each.table.name: await _copied(connection, each) for each in templates}
-        for index in indexes:
-            await connection.execute(index["definition"].replace(" ON ONLY ", " ON "))
-        for name in names:
-            await connection.execute(f"VACUUM ANALYZE {name}")
-        for name in ("mrr_roll_up", "mrr_daily", "mrr_movers", "mrr_cohorts", "mrr_standing"):
-            await connection.execute(f"TRUNCATE {name}")
+        templates = await _templates(pool, lives)
+        async with _writing_fast(pool):
+            await pool.execute(_LEAVE_INDEXES, [each.table.name for each in templates])
+            rows = await _copied_all(pool, templates, say)
+        await pool.execute(f"TRUNCATE {', '.join(SUMS)}")
         # Without its triggers, nothing was counted.
-        await connection.execute("DELETE FROM installation WHERE name = $1", COUNTED)
-    finally:
-        await connection.close()
+        counted = [each.noted_as for each in (STANDING, outcomes("UTC"))]
+        await pool.execute("DELETE FROM installation WHERE name = ANY ($1)", counted)
     return Copied(rows["subscriptions"], rows)
 
 
-async def _lives(connection: asyncpg.Connection) -> list[_Life]:
+async def _leave_checks(connection: asyncpg.Connection) -> None:
+    await connection.execute("SET session_replication_role = replica; SET synchronous_commit = off")
+    await connection.execute("SET maintenance_work_mem = '512MB'")
+
+
+@asynccontextmanager
+async def _writing_fast(pool: asyncpg.Pool) -> AsyncIterator[None]:
+    """Have the server write as nothing in production may, and all of it be on disk in the end."""
+    try:
+        for name, value in _WHILE_COPYING.items():
+            await pool.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+        await pool.execute("SELECT pg_reload_conf()")
+        yield
+    finally:
+        for name in _WHILE_COPYING:
+            await pool.execute(f"ALTER SYSTEM RESET {name}")
+        await pool.execute("SELECT pg_reload_conf()")
+        await pool.execute("CHECKPOINT")
+
+
+async def _copied_all(
+    pool: asyncpg.Pool, templates: Sequence[_Template], say: Callable[[str], None]
+) -> Mapping[str, int]:
+    """Copy every table with its indexes, the largest first; returns how many rows were written to each."""
+    waiting = sorted(templates, key=lambda each: sum(life.copies for _, life in each.rows))
+    rows: dict[str, int] = {}
+
+    async def next_ones() -> None:
+        while waiting:
+            template = waiting.pop()
+            name, began = template.table.name, time.perf_counter()
+            async with pool.acquire() as connection:
+                rows[name] = await _copied(connection, template)
+                await connection.execute(f"REINDEX TABLE {name}")
+                await connection.execute(f"VACUUM ANALYZE {name}")
+            took = time.perf_counter() - began
+            say(f"{name}: {rows[name]:,} rows copied in {took:.0f} s, {len(waiting)} tables to go")
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(AT_ONCE):
+            group.create_task(next_ones())
+    return rows
+
+
+async def _lives(connection: asyncpg.Pool) -> list[_Life]:
     found = await connection.fetch(
         "SELECT c.id::text, c.external_id, c.email, c.customer_ref, array_agg(s.id::text) AS subscriptions,"
         " array_agg(s.agreement_ref) AS agreements, bool_and(s.status = 'canceled') AS is_over,"
@@ -128,13 +188,13 @@ def _share_out(lives: Sequence[_Life], crowd: Crowd, number: int) -> None:
         life.copies = max(round(number * weight / sum(weights)), 1)
 
 
-async def _templates(connection: asyncpg.Connection, lives: Sequence[_Life]) -> list[_Template]:
+async def _templates(connection: asyncpg.Pool, lives: Sequence[_Life]) -> list[_Template]:
     """The rows of every table that name somebody of the crowd, or what belongs to them."""
     by_id = {id_: life for life in lives for id_ in (*life.ids, *life.names)}
     named = re.compile("|".join(re.escape(each) for each in sorted(by_id, key=len, reverse=True)))
     found = []
     for table in METADATA.sorted_tables:
-        if table.name in SUMS:
+        if table.name in (*SUMS, *OF_ALL):
             continue
         template = _Template(table, [each for each in table.columns if each.computed is None and not each.identity])
         column, kept = KEPT_FOR.get(table.name, ("", timedelta(0)))
@@ -192,16 +252,18 @@ async def _copied(connection: asyncpg.Connection, template: _Template) -> int:
     )
     made = ", ".join(_made(each, marked=marked[index]) for index, each in enumerate(columns))
     names = ", ".join(each.name for each in columns)
-    # In turns, as rows of many lives come in.
+    # In turns, as rows of many lives come in. What differs is worked out once of each turn, and not of each column.
+    await connection.execute(
+        "CREATE TEMPORARY TABLE turns AS"
+        " SELECT n, lpad(to_hex((n * 2654435761) % 4294967296), 8, '0') AS mark,"
+        " ((n * 0.6180339887) % 1)::double precision AS part"
+        " FROM (SELECT max(copies) AS most FROM template) AS all_of_them, generate_series(1, most) AS n ORDER BY n"
+    )
     written = await connection.execute(
         f"INSERT INTO {table.name} ({names}) OVERRIDING SYSTEM VALUE SELECT {made}"  # noqa: S608
-        " FROM (SELECT max(copies) AS most FROM template) AS all_of_them"
-        " CROSS JOIN LATERAL generate_series(1, most) AS n"
-        " CROSS JOIN LATERAL (SELECT lpad(to_hex((n * 2654435761) % 4294967296), 8, '0') AS mark,"
-        " (n * 0.6180339887) % 1 AS part) AS own"
-        " JOIN template ON n <= copies"
+        " FROM turns JOIN template ON n <= copies"
     )
-    await connection.execute("DROP TABLE template")
+    await connection.execute("DROP TABLE template; DROP TABLE turns")
     return int(written.rpartition(" ")[2])
 
 

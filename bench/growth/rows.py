@@ -1,8 +1,10 @@
 """Many rows: time and plan of every statement that the API, the sweep and the regular runs execute."""
 
 import json
+import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -34,11 +36,11 @@ LIVES: Final = 100
 ROUNDS: Final = 3
 BAR_MS: Final = 200.0
 BAR_ROWS: Final = 1_000_000
-"""At this many subscriptions no statement takes longer."""
+"""At so many subscriptions no statement takes longer."""
 BAR_WAL: Final = 10_000_000
 """Bytes that an idle hour of 100,000 subscriptions may write."""
 BIG: Final = 10_000
-"""A table with this many rows is big: nothing reads it from end to end."""
+"""A table with so many rows is big: nothing reads it from end to end."""
 SHOWN: Final = 20
 A_RUN_WITHIN: Final = 300.0
 """Seconds. Copies have no workflows: what looks for these finds them missing, one by one."""
@@ -73,7 +75,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of this many rows."""
+    """What was measured of so many rows."""
 
     subscriptions: int
     sizes: Sequence[Size]
@@ -94,36 +96,56 @@ class Measured:
 
 
 async def measure(rows: int = ROWS) -> Result:
-    """Copy lives until this many subscriptions are there, and have everything read them."""
+    """Copy lives until so many subscriptions are there, and have everything read them."""
+    say = progress()
     with tempfile.TemporaryDirectory() as folder:
         # Durable, as in production: what is written ahead is measured.
         options = Options(Path(folder), CATALOG, POLICY, ui=False)
-        async with filled(options, rows) as stack:
-            found = await _measured(stack, Path(folder))
-    kept = _keep(rows, found)
-    return Result(f"{report(found)}\n\nThe plan of each statement: {kept}", comparisons=_comparisons(found))
+        async with filled(options, rows, say=say) as stack:
+            found = await _measured(stack, Path(folder), say)
+    kept, bars = _keep(rows, found), _comparisons(found)
+    return Result(
+        f"{report(found)}\n\nThe plan of each statement: {kept}",
+        comparisons=bars,
+        failure="; ".join(f"{each.what}: {each.ours:,.0f}, not {each.other:,.0f}" for each in bars if each.is_behind),
+    )
+
+
+def progress() -> Callable[[str], None]:
+    """Says what is being done and for how long it has been, beside what is printed."""
+    began = time.perf_counter()
+    return lambda text: print(f"{time.perf_counter() - began:>6.0f} s  {text}", file=sys.stderr, flush=True)
 
 
 @asynccontextmanager
-async def filled(options: Options, rows: int, lives: int = LIVES) -> AsyncIterator[Stack]:
-    """A stack with this many subscriptions, whose regular runs have nothing to catch up with."""
+async def filled(
+    options: Options, rows: int, lives: int = LIVES, *, say: Callable[[str], None] = lambda _text: None
+) -> AsyncIterator[Stack]:
+    """A stack with so many subscriptions, whose regular runs have nothing to catch up with."""
     async with running(options) as stack:
+        say(f"{lives} lives are lived")
         crowd = await fill(stack, lives, lambda _text: None)
-        await copy(stack.postgres.superuser_url, crowd, rows)
+        await copy(stack.postgres.superuser_url, crowd, rows, say=say)
+        say("the figures of revenue are added up")
         await RevenueRollUpRecords(stack.engine, "UTC").roll_up()
+        say(roll_up_schedule_id())
         await run(stack, roll_up_schedule_id(), within=3600)
         yield stack
 
 
-async def _measured(stack: Stack, folder: Path) -> Measured:
+async def _measured(stack: Stack, folder: Path, say: Callable[[str], None]) -> Measured:
+    say("an idle hour")
     wal = await _idle_hour(stack)
+    say("all that is read")
     await explain_all(stack.postgres.superuser_url)
     await _reconnect(stack)
     executions = Executions(folder / "postgres.log")
     await _ask(stack, executions)
+    say("what customers and operators do")
     await _act(stack, executions)
     runs = []
     for schedule in schedule_ids():
+        say(schedule)
         with executions.during(schedule):
             runs.append(await run(stack, schedule, within=A_RUN_WITHIN))
     await explain_nothing(stack.postgres.superuser_url)

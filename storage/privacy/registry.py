@@ -49,6 +49,8 @@ from storage.schema.revenue_tables import (
     mrr_movers,
     mrr_roll_up,
     mrr_standing,
+    outcome_changes,
+    outcome_daily,
     recoveries,
     subscription_outcomes,
 )
@@ -351,5 +353,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(mrr_movers, kept=frozenset({"tenant", "currency", "plan", "interval", "kind", "end_kind", "length"})),
     Rule(mrr_cohorts, kept=frozenset({"tenant", "currency", "plan", "interval"})),
     Rule(mrr_standing, kept=frozenset({"tenant", "currency", "plan", "interval", "status"})),
+    Rule(outcome_changes, kept=frozenset({"tenant", "fact", "currency", "plan", "parts"})),
+    Rule(outcome_daily, kept=frozenset({"tenant", "fact", "currency", "plan", "parts"})),
     Rule(mrr_roll_up, kept=frozenset({"timezone"})),
 )

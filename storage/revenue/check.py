@@ -25,6 +25,7 @@ from storage.schema.tables import customers, journal, subscriptions
 
 DIFFERING = Path(__file__).parent / "sql" / "differing.sql"
 MONTH_ENDS = DIFFERING.with_name("month_ends.sql")
+OUTCOMES = DIFFERING.with_name("differing_outcomes.sql")
 MAX_LISTED = 1000
 
 
@@ -116,6 +117,23 @@ class MonthDifference:
     end: int
     movements: int
     """What there was at its end, by the movements."""
+
+
+@dataclass(frozen=True)
+class OutcomeDifference:
+    """A day of which other trials, recoveries or cancellations were counted than there are."""
+
+    tenant: str
+    fact: str
+    """`trial`, `recovery` or `cancellation`."""
+    day: date
+
+
+async def outcome_differences(engine: AsyncEngine, timezone: str) -> list[OutcomeDifference]:
+    """Compares what was counted by day with what there is; none if nothing was counted by days of that zone yet."""
+    async with transaction(engine) as connection:
+        rows = await connection.execute(sql_text(OUTCOMES), {"timezone": timezone})
+        return [OutcomeDifference(*row) for row in rows]
 
 
 async def month_differences(engine: AsyncEngine, timezone: str) -> list[MonthDifference]:

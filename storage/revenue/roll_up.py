@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.revenue.figures import PeriodLength, first_day_of, following
 from storage.db.engine import sql_text, transaction
 from storage.revenue.cohorts import EVER, sum_up_cohorts
-from storage.revenue.standing import keep_standing
+from storage.revenue.counting import STANDING, outcomes
 from storage.schema.revenue_tables import mrr_cohorts, mrr_daily, mrr_movers, mrr_roll_up
 
 ADVISORY_LOCK = 7_314_420_192
@@ -59,7 +59,8 @@ class RevenueRollUpRecords:
 
     async def roll_up(self, *, alive: Callable[[], None] = lambda: None) -> None:
         """Brings the sums up to date; starts over if the zone of days has changed. Safe to repeat."""
-        await keep_standing(self._engine, alive=alive)
+        for counting in (STANDING, outcomes(self._timezone)):
+            await counting.keep(self._engine, alive=alive)
         async with transaction(self._engine) as connection:
             await connection.execute(_LOCK)
             known = await self._known(connection)

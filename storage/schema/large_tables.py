@@ -53,6 +53,8 @@ SMALL: Final = frozenset(
         "mrr_standing",
         "operator_mails",
         "operators",
+        "outcome_changes",
+        "outcome_daily",
         "plan_limits",
         "policy_versions",
         "purchases",

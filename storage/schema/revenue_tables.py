@@ -4,6 +4,7 @@ Amounts are annual, in minor units of the currency: MRR is a twelfth.
 """
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -201,6 +202,33 @@ mrr_standing = Table(
             *("paying_customers", "free_customers", "trialing_customers"),
         )
     ),
+)
+
+outcome_changes = Table(
+    "outcome_changes",
+    METADATA,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    tenant(),
+    Column("fact", Text, nullable=False, doc="trial, recovery or cancellation"),
+    Column("at", _MOMENT, nullable=False, doc="what it is counted by: when a trial began or ended, and others began"),
+    Column("currency", Text, nullable=False, doc="empty: none"),
+    Column("plan", Text, nullable=False),
+    Column("parts", ARRAY(Text), nullable=False, doc="what is told apart, as `tenure_facts_of` says"),
+    Column("count", BigInteger, nullable=False, doc="by how many there are more; a trigger writes each"),
+    Column("amount", BigInteger, nullable=False, doc="by how much more these owe, in minor units"),
+)
+
+outcome_daily = Table(
+    "outcome_daily",
+    METADATA,
+    tenant(primary_key=True),
+    Column("fact", Text, primary_key=True),
+    Column("day", Date, primary_key=True, doc="in the zone that is noted in `installation`"),
+    Column("currency", Text, primary_key=True),
+    Column("plan", Text, primary_key=True),
+    Column("parts", ARRAY(Text), primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
 )
 
 mrr_movers = Table(

@@ -7,30 +7,47 @@ from collections.abc import Sequence
 from configuration.loading import Process, load_settings
 from domain.money import Money, formatted
 from domain.reconciliation.ports import RevenueDifference
-from storage.revenue.check import MonthDifference, RevenueCheck, month_differences
+from storage.revenue.check import (
+    MonthDifference,
+    OutcomeDifference,
+    RevenueCheck,
+    month_differences,
+    outcome_differences,
+)
 from tenure.cli.connections import database
+
+_PLURALS = {"trial": "trials", "recovery": "recoveries", "cancellation": "cancellations"}
 
 
 def check() -> None:
-    """Check that revenue adds up: by subscription, and month by month; status 1 if it does not.
+    """Check that revenue adds up: by subscription, month by month, and what is counted by day; status 1 if it does not.
 
     The movements of every subscription must add up to what it is worth, and what every month starts with and what
-    moved in it must be what it ends with. `tenure reconcile --fix` corrects the former.
+    moved in it must be what it ends with. `tenure reconcile --fix` corrects the former. Of trials, recoveries and
+    cancellations, so many must be counted of each day as there are.
     """
-    subscriptions, months = asyncio.run(_check())
-    for line in in_words(subscriptions, months):
+    found = asyncio.run(_check())
+    for line in in_words(*found):
         print(line)
-    if subscriptions or months:
+    if any(found):
         sys.exit(1)
 
 
-async def _check() -> tuple[Sequence[RevenueDifference], Sequence[MonthDifference]]:
+async def _check() -> tuple[Sequence[RevenueDifference], Sequence[MonthDifference], Sequence[OutcomeDifference]]:
     settings = load_settings(Process.METRICS)
     async with database(settings) as engine:
-        return await RevenueCheck(engine).differences(), await month_differences(engine, settings.timezone)
+        return (
+            await RevenueCheck(engine).differences(),
+            await month_differences(engine, settings.timezone),
+            await outcome_differences(engine, settings.timezone),
+        )
 
 
-def in_words(subscriptions: Sequence[RevenueDifference], months: Sequence[MonthDifference]) -> list[str]:
+def in_words(
+    subscriptions: Sequence[RevenueDifference],
+    months: Sequence[MonthDifference],
+    outcomes: Sequence[OutcomeDifference] = (),
+) -> list[str]:
     """A line for each difference, or one that says that there is none; amounts are of a year."""
     lines = [
         f"subscription {it.subscription}: its movements add up to {_money(it.recorded, it.currency)} a year, and it is "
@@ -42,6 +59,9 @@ def in_words(subscriptions: Sequence[RevenueDifference], months: Sequence[MonthD
         f"{_money(it.moved, it.currency)} moved, ends with {_money(it.end, it.currency)}; by the movements it ends "
         f"with {_money(it.movements, it.currency)}"
         for it in months
+    ]
+    lines += [
+        f"{it.day} of tenant {it.tenant}: other {_PLURALS[it.fact]} are counted than there are" for it in outcomes
     ]
     if subscriptions:
         lines.append("`tenure reconcile --fix` records what is missing of subscriptions")

@@ -65,6 +65,8 @@ TABLES = (
     "mrr_movers",
     "mrr_roll_up",
     "mrr_standing",
+    "outcome_changes",
+    "outcome_daily",
     "mrr_cohorts",
     "purchases",
     "events",

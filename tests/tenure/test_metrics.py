@@ -5,7 +5,7 @@ from datetime import date
 from domain.reconciliation.ports import RevenueDifference
 from domain.subscription.lifecycle import Status
 from storage.db.engine import create_engine_from_url
-from storage.revenue.check import MonthDifference
+from storage.revenue.check import MonthDifference, OutcomeDifference
 from tenure.cli.metrics import in_words
 from tests.storage.ledger import Ledger, a_step, later
 from tests.tenure.conftest import Terminal
@@ -15,11 +15,14 @@ def test_what_differs_is_named_with_its_amounts() -> None:
     subscription = RevenueDifference("s-1", "default", "usd", 120000, 58800)
     month = MonthDifference("default", "usd", date(2026, 3, 1), 0, 58800, 58800, 58900)
 
-    [of_subscription, of_month, advice] = in_words([subscription], [month])
+    day = OutcomeDifference("default", "recovery", date(2026, 3, 14))
+
+    [of_subscription, of_month, of_day, advice] = in_words([subscription], [month], [day])
 
     assert of_subscription == "subscription s-1: its movements add up to $1,200.00 a year, and it is worth $588.00"
     moved = "starts with $0.00 a year, $588.00 moved, ends with $588.00; by the movements it ends with $589.00"
     assert of_month == f"2026-03 of tenant default: {moved}"
+    assert of_day == "2026-03-14 of tenant default: other recoveries are counted than there are"
     assert "tenure reconcile --fix" in advice
 
 

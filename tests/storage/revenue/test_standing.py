@@ -10,8 +10,8 @@ from sqlalchemy import delete, text
 from domain.revenue.overview import Standing
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Pause
+from storage.revenue.counting import STANDING
 from storage.revenue.figures import RevenueFigures
-from storage.revenue.standing import COUNTED, keep_standing
 from storage.schema.tables import installation
 from tests.builders import PRO, a_recovery
 from tests.storage.ledger import Ledger, a_step, later
@@ -33,7 +33,7 @@ CHANGES: Sequence[Mapping[str, Any]] = (
 async def uncounted(ledger: Ledger) -> None:
     """As before the first count, whatever other tests have done."""
     async with ledger.engine.begin() as connection:
-        await connection.execute(delete(installation).where(installation.c.name == COUNTED))
+        await connection.execute(delete(installation).where(installation.c.name == STANDING.noted_as))
 
 
 async def lives(ledger: Ledger, name: str) -> None:
@@ -54,7 +54,7 @@ async def test_whenever_they_are_counted_the_figures_are_the_same(ledger: Ledger
     for number in range(3):
         if number >= counted_after:
             # Counted the first time, and added up from then on.
-            await keep_standing(ledger.engine)
+            await STANDING.keep(ledger.engine)
         await lives(ledger, str(number))
 
     found = await standing_of(figures)
@@ -76,22 +76,22 @@ async def test_a_change_that_is_not_committed_is_counted_once_when_it_is(ledger:
     await ledger.save(a_step(later(await ledger.sign_up("ada"), status=Status.ACTIVE), at=AT))
     async with ledger.engine.connect() as connection:
         await connection.execute(text("update subscriptions set amount = amount * 2"))
-        await keep_standing(ledger.engine)
+        await STANDING.keep(ledger.engine)
         assert (await standing_of(figures)).annual == YEAR
         await connection.commit()
 
     assert (await standing_of(figures)).annual == 2 * YEAR
-    await keep_standing(ledger.engine)
+    await STANDING.keep(ledger.engine)
     assert (await standing_of(figures)).annual == 2 * YEAR
 
 
 async def test_what_changed_is_added_up_to_a_row_for_all_that_are_alike(ledger: Ledger) -> None:
-    await keep_standing(ledger.engine)
+    await STANDING.keep(ledger.engine)
     for number in range(5):
         await ledger.save(a_step(later(await ledger.sign_up(f"c{number}"), status=Status.ACTIVE), at=AT))
     before = await standing_of(RevenueFigures(ledger.engine, "UTC"))
 
-    await keep_standing(ledger.engine)
+    await STANDING.keep(ledger.engine)
 
     assert await ledger.rows("select status, paying_customers from mrr_standing") == [
         {"status": "active", "paying_customers": 5}
@@ -100,7 +100,7 @@ async def test_what_changed_is_added_up_to_a_row_for_all_that_are_alike(ledger: 
 
 
 async def test_a_step_that_changes_nothing_of_it_writes_nothing(ledger: Ledger) -> None:
-    await keep_standing(ledger.engine)
+    await STANDING.keep(ledger.engine)
     it = later(await ledger.sign_up("ada"), status=Status.ACTIVE)
     await ledger.save(a_step(it, at=AT))
     before = await ledger.rows("select count(*) from mrr_standing")
