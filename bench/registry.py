@@ -21,7 +21,7 @@ from bench import (
     storm,
     users,
 )
-from bench.growth import rows, workflows
+from bench.growth import hour, rows, workflows
 from bench.peers import comparing as peers
 from bench.results import Result
 from bench.scale import measure as scale
@@ -51,6 +51,7 @@ FIGURES: Final[Sequence[Figure]] = (
     Figure("expiry", "Trials that end in one minute", expiry.measure, is_sized=True, is_reported=True, size=500),
     Figure("figures", "Reports of the revenue", figures.measure, is_sized=True),
     Figure("growth", "Many open workflows", workflows.measure, is_sized=True, is_reported=True, size=300),
+    Figure("growth hour", "What an hour in which nothing happens writes", hour.measure, is_sized=True),
     Figure("growth rows", "Statements over many rows", rows.measure, is_sized=True),
     Figure("history", "What a life leaves in Temporal", history.measure, is_reported=True),
     Figure("history encryption", "The same beside what is encrypted", history.measure_encrypted),
