@@ -50,7 +50,7 @@ _COLUMNS: Final = "s.id::text AS id, s.state, s.created_at, c.customer_ref"
 _FROM: Final = "subscriptions s JOIN customers c ON c.id = s.customer"
 _PAGE: Final = text(
     f"SELECT {_COLUMNS} FROM {_FROM} WHERE {_LIVE} AND (s.created_at, s.id) < (:before, CAST(:id AS uuid))"  # noqa: S608
-    " AND s.created_at >= :since AND (:begun IS NULL OR s.period_start >= CAST(:begun AS timestamptz))"
+    " AND s.created_at >= :since AND coalesce(s.period_start, 'infinity') >= :begun"
     " ORDER BY s.created_at DESC, s.id DESC LIMIT :limit"
 )
 _ONE: Final = text(f"SELECT {_COLUMNS} FROM {_FROM} WHERE s.agreement_ref = :ref LIMIT 1")  # noqa: S608
@@ -80,7 +80,7 @@ class CopiedAgreements:
             "before": datetime.fromisoformat(at) if at else among.made_before or _LAST,
             "id": id_ or ("00000000-0000-0000-0000-000000000000" if among.made_before else _HIGHEST),
             "since": among.made_since or _EVER,
-            "begun": among.begun_since,
+            "begun": among.begun_since or _EVER,
             "limit": limit,
         }
         async with self._engine.connect() as connection:

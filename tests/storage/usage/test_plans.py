@@ -64,3 +64,18 @@ async def test_nothing_is_read_as_a_whole_or_sorted(
     assert "Seq Scan on usage" not in found, found
     if file in (SAMPLE_GAUGES, CURRENT_USAGE):
         assert "Index Cond: (ROW(" in found, found
+
+
+async def test_what_one_customer_has_used_is_found_by_an_index_in_every_month_of_the_log(ledger: Ledger) -> None:
+    """An export and an erasure look for it; also in a month that is made from now on."""
+    async with ledger.engine.connect() as connection:
+        made = (await connection.execute(text("select tenure_usage_partitions(9)"))).scalar_one()
+        await connection.execute(text("set local enable_seqscan = off"))
+        rows = await connection.execute(
+            text("explain (costs off) select * from usage_log where tenant = 't' and customer = 'c'")
+        )
+        plan = "\n".join(row[0] for row in rows)
+
+    assert made > 0
+    assert "Seq Scan" not in plan, plan
+    assert plan.count("_customer") >= 9 + 2, plan
