@@ -27,7 +27,7 @@ SUMS: Final = (
     *("mrr_roll_up", "mrr_daily", "mrr_movers", "mrr_cohorts", "mrr_standing"),
     *("outcome_changes", "outcome_daily"),
 )
-"""Made anew from what was copied."""
+"""Made again from what was copied."""
 OF_ALL: Final = ("usage_statistics", "discrepancies")
 """Not of one life."""
 KEPT_FOR: Final[Mapping[str, tuple[str, timedelta]]] = {
@@ -61,7 +61,7 @@ _WHILE_COPYING: Final[Mapping[str, str]] = {
 SEARCHED: Final = 20
 """So much longer takes a row that is found by any of its letters."""
 AT_ONCE: Final = 2
-"""So many tables are copied at the same time."""
+"""This many tables are copied at the same time."""
 
 
 @dataclass

@@ -20,7 +20,7 @@ from sandbox.stack import Stack
 
 SUBSCRIPTIONS: Final = 100_000
 BAR: Final = 10_000_000
-"""Bytes that an idle hour of so many may write ahead."""
+"""Bytes that an idle hour of this many may write ahead."""
 AN_HOUR: Final[Mapping[str, float]] = {
     sweep_schedule_id(): 60,
     report_usage_schedule_id(): 12,
@@ -28,7 +28,7 @@ AN_HOUR: Final[Mapping[str, float]] = {
 }
 """How often each runs, beside the hourly reconciliation."""
 TRIES: Final = 5
-"""So often what runs each minute or so is measured."""
+"""How often what runs each minute or so is measured."""
 RECONCILIATION: Final = "reconciliation"
 A_RUN_WITHIN: Final = 600.0
 
@@ -47,7 +47,7 @@ class Measured:
 
 
 async def measure(number: int = SUBSCRIPTIONS) -> Result:
-    """Copy lives until so many subscriptions are there, and let an hour of nothing pass."""
+    """Copy lives until this many subscriptions are there, and let an hour of nothing pass."""
     say = progress()
     with tempfile.TemporaryDirectory() as folder:
         # Durable, as in production: whole pages are written after a checkpoint.

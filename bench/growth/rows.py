@@ -36,9 +36,9 @@ LIVES: Final = 100
 ROUNDS: Final = 3
 BAR_MS: Final = 200.0
 BAR_ROWS: Final = 1_000_000
-"""At so many subscriptions no statement takes longer."""
+"""At this many subscriptions no statement takes longer."""
 BIG: Final = 10_000
-"""A table with so many rows is big: nothing reads it from end to end."""
+"""A table with this many rows is big: nothing reads it from end to end."""
 SHOWN: Final = 20
 A_RUN_WITHIN: Final = 600.0
 """Seconds."""
@@ -66,7 +66,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of so many rows."""
+    """What was measured of this many rows."""
 
     subscriptions: int
     sizes: Sequence[Size]
@@ -85,7 +85,7 @@ class Measured:
 
 
 async def measure(rows: int = ROWS) -> Result:
-    """Copy lives until so many subscriptions are there, and have everything read them."""
+    """Copy lives until this many subscriptions are there, and have everything read them."""
     say = progress()
     with tempfile.TemporaryDirectory() as folder:
         # Durable, as in production: what is written ahead is measured.
@@ -110,7 +110,7 @@ def progress() -> Callable[[str], None]:
 async def filled(
     options: Options, rows: int, lives: int = LIVES, *, say: Callable[[str], None] = lambda _text: None
 ) -> AsyncIterator[Stack]:
-    """A stack with so many subscriptions, whose regular runs have nothing to catch up with."""
+    """A stack with this many subscriptions, whose regular runs have nothing to catch up with."""
     async with running(options) as stack:
         say(f"{lives} lives are lived")
         crowd = await fill(stack, lives, lambda _text: None)

@@ -23,8 +23,8 @@ def check() -> None:
     """Check that revenue adds up: by subscription, month by month, and what is counted by day; status 1 if it does not.
 
     The movements of every subscription must add up to what it is worth, and what every month starts with and what
-    moved in it must be what it ends with. `tenure reconcile --fix` corrects the former. Of trials, recoveries and
-    cancellations, so many must be counted of each day as there are.
+    moved in it must be what it ends with. `tenure reconcile --fix` corrects the former. What is
+    counted of trials, recoveries and cancellations each day must be what there is.
     """
     found = asyncio.run(_check())
     for line in in_words(*found):

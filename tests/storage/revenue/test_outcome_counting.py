@@ -97,7 +97,7 @@ async def test_whenever_they_are_counted_the_figures_are_the_same(ledger: Ledger
     assert with_changes == added_up == by_themselves_again != by_themselves
 
 
-async def test_days_of_another_zone_are_counted_anew(ledger: Ledger) -> None:
+async def test_days_of_another_zone_are_counted_again(ledger: Ledger) -> None:
     await UTC_DAYS.keep(ledger.engine)
     await lives(ledger, "late", 0)
     await ledger.rewrite("update subscription_outcomes set trial_started_at = '2026-01-31 23:30Z'")
