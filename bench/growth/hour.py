@@ -9,6 +9,7 @@ from typing import Final
 import asyncpg
 
 from bench.growth.as_lived import note_a_pass, reconcile_an_hour
+from bench.growth.kept import kept
 from bench.growth.rows import filled, progress
 from bench.growth.runs import run
 from bench.results import Comparison, Result
@@ -48,6 +49,10 @@ class Measured:
 
 async def measure(number: int = SUBSCRIPTIONS) -> Result:
     """Copy lives until this many subscriptions are there, and let an hour of nothing pass."""
+    return await kept("growth hour", "An hour in which nothing happens", number, _measure, at_least=SUBSCRIPTIONS)
+
+
+async def _measure(number: int) -> Result:
     say = progress()
     with tempfile.TemporaryDirectory() as folder:
         # Durable, as in production: whole pages are written after a checkpoint.

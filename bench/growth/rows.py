@@ -18,6 +18,7 @@ from bench.growth.as_lived import note_a_pass, reconcile_an_hour
 from bench.growth.copied_lives import copy
 from bench.growth.every_endpoint import answered, reader, requests
 from bench.growth.explained import Executions, Statement, explain_all, explain_nothing
+from bench.growth.kept import kept
 from bench.growth.runs import Run, run
 from bench.results import Comparison, Result
 from bench.side_by_side import CATALOG, POLICY
@@ -86,15 +87,19 @@ class Measured:
 
 async def measure(rows: int = ROWS) -> Result:
     """Copy lives until this many subscriptions are there, and have everything read them."""
+    return await kept("growth rows", "Statements over many rows", rows, _measure, at_least=BAR_ROWS)
+
+
+async def _measure(rows: int) -> Result:
     say = progress()
     with tempfile.TemporaryDirectory() as folder:
         # Durable, as in production: what is written ahead is measured.
         options = Options(Path(folder), CATALOG, POLICY, ui=False)
         async with filled(options, rows, say=say) as stack:
             found = await _measured(stack, Path(folder), say)
-    kept, bars = _keep(rows, found), _comparisons(found)
+    plans, bars = _keep(rows, found), _comparisons(found)
     return Result(
-        f"{report(found)}\n\nThe plan of each statement: {kept}",
+        f"{report(found)}\n\nThe plan of each statement: {plans}",
         comparisons=bars,
         failure="; ".join(f"{each.what}: {each.ours:,.0f}, not {each.other:,.0f}" for each in bars if each.is_behind),
     )

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from bench.growth.kept import FOLDER
 from bench.report.machine import ROOT
+from bench.report.records import kept
 from bench.scale.arithmetic import (
     DAYS_OF_A_MONTH,
     SIZES,
@@ -33,7 +35,8 @@ What {sizes} subscriptions take, by arithmetic. It begins with what one life was
 {commit}: 14 days of trial, three reminders, conversion and a year of monthly renewals, with mails as activities of
 their own (`TENURE_STANDALONE_ACTIVITIES`). The bytes of a row are those of its tables and their indexes with that life
 copied {copies:,} times. Prices and assumptions are in `bench/scale/prices.toml`; the rest are constants of the code.
-`python -m bench growth` measures many open workflows, `python -m bench growth rows` many rows.
+`python -m bench growth` measures many open workflows. What `python -m bench growth rows` and `growth hour` have
+measured at the sizes of their bars is at the end.
 """
 
 
@@ -97,8 +100,20 @@ def page(figures: Figures) -> str:
         *_provider(figures),
         *_postgres(figures),
         *_connections(figures),
+        *_grown(),
     ]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _grown() -> Iterator[str]:
+    """What was measured over copied lives, if it was."""
+    for it in kept(("growth rows", "growth hour"), FOLDER):
+        yield f"\n## {it.what}, measured\n"
+        yield f"`{it.command}`: {it.at}, commit {it.commit}, load {it.load:.2f} before, {it.seconds:.0f} s.\n"
+        yield f"{it.machine}\n"
+        yield f"```text\n{it.result.text}\n```\n"
+        if it.result.failure:
+            yield f"**Missed:** {it.result.failure}.\n"
 
 
 def _bars(figures: Figures) -> Iterator[str]:
