@@ -26,7 +26,7 @@ from tests.harness.typed import Forker
 # Next to nothing of what is imported and collected is garbage.
 gc.disable()
 
-pytest_plugins = ["tests.harness.stack_plugin", "tests.harness.postgres"]
+pytest_plugins = ["tests.harness.clusters", "tests.harness.stack_plugin", "tests.harness.postgres"]
 
 HERE = Path(__file__).parent
 HANGS_AFTER = 1200.0

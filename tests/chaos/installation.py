@@ -21,7 +21,7 @@ from sandbox.stack import WEBHOOKS
 from tests.chaos.clocks import executed, shifted
 from tests.chaos.invariants import Inspector
 from tests.harness.callers import Caller
-from tests.harness.folders import data_folder
+from tests.harness.folders import migrated_folder
 from tests.harness.freezing import children, frozen
 from tests.harness.patience import until
 from tests.harness.site import STRIPE_KEY, Process, Site, status_of
@@ -58,7 +58,7 @@ class Installation:
     async def begun(cls, forker: Forker) -> AsyncIterator[Self]:
         """All of it, ready, while the block runs."""
         async with AsyncExitStack() as exits:
-            folder = exits.enter_context(data_folder())
+            folder = exits.enter_context(migrated_folder())
             async with _ONE_BY_ONE:
                 site = await exits.enter_async_context(Site.laid_out(folder, forker))
             servers = await exits.enter_async_context(Controlled.of(site, woken_after=math.inf))

@@ -9,14 +9,14 @@ from gateways.stripe.http_client import connected
 from tests.chaos.invariants import Inspector
 from tests.fleet.fleet import Fleet
 from tests.fleet.patient_product import PatientProduct
-from tests.harness.folders import data_folder
+from tests.harness.folders import migrated_folder
 from tests.harness.site import STRIPE_KEY, Site, Tell
 from tests.harness.typed import Forker
 
 
 @pytest.fixture(scope="package")
 async def fleet(forker: Forker) -> AsyncIterator[Fleet]:
-    with data_folder() as folder:
+    with migrated_folder() as folder:
         async with Site.laid_out(folder, forker) as site, Fleet.of(site) as fleet:
             yield fleet
 

@@ -12,7 +12,7 @@ from services.worker_deployments import WorkerDeployments
 from tests.fleet import next_release
 from tests.fleet.histories import builds, failed_tasks
 from tests.harness.callers import Caller
-from tests.harness.folders import data_folder
+from tests.harness.folders import migrated_folder
 from tests.harness.names import a_name
 from tests.harness.patience import until
 from tests.harness.site import Site, Tell
@@ -25,7 +25,7 @@ NEXT = next_release.__name__
 @pytest.fixture
 async def released(forker: Forker) -> AsyncIterator[Site]:
     """A site of its own: what is current is so for all workers of a namespace."""
-    with data_folder() as folder:
+    with migrated_folder() as folder:
         async with Site.laid_out(folder, forker) as site:
             yield site
 

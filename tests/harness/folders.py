@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.harness import clusters
+
 
 @contextmanager
 def data_folder() -> Iterator[Path]:
@@ -15,3 +17,11 @@ def data_folder() -> Iterator[Path]:
     """
     with TemporaryDirectory(prefix="tenure-test-") as folder:
         yield Path(folder)
+
+
+@contextmanager
+def migrated_folder() -> Iterator[Path]:
+    """The same with a PostgreSQL cluster in it whose database has all tables and no rows."""
+    with data_folder() as folder:
+        clusters.lay(folder)
+        yield folder

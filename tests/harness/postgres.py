@@ -6,6 +6,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -15,13 +16,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from liveness.pulse import NotAnswering
-from sandbox.postgres import OWNER, Postgres
+from sandbox.postgres import DATABASE, OWNER, Postgres
 from storage.db.engine import create_engine_from_url
 from storage.db.migrations import upgrade
 from storage.db.pooling import Turns
 from storage.db.roles import DatabaseRole
 from storage.schema.metadata import METADATA
-from tests.harness.folders import data_folder
+from tests.harness.folders import data_folder, migrated_folder
 from tests.harness.patience import until
 
 END_OTHERS = (
@@ -33,6 +34,9 @@ ERASING = "SET LOCAL tenure.erasing = 'yes'"
 """Without it the journal lets go of nothing."""
 EMPTY_ALL = [f"DELETE FROM {table.name}" for table in reversed(METADATA.sorted_tables)]  # noqa: S608
 FIRST_TENANT = "INSERT INTO tenants (id, name) VALUES ('default', 'default')"
+MIGRATED = "migrated"
+SET_ASIDE = (f"ALTER DATABASE {DATABASE} RENAME TO {MIGRATED}", f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
+"""While somebody is connected to a database, it cannot be copied, and to the server's own many connect."""
 WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = $1"
 
 
@@ -90,8 +94,10 @@ class Migrated:
 class Databases:
     """Fresh databases on one server. A cleared one is as good as new and much sooner there."""
 
-    def __init__(self, server: Postgres) -> None:
+    def __init__(self, server: Postgres, template: str | None = None) -> None:
         self._server = server
+        self._template = template
+        """A migrated database, to be copied."""
         self._numbers = count(1)
         self._migrated: dict[str, Migrated] = {}
         self._cleared: list[str] = []
@@ -102,9 +108,7 @@ class Databases:
 
     async def empty(self) -> str:
         """The URL of a new database with nothing in it."""
-        name = f"fresh_{next(self._numbers)}"
-        await self._run(f"CREATE DATABASE {name}")
-        return f"{self._server.url.rpartition('/')[0]}/{name}"
+        return await self._created("template1")
 
     async def migrated(self) -> str:
         """The URL of a database with all tables and no rows."""
@@ -112,7 +116,7 @@ class Databases:
             url = self._cleared.pop()
             await self._migrated[url].until_answering()
             return url
-        url = await self.empty()
+        url = await self._created(self._template or "template1")
         await upgrade(url)
         self._migrated[url] = Migrated(url)
         return url
@@ -135,6 +139,11 @@ class Databases:
         """Remove a database, whoever is still connected to it: the server's autovacuum too, which is a superuser's."""
         name = url.rpartition("/")[2]
         await self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", self._server.superuser_url)
+
+    async def _created(self, template: str) -> str:
+        name = f"fresh_{next(self._numbers)}"
+        await self._run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return f"{self._server.url.rpartition('/')[0]}/{name}"
 
     async def _run(self, statement: str, url: str | None = None) -> None:
         connection = await asyncpg.connect(url or self._server.url)
@@ -163,23 +172,32 @@ async def until_one_waits(url: str) -> int:
 
 @asynccontextmanager
 async def serve_databases() -> AsyncIterator[Databases]:
-    """A server of its own in a folder of its own; both are gone afterwards."""
+    """A server of its own in a folder of its own, on which nothing was ever migrated; both are gone afterwards."""
     with data_folder() as folder:
-        async with Postgres(folder, durable=False) as server:
-            connection = await asyncpg.connect(server.superuser_url)
-            # For tests of deadlocks.
-            await connection.execute(f"GRANT SET ON PARAMETER deadlock_timeout TO {OWNER}")
-            await connection.close()
-            databases = Databases(server)
+        async with _served(folder) as databases:
             yield databases
-            await databases.close()
+
+
+@asynccontextmanager
+async def _served(folder: Path, template: str | None = None) -> AsyncIterator[Databases]:
+    async with Postgres(folder, durable=False) as server:
+        connection = await asyncpg.connect(f"{server.superuser_url.rpartition('/')[0]}/postgres")
+        # For tests of deadlocks.
+        await connection.execute(f"GRANT SET ON PARAMETER deadlock_timeout TO {OWNER}")
+        for statement in SET_ASIDE if template else ():
+            await connection.execute(statement)
+        await connection.close()
+        databases = Databases(server, template)
+        yield databases
+        await databases.close()
 
 
 @pytest_asyncio.fixture(scope="session")
 async def databases() -> AsyncIterator[Databases]:
     """The session's server."""
-    async with serve_databases() as served:
-        yield served
+    with migrated_folder() as folder:
+        async with _served(folder, MIGRATED) as served:
+            yield served
 
 
 @pytest_asyncio.fixture

@@ -15,7 +15,7 @@ from sandbox.stack import Stack, running
 from tests.harness import wire_record
 from tests.harness.catalogs import CATALOG, POLICY
 from tests.harness.event_schemas import check_all
-from tests.harness.folders import data_folder
+from tests.harness.folders import migrated_folder
 from tests.harness.lives import Life
 from tests.harness.names import named_after
 from tests.harness.owners import Owners
@@ -83,7 +83,7 @@ def as_the_sdk_says(stripe_watch: StripeWatch) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def stack_folder() -> Iterator[Path]:
-    with data_folder() as folder:
+    with migrated_folder() as folder:
         yield folder
 
 

@@ -1,12 +1,10 @@
 """A life on a stack that is traced: a trial whose reminder a timer sends, and a conversion that a request asks for."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from temporalio.client import WorkflowHistory
 
@@ -15,6 +13,7 @@ from sandbox.product import Product
 from sandbox.stack import running
 from tests.harness.catalogs import CATALOG, POLICY
 from tests.harness.collector import Collector, collecting
+from tests.harness.folders import migrated_folder
 from tests.harness.patience import until
 from tracing.open_telemetry import exporting
 
@@ -40,8 +39,8 @@ async def traced_life() -> AsyncIterator[TracedLife]:
     """Live it on a stack of its own, which has ended when this yields: all has been sent by then."""
     async with collecting() as collector:
         spans = exporting(collector.address, "tenure-sandbox", 1.0)
-        with tempfile.TemporaryDirectory() as folder:
-            options = Options(Path(folder), CATALOG, POLICY, durable=False, ui=False, spans=spans)
+        with migrated_folder() as folder:
+            options = Options(folder, CATALOG, POLICY, durable=False, ui=False, spans=spans)
             async with running(options) as stack, Product(stack.addresses) as product:
                 subscription = await _lived(product)
                 histories = [one async for one in stack.client.list_workflows().map_histories()]

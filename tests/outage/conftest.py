@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.harness.folders import data_folder
+from tests.harness.folders import migrated_folder
 from tests.harness.site import Site, Tell
 from tests.harness.typed import Forker
 
 
 @pytest.fixture(scope="session")
 async def site(forker: Forker) -> AsyncIterator[Site]:
-    with data_folder() as folder:
+    with migrated_folder() as folder:
         async with Site.laid_out(folder, forker) as site:
             yield site
 

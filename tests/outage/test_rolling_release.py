@@ -13,7 +13,7 @@ from sandbox.mailbox import MailFaults
 from sandbox.processes import free_port
 from services.worker_deployments import WorkerDeployments
 from tests.harness.callers import Caller
-from tests.harness.folders import data_folder
+from tests.harness.folders import migrated_folder
 from tests.harness.names import a_name
 from tests.harness.patience import PATIENT, until
 from tests.harness.site import Site
@@ -27,7 +27,7 @@ FAILED = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
 @pytest.fixture
 async def releasing(forker: Forker) -> AsyncIterator[Site]:
     """A site of its own: what is current is so for all workers of a namespace."""
-    with data_folder() as folder:
+    with migrated_folder() as folder:
         async with Site.laid_out(folder, forker) as site:
             yield site
 

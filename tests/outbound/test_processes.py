@@ -15,7 +15,7 @@ from storage.db.engine import create_engine_from_url
 from storage.db.roles import DatabaseRole
 from tests.gateways.webhooks.receiver import receiving
 from tests.harness.callers import Caller
-from tests.harness.folders import data_folder
+from tests.harness.folders import migrated_folder
 from tests.harness.names import a_name
 from tests.harness.patience import until
 from tests.harness.site import Site
@@ -31,7 +31,7 @@ NEW = "Zt4mB8qLx2vN6sHd9kRw3yJf7pCg5aUe"
 @pytest.fixture(scope="module")
 async def site(forker: Forker) -> AsyncIterator[Site]:
     """The servers, and a proxy that lets nothing out: no request of a test leaves this machine."""
-    with data_folder() as folder:
+    with migrated_folder() as folder:
         async with Site.laid_out(folder, forker) as site, receiving() as proxy:
             proxy.answer = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
             site.settings["TENURE_EGRESS_PROXY"] = f"http://127.0.0.1:{proxy.port}"

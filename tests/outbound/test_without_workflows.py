@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from fastapi import FastAPI, Request
@@ -13,14 +12,16 @@ from sandbox.serving import serve
 from sandbox.stack import Stack, running
 from tenure.client import AsyncTenure, verified_event
 from tests.harness.catalogs import CATALOG, POLICY
+from tests.harness.folders import migrated_folder
 from tests.harness.patience import until
 
 
 @pytest.fixture
-async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
-    options = Options(tmp_path, CATALOG, POLICY, durable=False, ui=False, standalone_activities=True)
-    async with running(options) as stack:
-        yield stack
+async def stack() -> AsyncIterator[Stack]:
+    with migrated_folder() as folder:
+        options = Options(folder, CATALOG, POLICY, durable=False, ui=False, standalone_activities=True)
+        async with running(options) as stack:
+            yield stack
 
 
 async def test_events_and_mails_are_delivered_and_leave_no_workflow(stack: Stack) -> None:

@@ -14,7 +14,7 @@ from sandbox.stack import Stack, running
 from storage.privacy.erasure import Erasures
 from tests.harness.callers import Caller
 from tests.harness.catalogs import CATALOG, POLICY
-from tests.harness.folders import data_folder
+from tests.harness.folders import data_folder, migrated_folder
 from tests.harness.postgres import Databases
 from tests.harness.replaying import every_life_replays
 from tests.harness.trial_key import TRIAL_KEY
@@ -24,7 +24,7 @@ from tests.storage.ledger import Ledger
 
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
-    with data_folder() as folder:
+    with migrated_folder() as folder:
         yield folder
 
 

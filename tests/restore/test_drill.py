@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sandbox.stack import Stack
-from tests.harness.folders import data_folder
+from tests.harness.folders import migrated_folder
 from tests.harness.lives import CONVERTED, Life
 from tests.harness.typed import Forker, Terminal
 from tests.restore.drill import Drill, healed
@@ -18,7 +18,7 @@ CARD = {"payment_method": "pm_card_visa"}
 
 @pytest.fixture
 def drill() -> Iterator[Drill]:
-    with data_folder() as folder:
+    with migrated_folder() as folder:
         yield Drill(folder)
 
 

@@ -19,7 +19,7 @@ from sandbox.stack import Stack, running
 from services.payload_codec import ENCODING, PayloadKey, converter_with
 from tenure.cli.payload_keys import keys_needed
 from tests.harness.catalogs import CATALOG, POLICY
-from tests.harness.folders import data_folder
+from tests.harness.folders import migrated_folder
 from worker.build import WORKFLOWS, workflow_runner
 
 KEYS = (PayloadKey("first", os.urandom(32)),)
@@ -30,7 +30,7 @@ REASON = "because of a mark in clear"
 
 @asynccontextmanager
 async def stack_with(folder: Path, keys: tuple[PayloadKey, ...]) -> AsyncIterator[tuple[Stack, Product]]:
-    options = Options(folder, CATALOG, POLICY, ui=False, payload_keys=keys)
+    options = Options(folder, CATALOG, POLICY, durable=False, ui=False, payload_keys=keys)
     async with running(options) as stack, Product(stack.addresses) as product:
         yield stack, product
 
@@ -56,7 +56,7 @@ async def _histories(client: Client, subscription: str) -> list[WorkflowHistory]
 
 @pytest.fixture(scope="module")
 async def lived() -> Lived:
-    with data_folder() as folder:
+    with migrated_folder() as folder:
         return await _lived(folder)
 
 

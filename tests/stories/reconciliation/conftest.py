@@ -15,7 +15,7 @@ from sandbox.stack import Stack, running
 from storage.reconciliation import Reconciliations
 from tenure.cli.reconcile import run_now
 from tests.harness.catalogs import CATALOG, POLICY
-from tests.harness.folders import data_folder
+from tests.harness.folders import migrated_folder
 from tests.harness.lives import Life
 from tests.harness.replaying import every_life_replays
 
@@ -25,7 +25,7 @@ PAID_START = {"trial_days": 0, "payment_method": "pm_card_visa"}
 
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
-    with data_folder() as folder:
+    with migrated_folder() as folder:
         yield folder
 
 

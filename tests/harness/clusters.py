@@ -1,0 +1,60 @@
+"""A PostgreSQL cluster with a migrated database, made once for all processes of a run; stacks of tests begin with a copy.
+
+`initdb` and all migrations take fifteen times as long as the copy. What they do has tests of its own, in
+tests/sandbox/test_postgres.py, tests/storage/db/test_migrations.py and wherever `data_folder` is taken instead.
+"""
+
+import asyncio
+import fcntl
+import os
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+PLACE = "TESTS_CLUSTER"
+"""The environment variable with the folder that all processes of a run share."""
+MADE = "made"
+PARTS = ("postgres", "postgres.password")
+"""What `sandbox.postgres.Postgres` keeps in its data folder."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep a folder until the run ends; its other processes inherit where that is."""
+    if PLACE not in os.environ:
+        place = TemporaryDirectory(prefix="tenure-test-")
+        os.environ[PLACE] = place.name
+        config.add_cleanup(lambda: os.environ.pop(PLACE))
+        config.add_cleanup(place.cleanup)
+
+
+def lay(folder: Path) -> None:
+    """Copy the cluster into a data folder. Outside a run of tests there is none, and the server makes its own."""
+    if place := os.environ.get(PLACE):
+        made = _made(Path(place))
+        subprocess.run(["cp", "-a", *(made / part for part in PARTS), folder], check=True)  # noqa: S603, S607
+
+
+def _made(place: Path) -> Path:
+    """The folder of the finished cluster, which the first process that asks makes."""
+    made = place / MADE
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            (place / "unfinished").mkdir()
+            with ThreadPoolExecutor(1) as elsewhere:
+                # This thread may be in an event loop.
+                elsewhere.submit(asyncio.run, _make(place / "unfinished")).result()
+            (place / "unfinished").rename(made)
+    return made
+
+
+async def _make(folder: Path) -> None:
+    # Runs of unit tests import neither.
+    from sandbox.postgres import Postgres  # noqa: PLC0415
+    from storage.db.migrations import upgrade  # noqa: PLC0415
+
+    async with Postgres(folder, durable=False) as server:
+        await upgrade(server.url)
