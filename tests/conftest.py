@@ -53,7 +53,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and iscoroutinefunction(item.obj):
             item.obj = _limited(item.obj)
-    items.sort(key=lambda item: LONGEST.isdisjoint(item.path.relative_to(HERE).parts))
+    items.sort(key=lambda item: _is_short(item.path))
+
+
+@cache
+def _is_short(file: Path) -> bool:
+    return LONGEST.isdisjoint(file.relative_to(HERE).parts)
 
 
 def _limited(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
@@ -69,8 +74,7 @@ def _limited(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[No
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop() -> None:
-    """Thousands of tests and modules are there now and stay: the garbage collector need not go through them again."""
-    gc.collect()
+    """Thousands of tests and modules are there now and stay: the garbage collector need not go through them at all."""
     gc.freeze()
     # Hundreds of objects are made for each test, and few stay.
     gc.set_threshold(2_000, 10, 50)

@@ -1,7 +1,8 @@
-"""A PostgreSQL cluster with a migrated database, made once for all processes of a run; stacks of tests begin with a copy.
+"""A PostgreSQL cluster with a migrated database, made once for all processes of a run; stacks begin with a copy.
 
-`initdb` and all migrations take fifteen times as long as the copy. What they do has tests of its own, in
-tests/sandbox/test_postgres.py, tests/storage/db/test_migrations.py and wherever `data_folder` is taken instead.
+`initdb` and all migrations take fifteen times as long as the copy. They have tests of their own, in
+tests/sandbox/test_postgres.py and tests/storage/db/test_migrations.py, and tests/tenure/test_progress.py simulates a
+life on a stack that begins with nothing.
 """
 
 import asyncio
@@ -11,17 +12,19 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
-import pytest
+if TYPE_CHECKING:
+    import pytest
 
 PLACE = "TESTS_CLUSTER"
 """The environment variable with the folder that all processes of a run share."""
-MADE = "made"
+MADE, UNFINISHED = "made", "unfinished"
 PARTS = ("postgres", "postgres.password")
 """What `sandbox.postgres.Postgres` keeps in its data folder."""
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure(config: "pytest.Config") -> None:
     """Keep a folder until the run ends; its other processes inherit where that is."""
     if PLACE not in os.environ:
         place = TemporaryDirectory(prefix="tenure-test-")
@@ -37,17 +40,32 @@ def lay(folder: Path) -> None:
         subprocess.run(["cp", "-a", *(made / part for part in PARTS), folder], check=True)  # noqa: S603, S607
 
 
+def copied_everywhere() -> None:
+    """Let every stack of this process begin with a copy, wherever it keeps its data."""
+    from sandbox.postgres import Postgres, SystemUser  # noqa: PLC0415 - as below
+
+    make = Postgres._make_cluster
+
+    async def copy(server: Postgres, user: SystemUser) -> None:
+        if server._data.name == UNFINISHED:
+            await make(server, user)
+        else:
+            lay(server._data)
+
+    Postgres._make_cluster = copy  # type: ignore[method-assign]
+
+
 def _made(place: Path) -> Path:
     """The folder of the finished cluster, which the first process that asks makes."""
     made = place / MADE
     with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
-            (place / "unfinished").mkdir()
+            (place / UNFINISHED).mkdir()
             with ThreadPoolExecutor(1) as elsewhere:
                 # This thread may be in an event loop.
-                elsewhere.submit(asyncio.run, _make(place / "unfinished")).result()
-            (place / "unfinished").rename(made)
+                elsewhere.submit(asyncio.run, _make(place / UNFINISHED)).result()
+            (place / UNFINISHED).rename(made)
     return made
 
 

@@ -1,8 +1,9 @@
 """Whatever any test asks of the simulator, and is answered, is held against the types of Stripe's SDK."""
 
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 
 import pytest
 from starlette.requests import Request
@@ -38,8 +39,7 @@ class StripeWatch:
             if answer.status in (200, DECLINED):
                 await self._look_at_call(request)
             if answer.status == 200:
-                found = answer_problems(request.method.lower(), request.url.path, json.loads(answer.body))
-                self._note(request, found)
+                self._note(request, _problems_of_answer(request.method.lower(), request.url.path, answer.body))
             return answer
 
         return answer
@@ -48,8 +48,14 @@ class StripeWatch:
         found = parameter_problems(request.method.lower(), request.url.path, await params_of(request))
         self._note(request, found)
 
-    def _note(self, request: Request, found: list[str]) -> None:
+    def _note(self, request: Request, found: Sequence[str]) -> None:
         self._problems += [f"{request.method} {request.url.path}: {each}" for each in found]
+
+
+@lru_cache(maxsize=1_000)
+def _problems_of_answer(method: str, path: str, body: str) -> Sequence[str]:
+    """What is asked again and again while a test waits is mostly answered as before."""
+    return tuple(answer_problems(method, path, json.loads(body)))
 
 
 @contextmanager

@@ -13,6 +13,8 @@ import sys
 from importlib import import_module
 from typing import Any, NoReturn
 
+from tests.harness import clusters
+
 LOOK_EVERY = 0.01
 
 
@@ -21,6 +23,8 @@ def main() -> None:
 
     for command in (COMMANDS | SANDBOX_COMMANDS).values():
         import_module(f"tenure.cli.{command.module}")
+    if os.environ.get(clusters.PLACE):
+        clusters.copied_everywhere()
     # No command need go through all of it in search of garbage, and by that copy it.
     gc.collect()
     gc.freeze()

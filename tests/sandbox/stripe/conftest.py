@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -16,15 +15,7 @@ from tests.harness.stripe_checks import object_problems
 from tests.sandbox.stripe.published import answer_problems, event_problems
 from tests.sandbox.stripe.shop import API_KEY, WEBHOOK_SECRET, Inbox, Shop
 
-HERE = Path(__file__).parent
 UNPUBLISHED = "/v1/not-there"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The SDK passes its form to httpx in a way that httpx wants changed; that is theirs to mend."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"))
 
 
 class Watched(httpx.AsyncHTTPTransport):
