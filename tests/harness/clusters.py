@@ -10,6 +10,7 @@ import fcntl
 import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ def pytest_configure(config: "pytest.Config") -> None:
     if PLACE not in os.environ:
         place = TemporaryDirectory(prefix="tenure-test-")
         os.environ[PLACE] = place.name
-        config.add_cleanup(lambda: os.environ.pop(PLACE))
+        config.add_cleanup(partial(os.environ.__delitem__, PLACE))
         config.add_cleanup(place.cleanup)
 
 
