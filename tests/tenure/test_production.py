@@ -14,6 +14,7 @@ from sandbox.mailbox import Mailbox
 from sandbox.postgres import Postgres
 from sandbox.processes import free_port
 from sandbox.serving import serve
+from sandbox.stack import Stack
 from sandbox.stripe import StripeSimulator
 from sandbox.temporal import TemporalDevServer, executable
 from storage.db.migrations import head
@@ -45,6 +46,19 @@ async def mailbox(terminal: Terminal) -> AsyncIterator[Mailbox]:
             postgres.url, temporal.address, simulator.base_url, mailbox.smtp_url, public_url
         )
         yield mailbox
+
+
+@pytest.fixture
+def beside(terminal: Terminal, stack: Stack, database_url: str) -> Terminal:
+    """A terminal whose settings lead to a database of its own, and to whatever else the stack has."""
+    terminal.settings = production_settings(
+        database_url,
+        stack.addresses.temporal_address,
+        stack.addresses.stripe_url,
+        stack.mailbox.smtp_url,
+        f"http://127.0.0.1:{free_port()}",
+    )
+    return terminal
 
 
 def production_settings(database: str, temporal: str, stripe: str, smtp: str, public_url: str) -> dict[str, str]:
@@ -175,33 +189,31 @@ async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compos
     assert "Your Tenure receipt" in " ".join(mail["subject"] for mail in mailbox.messages("ada@example.com"))
 
 
-async def test_a_process_with_another_trial_key_stops_at_once(terminal: Terminal, mailbox: Mailbox) -> None:
-    assert (await terminal.run("migrate")).status == 0
-    terminal.settings["TENURE_SECRET_KEY"] = "another secret key: Tz4wQ8mKx1vR6nBs"
-    assert (await terminal.run("migrate")).status == 0
-    terminal.settings["TENURE_TRIAL_KEY"] = "another trial key: Pv7kHd2sYq9wLc5t"
+async def test_a_process_with_another_trial_key_stops_at_once(beside: Terminal) -> None:
+    assert (await beside.run("migrate")).status == 0
+    beside.settings["TENURE_SECRET_KEY"] = "another secret key: Tz4wQ8mKx1vR6nBs"
+    assert (await beside.run("migrate")).status == 0
+    beside.settings["TENURE_TRIAL_KEY"] = "another trial key: Pv7kHd2sYq9wLc5t"
 
-    stopped = [await terminal.run(process) for process in ("migrate", "api", "worker")]
-    ill = await terminal.run("doctor")
+    stopped = [await beside.run(process) for process in ("migrate", "api", "worker")]
+    ill = await beside.run("doctor")
 
     assert [said.status for said in stopped] == [1, 1, 1]
     assert all("TENURE_TRIAL_KEY is not the key that this installation began with" in said.err for said in stopped)
     assert "FIX   database     TENURE_TRIAL_KEY is not the key" in ill.out
 
 
-async def test_a_start_with_standalone_activities_needs_a_server_that_has_them(
-    terminal: Terminal, mailbox: Mailbox
-) -> None:
+async def test_a_start_with_standalone_activities_needs_a_server_that_has_them(beside: Terminal) -> None:
     older = await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(executable()),
         dev_server_extra_args=["--dynamic-config-value", "activity.enableStandalone=false"],
     )
     async with older:
-        terminal.settings["TENURE_TEMPORAL_ADDRESS"] = older.client.service_client.config.target_host
-        terminal.settings["TENURE_STANDALONE_ACTIVITIES"] = "true"
-        assert (await terminal.run("migrate")).status == 0
-        stopped = [await terminal.run(process) for process in ("api", "worker")]
-        ill = await terminal.run("doctor")
+        beside.settings["TENURE_TEMPORAL_ADDRESS"] = older.client.service_client.config.target_host
+        beside.settings["TENURE_STANDALONE_ACTIVITIES"] = "true"
+        assert (await beside.run("migrate")).status == 0
+        stopped = [await beside.run(process) for process in ("api", "worker")]
+        ill = await beside.run("doctor")
 
     assert [said.status for said in stopped] == [1, 1]
     assert all("has no standalone activities: unset TENURE_STANDALONE_ACTIVITIES" in said.err for said in stopped)
@@ -228,14 +240,14 @@ async def _sign_up(url: str, key: str) -> httpx.Response:
         return await client.post(f"{url}/v1/subscriptions", json=body, headers={"Authorization": f"Bearer {key}"})
 
 
-async def test_an_api_without_its_database_says_so_and_serves_on(terminal: Terminal, mailbox: Mailbox) -> None:
-    terminal.settings["TENURE_DATABASE_URL"] = "postgresql://nobody:nothing@127.0.0.1:9/tenure"
-    terminal.settings["TENURE_RATE_UNKNOWN_KEYS"] = "0.01"
+async def test_an_api_without_its_database_says_so_and_serves_on(beside: Terminal) -> None:
+    beside.settings["TENURE_DATABASE_URL"] = "postgresql://nobody:nothing@127.0.0.1:9/tenure"
+    beside.settings["TENURE_RATE_UNKNOWN_KEYS"] = "0.01"
 
-    async with at_work(terminal, "api"):
-        told = await _until(f"{terminal.settings['TENURE_PUBLIC_URL']}/readyz", 503)
-        by_address = [await _asked_by(terminal, address) for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1")]
-    worker = await terminal.run("worker")
+    async with at_work(beside, "api"):
+        told = await _until(f"{beside.settings['TENURE_PUBLIC_URL']}/readyz", 503)
+        by_address = [await _asked_by(beside, address) for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1")]
+    worker = await beside.run("worker")
 
     assert "database" in told.json()["checks"]
     assert by_address == [401, 401, 429], "the proxy on this machine is trusted, and names who asks"
