@@ -43,17 +43,18 @@ def lay(folder: Path) -> None:
 
 def copied_everywhere() -> None:
     """Let every stack of this process begin with a copy, wherever it keeps its data."""
-    from sandbox.postgres import Postgres, SystemUser  # noqa: PLC0415 - as below
+    from sandbox.postgres import Postgres  # noqa: PLC0415 - as below
+    from sandbox.processes import SystemUser  # noqa: PLC0415
 
     make = Postgres._make_cluster
 
-    async def copy(server: Postgres, user: SystemUser) -> None:
-        if server._data.name == UNFINISHED:
-            await make(server, user)
+    async def copy(self: Postgres, user: SystemUser) -> None:
+        if self._data.name == UNFINISHED:
+            await make(self, user)
         else:
-            lay(server._data)
+            lay(self._data)
 
-    Postgres._make_cluster = copy  # type: ignore[method-assign]
+    setattr(Postgres, "_make_cluster", copy)  # noqa: B010 - no type checker lets a method be set
 
 
 def _made(place: Path) -> Path:
