@@ -8,9 +8,10 @@ import asyncio
 import http.client
 import json
 import sys
+import time
 from asyncio.subprocess import PIPE
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -35,6 +36,9 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
+BUSY = 503
+TRIES, PAUSE = 30, 1.0
+"""Of a request that is answered with 503, as on a busy machine, and seconds between them: who asks again gets in."""
 PATIENCE = 60
 """Seconds for an answer: a limit for a machine that is busy, and no expectation."""
 JUNK = st.one_of(st.binary(max_size=40), st.text(max_size=20).map(lambda text: text.encode(errors="surrogatepass")))
@@ -56,6 +60,8 @@ class Outcome:
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
     failures: dict[str, str] = field(default_factory=dict)
     """By operation and kind: a request that shows it."""
+    repeated: int = 0
+    """Requests that were answered with 503, and sent again."""
 
     @property
     def sent(self) -> int:
@@ -64,7 +70,10 @@ class Outcome:
     def in_words(self) -> str:
         """The totals, a line for each caller."""
         callers = sorted({caller for caller, _ in self.statuses})
-        lines = [f"{self.sent} requests, {len(self.failures)} kinds of failures"]
+        errors = sum(count for (_, status), count in self.statuses.items() if status >= 500)
+        lines = [f"{self.sent} requests, {errors} of them 5xx, {len(self.failures)} kinds of failures"]
+        if self.repeated:
+            lines.append(f"  {self.repeated} answers of 503 are not counted: a repeat got another one")
         for caller in callers:
             counts = {status: count for (who, status), count in sorted(self.statuses.items()) if who == caller}
             by_status = ", ".join(f"{status}: {count}" for status, count in counts.items())
@@ -126,7 +135,10 @@ def malformed(target: Target, number: int, *, examples: int) -> Outcome:
         if key is not None:
             headers["Authorization"] = f"Bearer {key}".encode()
         method = junk.draw(st.sampled_from([method.upper(), method.upper(), "POST", "PATCH", "DELETE", "HEAD"]))
-        status = _send_raw(parts.netloc, method, f"{path}?{query}".replace(" ", "%20"), body, headers)
+        for _ in _tries(outcome):
+            status = _send_raw(parts.netloc, method, f"{path}?{query}".replace(" ", "%20"), body, headers)
+            if status != BUSY:
+                break
         outcome.statuses[caller, status] += 1
         if status >= 500:
             outcome.failures.setdefault(f"{method} {operation[0]}: {status}", repr((path, query, body[:200], headers)))
@@ -159,7 +171,10 @@ def _send_case(case: Case[Any], caller: str, target: Target, session: requests.S
     key = target.keys[caller]
     headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
     try:
-        response = case.call(base_url=target.address, session=session, headers=headers, timeout=PATIENCE)
+        for _ in _tries(outcome):
+            response = case.call(base_url=target.address, session=session, headers=headers, timeout=PATIENCE)
+            if response.status_code != BUSY:
+                break
     except (requests.exceptions.InvalidHeader, UnicodeError):
         return  # the client does not send such a request
     outcome.statuses[caller, response.status_code] += 1
@@ -170,6 +185,15 @@ def _send_case(case: Case[Any], caller: str, target: Target, session: requests.S
             what = f"{case.operation.label}, {caller}, {response.status_code}: {type(failure).__name__}"
             shown = f"{case.as_curl_command()[:600]} -> {response.text[:300]} ({str(failure)[:300]})"
             outcome.failures.setdefault(what, shown)
+
+
+def _tries(outcome: Outcome) -> Iterator[None]:
+    """Once, and again for as long as the caller goes on: they stop at the first answer that is none of 503."""
+    yield
+    for _ in range(TRIES - 1):
+        outcome.repeated += 1
+        time.sleep(PAUSE)
+        yield
 
 
 def _send_raw(netloc: str, method: str, path: str, body: bytes, headers: Mapping[str, bytes]) -> int:
@@ -193,7 +217,9 @@ async def outcome_of(kind: str, target: Target, number: int, *, examples: int) -
         raise RuntimeError("the requests could not be made up")
     answer = json.loads(told)
     return Outcome(
-        Counter({(caller, status): count for caller, status, count in answer["statuses"]}), answer["failures"]
+        Counter({(caller, status): count for caller, status, count in answer["statuses"]}),
+        answer["failures"],
+        answer["repeated"],
     )
 
 
@@ -203,7 +229,7 @@ def main() -> None:
     send = {"described": described, "malformed": malformed}[asked["kind"]]
     found = send(Target(**asked["target"]), asked["number"], examples=asked["examples"])
     statuses = [(caller, status, count) for (caller, status), count in found.statuses.items()]
-    json.dump({"statuses": statuses, "failures": found.failures}, sys.stdout)
+    json.dump({"statuses": statuses, "failures": found.failures, "repeated": found.repeated}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -50,9 +50,13 @@ async def _run(minutes: float, garbage: int, first: int) -> Outcome:
                 kind, examples = ("malformed", 500) if garbage else ("described", 20)
                 found = await outcome_of(kind, target, number, examples=examples)
                 total.statuses += found.statuses
-                total.failures = found.failures | total.failures
+                total.repeated += found.repeated
+                new = {what: shown for what, shown in found.failures.items() if what not in total.failures}
+                total.failures |= new
+                print(f"seed {number}: {total.sent} requests, {len(total.failures)} failures", flush=True)  # noqa: T201
+                for what, shown in new.items():
+                    print(f"{what}\n    {shown}", flush=True)  # noqa: T201 - at once: the rest takes minutes
                 number += 1
-                print(f"seed {number - 1}: {total.sent} requests, {len(total.failures)} failures", flush=True)  # noqa: T201
     return total
 
 
