@@ -102,7 +102,7 @@ async def worker_frozen(group: Group, seconds: float) -> None:
     it = group.it
     async with charging(group):
         it.freeze(it.worker.pid)
-    async with it.site.worker():
+    async with it.another_worker():
         await asyncio.sleep(seconds)
         it.thaw(it.worker.pid)
         await group.answered()

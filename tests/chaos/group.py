@@ -107,6 +107,10 @@ class Outcome:
     mails_lost: int = 0
     copies: int = 0
     """Mails that the server had taken without saying so, sent again under the same Message-ID."""
+    events: int = 0
+    """That came to the product that listens, counted once each."""
+    repeats: int = 0
+    """How many came again, with the id of one that was there."""
     healed: int = 0
     """Lives that differed between places until reconciliation."""
     wrong: list[str] = field(default_factory=list)
@@ -144,6 +148,15 @@ async def counted(group: Group, outcome: Outcome) -> None:
         wanted = group.wanted.get(life.external_id, STARTED) + Counter(receipt=due)
         outcome.mails_doubled += (Counter(ids.values()) - wanted).total()
         outcome.mails_lost += (wanted - Counter(ids.values())).total()
+
+
+async def heard(group: Group, outcome: Outcome) -> None:
+    """Count the events of a group, and how often they came to the product that listens."""
+    for life in group.lives:
+        outcome.wrong += [f"{life.external_id}: {wrong}" for wrong in await group.it.untold(life)]
+        of_life = group.it.listener.of(life.id)
+        outcome.events += len({told.id for told in of_life})
+        outcome.repeats += len(of_life) - len({told.id for told in of_life})
 
 
 async def differing(group: Group, *, is_copied: bool) -> dict[str, list[str]]:

@@ -5,7 +5,7 @@ import math
 import os
 import signal
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -18,17 +18,22 @@ from gateways.stripe.http_client import connected
 from sandbox.processes import free_port
 from sandbox.product import Product
 from sandbox.stack import WEBHOOKS
+from tests.chaos import trusting
 from tests.chaos.clocks import executed, shifted
 from tests.chaos.invariants import Inspector
+from tests.chaos.listening import URL, Listener
 from tests.harness.callers import Caller
 from tests.harness.folders import migrated_folder
 from tests.harness.freezing import children, frozen
+from tests.harness.lives import Life
 from tests.harness.patience import until
 from tests.harness.site import STRIPE_KEY, Process, Site, status_of
 from tests.harness.site_clocks import Controlled
 from tests.harness.typed import TENURE, Forker
 
 _WAITING = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'journal'::regclass")
+_UNDELIVERED = text("SELECT count(*) FROM event_deliveries WHERE state = 'pending'")
+_EVENTS = text("SELECT id, type FROM events WHERE subscription = :id")
 _LOCK = text("LOCK TABLE journal IN EXCLUSIVE MODE")
 UNFINISHED = frozenset({"request_in_progress", "outcome_unknown", "still_working"})
 TOO_MANY = 429
@@ -45,6 +50,7 @@ class Installation:
     product: Product
     inspector: Inspector
     caller: Caller
+    listener: Listener
     port: int
     exits: AsyncExitStack
     api: Process = field(init=False)
@@ -65,10 +71,12 @@ class Installation:
             port = free_port()
             address = f"http://127.0.0.1:{port}"
             site.settings["TENURE_PUBLIC_URL"] = address
+            listener = await exits.enter_async_context(Listener.beside(folder))
+            site.settings.update(listener.settings)
             stripe = await exits.enter_async_context(connected(STRIPE_KEY, site.simulator.base_url))
             product = await exits.enter_async_context(Product(servers.addresses(address)))
             caller = await exits.enter_async_context(Caller.at(address, site.key))
-            it = cls(site, servers, product, Inspector(servers, stripe), caller, port, exits)
+            it = cls(site, servers, product, Inspector(servers, stripe), caller, listener, port, exits)
             site.simulator.webhook_url = f"{address}{WEBHOOKS}"
             await asyncio.gather(it.start_worker(), it.start_api())
             # While a clock is moved, Stripe is ahead of it on purpose: nothing may be healed by itself then.
@@ -85,10 +93,14 @@ class Installation:
         await self._api_is_there()
 
     async def start_worker(self) -> None:
-        self.worker = await self.exits.enter_async_context(self.site.worker())
+        self.worker = await self.exits.enter_async_context(self.another_worker())
+
+    def another_worker(self) -> AbstractAsyncContextManager[Process]:
+        """A worker beside the one that is there, while the block runs."""
+        return self.site.worker(release=trusting.__name__)
 
     async def start_worker_by(self, shift: int) -> None:
-        self.worker = await self._executed("worker", shift, {})
+        self.worker = await self._executed("worker", shift, trusting.from_start(self.site.folder))
         await until(lambda: self.worker.says("worker ready"))
 
     async def stop_api(self) -> None:
@@ -139,6 +151,28 @@ class Installation:
         """What a supervisor does, also where it has not given up."""
         await self.site.postgres.stop()
         await self.site.postgres.start()
+
+    async def listen(self) -> None:
+        """Have every event from now on be sent to the listener."""
+        answer = await self.caller.post("/v1/webhook-endpoints", {"url": URL})
+        if not answer.is_success:
+            raise RuntimeError(answer.text)
+        self.listener.secret = answer.json()["secret"]
+
+    async def told(self) -> None:
+        """Wait until nothing is left to deliver, or for as long as that may take."""
+        with suppress(TimeoutError):
+            await until(self._all_delivered)
+
+    async def _all_delivered(self) -> bool:
+        async with self.servers.engine.connect() as connection:
+            return not (await connection.execute(_UNDELIVERED)).scalar_one()
+
+    async def untold(self, life: Life) -> list[str]:
+        """What is wrong with what the listener was told of a subscription."""
+        async with self.servers.engine.connect() as connection:
+            committed = (await connection.execute(_EVENTS, {"id": life.id})).all()
+        return list(self.listener.wrong(committed, await life.stands()))
 
     @asynccontextmanager
     async def journal_locked(self) -> AsyncIterator["Locked"]:

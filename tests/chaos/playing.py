@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tenure.cli.reconcile import run_now
 from tests.chaos.faults import Fault
-from tests.chaos.group import Group, Outcome, caught_up, counted, differing, in_words
+from tests.chaos.group import Group, Outcome, caught_up, counted, differing, heard, in_words
 from tests.chaos.installation import Installation
 from tests.harness.typed import Forker
 
@@ -26,7 +26,7 @@ class Plan:
 
 
 async def played(lanes: Sequence[Sequence[Fault]], plan: Plan, tell: Tell, forker: Forker) -> list[Outcome]:
-    """Play all faults; *tell* is given each outcome as soon as it is known. Returns them in the order of the table."""
+    """Play all faults; *tell* is given each outcome once it is whole. Returns them in the order of the table."""
     of_lanes = await asyncio.gather(*(_lane(lane, plan, forker, tell) for lane in lanes))
     return [outcome for lane in of_lanes for outcome in lane]
 
@@ -34,6 +34,7 @@ async def played(lanes: Sequence[Sequence[Fault]], plan: Plan, tell: Tell, forke
 async def _lane(faults: Sequence[Fault], plan: Plan, forker: Forker, tell: Tell) -> list[Outcome]:
     outcomes, groups = [], []
     async with Installation.begun(forker) as it:
+        await it.listen()
         for fault in faults:
             group, outcome = Group(it, fault.name, plan.size), Outcome(fault.name)
             outcomes.append(outcome)
@@ -44,8 +45,9 @@ async def _lane(faults: Sequence[Fault], plan: Plan, forker: Forker, tell: Tell)
                 await _through(fault, group, outcome, plan)
             outcome.wrong += it.unexpected
             it.unexpected.clear()
-            tell(outcome)
         await _reconciled(it, groups)
+    for outcome in outcomes:
+        tell(outcome)
     return outcomes
 
 
@@ -65,7 +67,9 @@ async def _through(fault: Fault, group: Group, outcome: Outcome, plan: Plan) -> 
 
 
 async def _reconciled(it: Installation, groups: Sequence[tuple[Fault, Group, Outcome]]) -> None:
-    """Reconcile once, and look again at all who have lived here."""
+    """Reconcile once, and look again at all who have lived here; every event has to have come."""
     await run_now(it.servers.client, fix=True)
+    await it.told()
     for fault, group, outcome in groups:
         outcome.wrong += in_words(await differing(group, is_copied=fault.copies_mails))
+        await heard(group, outcome)

@@ -30,3 +30,4 @@ async def test_whatever_is_killed_or_fails_money_and_mails_come_once_and_all_pla
     assert told == outcomes
     assert [outcome for outcome in outcomes if outcome.is_broken] == []
     assert {outcome.lives for outcome in outcomes} == {LIVES}
+    assert all(outcome.events > outcome.lives for outcome in outcomes)

@@ -8,12 +8,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+from standardwebhooks.webhooks import WebhookVerificationError
 
 from domain.events import deliveries
 from sandbox.stack import Stack
 from storage.access.api_keys import Role
-from tests.gateways.webhooks.receiver import OK, Receiver, receiving
+from tests.gateways.webhooks.receiver import OK, Receiver, Told, receiving
 from tests.harness.callers import Caller
 from tests.harness.names import a_name
 from tests.harness.patience import until
@@ -21,24 +21,6 @@ from tests.harness.patience import until
 AWAY = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
 GONE = b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"
 SECONDS = tuple(timedelta(seconds=each) for each in (0, 0.2, 0.2, 0.2))
-
-
-@dataclass(frozen=True)
-class Told:
-    """One request that a product got."""
-
-    headers: dict[str, str]
-    body: bytes
-
-    @classmethod
-    def of(cls, request: bytes) -> "Told":
-        head, _, body = request.partition(b"\r\n\r\n")
-        lines = (line.decode().partition(": ") for line in head.split(b"\r\n")[1:])
-        return cls({name.lower(): value for name, _, value in lines}, body)
-
-    def verified_by(self, secret: str) -> dict[str, Any]:
-        event: dict[str, Any] = Webhook(secret).verify(self.body, self.headers)
-        return event
 
 
 @dataclass(frozen=True)

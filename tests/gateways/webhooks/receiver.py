@@ -1,17 +1,21 @@
 """A receiver of webhooks on this machine: it answers as it is told, and keeps what it was sent."""
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from standardwebhooks.webhooks import Webhook
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -45,6 +49,39 @@ class Receiver:
 
     def seen(self, connection: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
         self.names.append(name)
+
+
+@dataclass(frozen=True)
+class Told:
+    """One request with an event."""
+
+    headers: dict[str, str]
+    body: bytes
+
+    @classmethod
+    def of(cls, request: bytes) -> "Told":
+        head, _, body = request.partition(b"\r\n\r\n")
+        lines = (line.decode().partition(": ") for line in head.split(b"\r\n")[1:])
+        return cls({name.lower(): value for name, _, value in lines}, body)
+
+    @property
+    def id(self) -> str:
+        """Of the event."""
+        return self.headers["webhook-id"]
+
+    @cached_property
+    def event(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.body)
+        return found
+
+    def verified_by(self, secret: str) -> dict[str, Any]:
+        event: dict[str, Any] = Webhook(secret).verify(self.body, self.headers)
+        return event
+
+    def is_signed_by(self, secret: str) -> bool:
+        """True also if the sender's clock is another one."""
+        at = datetime.fromtimestamp(float(self.headers["webhook-timestamp"]), UTC)
+        return Webhook(secret).sign(self.id, at, self.body.decode()) in self.headers["webhook-signature"].split()
 
 
 @asynccontextmanager
