@@ -1,41 +1,41 @@
-"""Trials that end within six hours while nothing runs that makes progress, and what comes of them afterwards."""
+"""What is due within six hours while nothing runs that makes progress, and what comes of it afterwards."""
 
 import asyncio
 import random
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any, Self
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
+from bench.boundaries import KINDS, Kind, Member, Pasts
 from bench.results import Comparison, Result
-from configuration.offer_check import load_offer
 from domain.names import subscription_workflow_id
-from gateways.stripe.http_client import connected
-from gateways.stripe.provider import stripe_provider
-from sandbox.burst import AT_ONCE, SignUps
-from storage.subscriptions.trials import TrialKey
 from tests.chaos.installation import Installation
-from tests.harness.catalogs import CATALOG, POLICY
-from tests.harness.names import a_name
-from tests.harness.site import STRIPE_KEY
 from tests.harness.typed import Forker
 
 NUMBER = 2000
 OUTAGE = timedelta(hours=6)
+SPREAD = timedelta(hours=5)
+"""Retries come up to an hour after the moment that is chosen for them: Stripe first takes an hour to charge."""
 UNTIL_OUTAGE = timedelta(hours=2)
-"""Longer than it takes to sign all up, in real time."""
-MOVED_AT_ONCE, LOOKED_AT_ONCE = 20, 10
+"""Longer than it takes to make all pasts, in real time."""
+MADE_AT_ONCE, MOVED_AT_ONCE, LOOKED_AT_ONCE = 6, 20, 10
 GIVEN_UP_AFTER = 1800.0
 NOBODY_WOKEN_BEFORE = timedelta(milliseconds=25)
-"""The clock is moved to this much before a trial's end; real time does the rest."""
+"""The clock is moved to this much before a boundary; real time does the rest."""
 
 
-_ACTIVE = text("SELECT count(*) FROM subscriptions WHERE id = ANY(:ids) AND status = 'active'")
+_STATUSES = text("SELECT id::text, status FROM subscriptions WHERE id = ANY(:ids)")
+_PAID = text("""
+    SELECT subscription::text, count(*) FROM invoices
+    WHERE subscription = ANY(:ids) AND status = 'paid' AND amount_due > 0 GROUP BY subscription
+""")
 _WAITING = text("""
     SELECT (SELECT count(*) FROM mails WHERE subscription = ANY(:ids) AND status = 'queued')
         + (SELECT count(*) FROM webhook_inbox WHERE handled_at IS NULL)
@@ -43,147 +43,197 @@ _WAITING = text("""
 
 
 @dataclass(frozen=True)
-class Endured:
-    """What came of an outage."""
+class Came:
+    """What came of boundaries of one kind."""
 
+    kind: str
     number: int
-    caught_up: float
-    """Seconds from the start of the processes until nothing was left to do."""
-    charges: Mapping[int, int]
-    """How many subscriptions were charged so often."""
-    mails: Mapping[int, int]
-    """How many customers got this many mails of their first charge; there are two, welcome and receipt."""
-    left: int
-    """Subscriptions that are not active."""
+    charges_lost: int = 0
+    charges_doubled: int = 0
+    mails_lost: int = 0
+    mails_doubled: int = 0
+    left: int = 0
+    """Subscriptions whose status is not what it has to be."""
 
     @property
-    def is_broken(self) -> bool:
-        return self.charges != {1: self.number} or self.mails != {2: self.number} or bool(self.left)
-
-    def rows(self) -> Iterator[tuple[str, str]]:
-        yield "boundaries", f"{self.number}, spread evenly over {OUTAGE.total_seconds() / 3600:g} h"
-        yield "charges lost", str(self.charges.get(0, 0))
-        yield "charges doubled", str(sum(count for times, count in self.charges.items() if times > 1))
-        yield "mails lost", str(sum(count * (2 - mails) for mails, count in self.mails.items() if mails < 2))
-        yield "mails doubled", str(sum(count * (mails - 2) for mails, count in self.mails.items() if mails > 2))
-        yield "subscriptions not active afterwards", str(self.left)
-        yield "time to catch up", f"{self.caught_up:.0f} s, {self.number / self.caught_up:.1f} a second"
+    def wrong(self) -> int:
+        return self.charges_lost + self.charges_doubled + self.mails_lost + self.mails_doubled + self.left
 
 
 @dataclass(frozen=True)
-class Crowd:
-    """Subscriptions whose trials end within the outage."""
+class Endured:
+    """What came of an outage."""
 
-    engine: AsyncEngine
-    names: list[str]
-    ids: list[str]
-    ends: list[datetime]
+    kinds: Sequence[Came]
+    caught_up: float
+    """Seconds from the start of the processes until nothing was left to do."""
 
-    async def active(self) -> int:
-        return await self._count(_ACTIVE)
+    @property
+    def number(self) -> int:
+        return sum(came.number for came in self.kinds)
 
-    async def waiting(self) -> int:
-        """How many mails and webhooks wait."""
-        return await self._count(_WAITING)
+    @property
+    def is_broken(self) -> bool:
+        return any(came.wrong for came in self.kinds)
 
-    async def _count(self, query: TextClause) -> int:
-        async with self.engine.connect() as connection:
-            found: int = (await connection.execute(query, {"ids": self.ids})).scalar_one()
-            return found
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        """A table: its head, the kinds, and all of them."""
+        yield "boundary", "how many", "charges lost / doubled", "mails lost / doubled", "other status"
+        for came in self.kinds:
+            charges, mails = (came.charges_lost, came.charges_doubled), (came.mails_lost, came.mails_doubled)
+            yield came.kind, f"{came.number}", "{} / {}".format(*charges), "{} / {}".format(*mails), f"{came.left}"
+
+    def in_time(self) -> str:
+        """How long it took to catch up."""
+        return f"caught up in {self.caught_up:.0f} s, {self.number / self.caught_up:.1f} boundaries a second"
 
 
 async def measure(number: int = NUMBER) -> Result:
     """Let it happen and print what came of it."""
     async with Forker.at_work() as forker:
         endured = await outlived(forker, number)
-    words = [f"{what:<40}{how}" for what, how in endured.rows()]
-    text = "\n".join([*words, "BROKEN" if endured.is_broken else "nothing lost, nothing doubled"])
-    right = endured.charges.get(1, 0), endured.mails.get(2, 0)
-    wrong = zip(("charges", "customers' mails"), right, strict=True)
-    comparisons = [Comparison(f"{what} lost or doubled", number - each, 0, "none") for what, each in wrong]
-    return Result(text, comparisons, failure="something was lost or doubled" if endured.is_broken else "")
+    lines = ["{:<34}{:>9}{:>24}{:>22}{:>14}".format(*row) for row in endured.rows()]
+    verdict = "BROKEN" if endured.is_broken else "nothing lost, nothing doubled"
+    comparisons = [
+        Comparison(
+            "charges lost or doubled", sum(c.charges_lost + c.charges_doubled for c in endured.kinds), 0, "none"
+        ),
+        Comparison(
+            "customers' mails lost or doubled", sum(c.mails_lost + c.mails_doubled for c in endured.kinds), 0, "none"
+        ),
+    ]
+    failure = "something was lost or doubled" if endured.is_broken else ""
+    return Result("\n".join([*lines, endured.in_time(), verdict]), comparisons, failure=failure)
 
 
 async def outlived(forker: Forker, number: int) -> Endured:
-    """Sign up *number* customers, let the outage go by, and wait until all is done that was due in it."""
+    """Let an outage go by in which so many boundaries lie, and wait until all is done that was due in it."""
     async with Installation.begun(forker) as it:
-        crowd = await _crowd(it, number)
+        crowd = await Crowd.of(it.servers.engine, await _made(it, number))
         await it.api.kill()
         await it.worker.kill()
         await _six_hours(it, crowd)
         began = time.monotonic()
         await asyncio.gather(it.start_worker(), it.start_api())
+        for member in crowd.members:
+            await it.site.simulator.release_webhooks(member.name)
         await _done(crowd)
         caught_up = time.monotonic() - began
-        left = number - await crowd.active()
-        return Endured(
-            number,
-            caught_up,
-            await _charges(it, crowd),
-            _mails(it, crowd),
-            left,
+        return Endured(await _came(it, crowd), caught_up)
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Subscriptions whose boundaries lie within the outage."""
+
+    engine: AsyncEngine
+    members: Sequence[Member]
+    paid: Mapping[str, int]
+    """How many charges each had before the outage."""
+
+    @classmethod
+    async def of(cls, engine: AsyncEngine, members: Sequence[Member]) -> Self:
+        return cls(engine, members, await _found(engine, _PAID, [member.subscription for member in members]))
+
+    async def unsettled(self) -> int:
+        """How many have not the status yet, or not the payments, that they have to have."""
+        statuses, paid = await self.statuses(), await _found(self.engine, _PAID, self._ids)
+        return sum(
+            statuses[it.subscription] != it.kind.status or paid.get(it.subscription, 0) < self.due_in_all(it)
+            for it in self.members
         )
 
+    def due_in_all(self, member: Member) -> int:
+        """The charges of a customer from the sign-up on."""
+        return self.paid.get(member.subscription, 0) + member.kind.charges
 
-async def _crowd(it: Installation, number: int) -> "Crowd":
-    catalog, policy = load_offer(CATALOG, POLICY)
-    key = TrialKey(it.site.settings["TENURE_TRIAL_KEY"])
-    sign_ups = SignUps(it.servers.client, it.servers.engine, key, catalog, policy)
-    begins, turns = datetime.now(UTC) + UNTIL_OUTAGE, asyncio.Semaphore(AT_ONCE)
-    names = [a_name(f"outage-{place}") for place in range(number)]
-    ends = [begins + OUTAGE * random.random() for _ in names]  # noqa: S311 - no secret
-    async with connected(STRIPE_KEY, it.site.simulator.base_url) as api:
-        wallets = stripe_provider(api).wallets
+    async def waiting(self) -> int:
+        """How many mails and webhooks wait."""
+        async with self.engine.connect() as connection:
+            found: int = (await connection.execute(_WAITING, {"ids": self._ids})).scalar_one()
+            return found
 
-        async def one(name: str, ends_at: datetime) -> str:
+    async def statuses(self) -> dict[str, str]:
+        return await _found(self.engine, _STATUSES, self._ids)
+
+    @property
+    def _ids(self) -> list[str]:
+        return [member.subscription for member in self.members]
+
+
+async def _found(engine: AsyncEngine, query: TextClause, ids: Sequence[str]) -> dict[str, Any]:
+    async with engine.connect() as connection:
+        rows = await connection.execute(query, {"ids": ids})
+        return dict(rows.tuples().all())
+
+
+async def _made(it: Installation, number: int) -> Sequence[Member]:
+    """So many of all kinds in turn, spread evenly over the outage."""
+    begins, turns = datetime.now(UTC) + UNTIL_OUTAGE, asyncio.Semaphore(MADE_AT_ONCE)
+    async with Pasts.of(it) as pasts:
+
+        async def one(kind: Kind, at: datetime) -> Member:
             async with turns:
-                return await sign_ups.sign_up(
-                    name, ends_at, lambda contact: wallets.open_wallet(contact, "pm_card_visa", key=contact.customer)
-                )
+                member = await pasts.somebody(kind, at)
+            if not begins <= member.due_at <= begins + OUTAGE:
+                raise RuntimeError(f"{member.name} is due at {member.due_at}, which is not in the outage")
+            return member
 
-        ids = await asyncio.gather(*(one(*each) for each in zip(names, ends, strict=True)))
-    return Crowd(it.servers.engine, names, ids, ends)
+        moments = [begins + SPREAD * random.random() for _ in range(number)]  # noqa: S311 - no secret
+        return await asyncio.gather(*(one(KINDS[place % len(KINDS)], at) for place, at in enumerate(moments)))
 
 
 async def _six_hours(it: Installation, crowd: Crowd) -> None:
-    """Move Stripe's clock of each customer to the end of the outage, and each workflow's to its trial's end.
+    """Move Stripe's clock of each customer to the end of the outage, and each workflow's to its boundary.
 
-    A workflow's clock goes no further by itself: its timer has fired, and its task waits for a worker.
+    A workflow's clock goes no further by itself: its timer has fired, and its task waits for a worker. What Stripe has
+    to tell waits too: it repeats what nobody takes.
     """
     skipper = TimeSkipper(it.servers.client, config=TimeSkippingConfig(enabled=False, max_session_skip_count=1))
     over, turns = datetime.now(UTC) + UNTIL_OUTAGE + OUTAGE, asyncio.Semaphore(MOVED_AT_ONCE)
 
-    async def move(name: str, subscription: str, ends_at: datetime) -> None:
+    async def move(member: Member) -> None:
         async with turns:
-            await it.site.simulator.advance(name, over)
-            handle = it.servers.client.get_workflow_handle(subscription_workflow_id(subscription))
-            await skipper.fast_forward(handle, ends_at - datetime.now(UTC) - NOBODY_WOKEN_BEFORE)
+            it.site.simulator.hold_webhooks(member.name)
+            await it.site.simulator.advance(member.name, over)
+            handle = it.servers.client.get_workflow_handle(subscription_workflow_id(member.subscription))
+            target = min(member.wakes_at - NOBODY_WOKEN_BEFORE, over)
+            await skipper.fast_forward(handle, target - datetime.now(UTC))
 
-    await asyncio.gather(*(move(*one) for one in zip(crowd.names, crowd.ids, crowd.ends, strict=True)))
+    await asyncio.gather(*(move(member) for member in crowd.members))
 
 
 async def _done(crowd: Crowd) -> None:
     async with asyncio.timeout(GIVEN_UP_AFTER):
-        while await crowd.active() != len(crowd.ids) or await crowd.waiting():  # noqa: ASYNC110
+        while await crowd.unsettled() or await crowd.waiting():  # noqa: ASYNC110
             await asyncio.sleep(0.25)
 
 
-async def _charges(it: Installation, crowd: Crowd) -> Counter[int]:
-    """How many have been charged so often, as Stripe knows."""
-    turns = asyncio.Semaphore(LOOKED_AT_ONCE)
+async def _came(it: Installation, crowd: Crowd) -> list[Came]:
+    """What has come of each kind, as Stripe, the mailbox and the database know."""
+    turns, statuses = asyncio.Semaphore(LOOKED_AT_ONCE), await crowd.statuses()
+    mails: dict[str, Counter[str]] = defaultdict(Counter)
+    for mail in it.site.mailbox.messages():
+        mails[mail["to"]][mail["headers"]["X-Tenure-Occasion"]] += 1
 
-    async def one(name: str) -> int:
+    async def look(member: Member) -> Came:
         async with turns:
-            return (await it.site.payments([name]))[name]
+            charges = (await it.site.payments([member.name]))[member.name]
+        kind, due, found = member.kind, crowd.due_in_all(member), mails[f"{member.name}@example.com"]
+        return Came(
+            kind.name,
+            1,
+            max(due - charges, 0),
+            max(charges - due, 0),
+            (kind.mails - found).total(),
+            (found - kind.mails).total(),
+            int(statuses[member.subscription] != kind.status),
+        )
 
-    return Counter(await asyncio.gather(*(one(name) for name in crowd.names)))
+    each = await asyncio.gather(*(look(member) for member in crowd.members))
+    return [_sum([came for came in each if came.kind == kind.name]) for kind in KINDS]
 
 
-def _mails(it: Installation, crowd: Crowd) -> Counter[int]:
-    """How many have got this many mails of their conversion."""
-    came = Counter(
-        message["to"]
-        for message in it.site.mailbox.messages()
-        if message["headers"]["X-Tenure-Occasion"] != "trial_started"
-    )
-    return Counter(came[f"{name}@example.com"] for name in crowd.names)
+def _sum(each: Sequence[Came]) -> Came:
+    figures = zip(*(astuple(came)[1:] for came in each), strict=True)
+    return Came(each[0].kind, *map(sum, figures))

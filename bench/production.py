@@ -76,7 +76,9 @@ class Production:
         """Customers for whom it is noon, so that contact hours hold nothing back."""
         key = TrialKey(self.site.settings["TENURE_TRIAL_KEY"])
         policy = shipped_policy()
-        return SignUps(self.client, self.engine, key, shipped_catalog(), policy, timezone=where_it_is_noon())
+        return SignUps(
+            self.client, self.engine, key, shipped_catalog(), policy, timezone=where_it_is_noon(datetime.now(UTC))
+        )
 
     async def samples(self, family: str) -> list[Sample]:
         """What the worker tells of one family of series."""
@@ -94,9 +96,9 @@ class Production:
         return await SubscriptionLife.of(subscription, self.client, self.observer, lambda: True)
 
 
-def where_it_is_noon() -> str:
-    """A time zone."""
-    hours = datetime.now(UTC).hour - NOON
+def where_it_is_noon(moment: datetime) -> str:
+    """A time zone, whose hours of the day let everything happen at that moment."""
+    hours = moment.hour - NOON
     # By POSIX, the sign of these is the other way round.
     return f"Etc/GMT{hours:+d}" if hours else "Etc/GMT"
 

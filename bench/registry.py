@@ -59,7 +59,7 @@ FIGURES: Final[Sequence[Figure]] = (
     Figure("ingest", "Webhooks taken in", ingest.measure, is_reported=True),
     Figure("lateness", "How late steps are", lateness.measure, is_sized=True, is_reported=True),
     Figure("lists", "Lists and searches", lists.measure, is_reported=True),
-    Figure("outage", "Trials that end while nothing runs", outage.measure, is_sized=True, is_reported=True, size=200),
+    Figure("outage", "What is due while nothing runs", outage.measure, is_sized=True, is_reported=True, size=200),
     Figure("pages", "The console's pages", pages.measure, is_sized=True),
     Figure("partitions", "Designs of the log of usage", partitions.measure, is_sized=True),
     Figure("peers", "The same life as others would build it", peers.measure, is_sized=True, is_reported=True),

@@ -3,14 +3,19 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
+from domain.provider.event_ports import EventReader
+from domain.provider.ports import Provider
 from domain.subscription.policy import Policy
 from sandbox.crowd.past_life import Surroundings
 from sandbox.crowd.past_temporal import PastTemporal
 from sandbox.crowd.past_workflow import Activities
 from sandbox.stack import MAIL_FROM, Stack
+from sandbox.stripe import StripeSimulator
 from storage.subscriptions.mails import MailRecords
+from storage.subscriptions.trials import TrialKey
 from storage.webhooks.inbox import Inbox
 from worker.build import WorkerActivities
 from worker.composition import activities, gateways, services
@@ -18,7 +23,7 @@ from worker.composition import activities, gateways, services
 
 def surroundings(stack: Stack, policy: Policy) -> Surroundings:
     """Return what the past of subscriptions of *stack* is written to."""
-    parts, temporal = stack.api_parts, PastTemporal(MailRecords(stack.engine))
+    parts = stack.api_parts
     mailer = gateways.mailer(
         parts.brand,
         smtp_url=stack.mailbox.smtp_url,
@@ -27,17 +32,32 @@ def surroundings(stack: Stack, policy: Policy) -> Surroundings:
         signing=parts.signing,
     )
     outgoing = gateways.Outgoing(mailer, parts.event_sender, parts.encryption)
-    worker = activities.worker_activities(
-        temporal.as_client, stack.engine, stack.provider, outgoing, policy, parts.trial_key
+    return past_of(
+        stack.engine, stack.simulator, stack.provider, parts.events, outgoing, policy, trial_key=parts.trial_key
     )
+
+
+def past_of(
+    engine: AsyncEngine,
+    simulator: StripeSimulator,
+    provider: Provider,
+    events: EventReader,
+    outgoing: gateways.Outgoing,
+    policy: Policy,
+    *,
+    trial_key: TrialKey,
+) -> Surroundings:
+    """Return what the past of subscriptions is written to that are kept there."""
+    temporal = PastTemporal(MailRecords(engine))
+    worker = activities.worker_activities(temporal.as_client, engine, provider, outgoing, policy, trial_key)
     return Surroundings(
-        stack.engine,
-        stack.simulator,
+        engine,
+        simulator,
         temporal,
         _of_subscriptions(worker),
-        parts.events,
-        Inbox(stack.engine),
-        services.webhook_delivery(temporal.as_client, stack.engine, stack.provider, parts.trial_key),
+        events,
+        Inbox(engine),
+        services.webhook_delivery(temporal.as_client, engine, provider, trial_key),
     )
 
 

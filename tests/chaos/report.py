@@ -20,6 +20,7 @@ COLUMNS = (
     "lives",
     "charges doubled / lost",
     "mails doubled / lost",
+    "events (again)",
     "healed by reconciliation",
     "differences left",
     "time to catch up",
@@ -38,9 +39,13 @@ with another charge. Then reconciliation runs once, and every life is looked at 
   mail with a Message-ID of its own; *lost* is what never came.
 - *Copies* are mails that the server had taken without saying so. They were sent again under the same Message-ID, by
   which mail systems tell them: SMTP knows no better.
+- *Events* are those that came to a product which listens, each once; *again* is what came with the id of one that was
+  there. Workers send them as to any product: signed, by TLS, to a public name, through `TENURE_EGRESS_PROXY`, which
+  leads that name to this machine. A product may get an event twice and in any order; each of its events has to come.
 - *Differences left* are breaches of an invariant (`tests/chaos/invariants.py`): workflow, database and Stripe agree;
   no period is paid for twice or skipped; access fits the status; no mail waits for ever; each step has its events
-  once; each command of an operator has one outcome in the audit; movements add up to the revenue.
+  once; each command of an operator has one outcome in the audit; movements add up to the revenue; each event has come
+  to the product, and the one with the highest `sequence` says how the subscription stands.
 - *Time to catch up* runs from the end of the fault until nothing is left to do: no answer, webhook, step or mail.
 """
 LIMITS = """\
@@ -116,12 +121,14 @@ def _circumstances(run: Run) -> Iterator[str]:
 def line(outcome: Outcome) -> str:
     """A fault's row of the table."""
     if outcome.skipped:
-        return f"| {outcome.fault} | not tried: {outcome.skipped} | | | | | |"
+        return f"| {outcome.fault} | not tried: {outcome.skipped} | | | | | | |"
     took = "–" if outcome.caught_up is None else f"{outcome.caught_up:.1f} s"
+    again = f" ({outcome.repeats})" if outcome.repeats else ""
     copies = f" (copies: {outcome.copies})" if outcome.copies else ""
     return (
         f"| {outcome.fault} | {outcome.lives} | {outcome.charges_doubled} / {outcome.charges_lost} |"
-        f" {outcome.mails_doubled} / {outcome.mails_lost}{copies} | {outcome.healed} | {len(outcome.wrong)} | {took} |"
+        f" {outcome.mails_doubled} / {outcome.mails_lost}{copies} | {outcome.events}{again} | {outcome.healed} |"
+        f" {len(outcome.wrong)} | {took} |"
     )
 
 
@@ -129,14 +136,18 @@ def _of_outage(endured: Endured) -> Iterator[str]:
     yield "## An outage of six hours"
     yield ""
     yield (
-        f"{endured.number} trials end within six hours of travelled time while neither a worker nor the API runs:\n"
-        "Temporal fires their timers, and nobody is there. Then both start. A workflow's clock stands at its trial's\n"
-        "end by then, as it is not moved on while a task waits; Stripe's clock is at the end of the six hours."
+        f"{endured.number} subscriptions have something due, spread over six hours of travelled time in which neither\n"
+        "a worker nor the API runs: Temporal fires their timers, Stripe renews what it renews, and nobody is there.\n"
+        "Then both start, and Stripe repeats what it had to tell. A workflow's clock stands at its boundary by then,\n"
+        "as it is not moved on while a task waits; Stripe's clock is at the end of the six hours."
     )
     yield ""
-    yield "| | |"
-    yield "|---|---|"
-    yield from (f"| {what} | {how} |" for what, how in endured.rows())
+    head, *rows = endured.rows()
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+    yield ""
+    yield f"All of it was {endured.in_time()}."
 
 
 def _commit() -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bench.outage import Endured
+from bench.outage import Came, Endured
 from tests.chaos import report
 from tests.chaos.group import Outcome
 from tests.chaos.invariants import gaps, untold
@@ -65,20 +65,24 @@ def test_whatever_is_lost_doubled_or_different_breaks_an_outcome(fault: dict[str
 
 
 def test_the_page_has_a_row_for_each_fault_tried_or_not() -> None:
-    outcomes = [Outcome("API killed", lives=8, caught_up=2.0), Outcome("disk full", skipped="no root")]
-    page = report.written(outcomes, Plan(8, 60), an_outage(charges={1: 4}), report.Run(["--lives", "8"], 1.0, 300))
+    outcomes = [
+        Outcome("API killed", lives=8, events=40, repeats=2, caught_up=2.0),
+        Outcome("disk full", skipped="no root"),
+    ]
+    page = report.written(outcomes, Plan(8, 60), an_outage(mails_lost=1), report.Run(["--lives", "8"], 1.0, 300))
 
-    assert "| API killed | 8 | 0 / 0 | 0 / 0 | 0 | 0 | 2.0 s |" in page
+    assert "| API killed | 8 | 0 / 0 | 0 / 0 | 40 (2) | 0 | 0 | 2.0 s |" in page
     assert "| disk full | not tried: no root |" in page
     assert '`make chaos ARGS="--lives 8"`, in 5.0 min' in page
-    assert "4 trials end within six hours" in page
+    assert "4 subscriptions have something due" in page
+    assert "| trials | 1 | 0 / 0 | 1 / 0 | 0 |" in page
 
 
-def test_an_outage_in_which_a_charge_is_lost_or_doubled_is_broken() -> None:
-    assert not an_outage(charges={1: 4}).is_broken
-    assert an_outage(charges={1: 3, 0: 1}).is_broken
-    assert an_outage(charges={1: 3, 2: 1}).is_broken
+@pytest.mark.parametrize("what", ["charges_lost", "charges_doubled", "mails_lost", "mails_doubled", "left"])
+def test_an_outage_in_which_anything_is_lost_or_doubled_is_broken(what: str) -> None:
+    assert not an_outage().is_broken
+    assert an_outage(**{what: 1}).is_broken
 
 
-def an_outage(charges: dict[int, int]) -> Endured:
-    return Endured(4, 2.0, charges, {2: 4}, 0)
+def an_outage(**wrong: int) -> Endured:
+    return Endured([Came("renewals", 3), Came("trials", 1, **wrong)], 2.0)
