@@ -107,7 +107,7 @@ async def measure(number: int = NUMBER) -> Result:
 
 
 async def outlived(forker: Forker, number: int) -> Endured:
-    """Let an outage go by in which so many boundaries lie, and wait until all is done that was due in it."""
+    """Let an outage go by in which this many boundaries lie, and wait until all is done that was due in it."""
     async with Installation.begun(forker) as it:
         crowd = await Crowd.of(it.servers.engine, await _made(it, number))
         await it.api.kill()

@@ -38,7 +38,7 @@ class _Until:
 
 
 async def start_over(connection: AsyncConnection) -> None:
-    """Has the next roll-up make all sums anew, for who changes what was recorded before; until then nobody reads them.
+    """Has the next roll-up make all sums again, for who changes what was recorded before; until then nobody reads them.
 
     A roll-up that is under way ends first, and another one waits until the transaction has ended.
     """
