@@ -212,14 +212,15 @@ async def _done(crowd: Crowd) -> None:
 async def _came(it: Installation, crowd: Crowd) -> list[Came]:
     """What has come of each kind, as Stripe, the mailbox and the database know."""
     turns, statuses = asyncio.Semaphore(LOOKED_AT_ONCE), await crowd.statuses()
-    mails: dict[str, Counter[str]] = defaultdict(Counter)
+    mails: dict[str, dict[str, str]] = defaultdict(dict)
     for mail in it.site.mailbox.messages():
-        mails[mail["to"]][mail["headers"]["X-Tenure-Occasion"]] += 1
+        # Once each: a mail that the server took without our hearing of it is sent again, with the same id.
+        mails[mail["to"]][mail["message_id"]] = mail["headers"]["X-Tenure-Occasion"]
 
     async def look(member: Member) -> Came:
         async with turns:
             charges = (await it.site.payments([member.name]))[member.name]
-        kind, due, found = member.kind, crowd.due_in_all(member), mails[f"{member.name}@example.com"]
+        kind, due, found = member.kind, crowd.due_in_all(member), Counter(mails[f"{member.name}@example.com"].values())
         return Came(
             kind.name,
             1,

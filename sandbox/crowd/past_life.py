@@ -1,13 +1,15 @@
 """One customer's subscription, lived in the past: sign-up, commands, and time that passes in between."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.errors import GatewayUnavailable
 from domain.names import DEFAULT_TENANT
 from domain.provider.event_ports import EventReader
 from domain.provider.events import KeptEvent, PastEvent, ProviderEvent
@@ -21,8 +23,26 @@ from storage.subscriptions.sign_ups import SignUps
 from storage.webhooks.inbox import Inbox
 from workflows.subscription.messages import Command, SubscriptionInput
 
+T = TypeVar("T")
+
 A_MOMENT = timedelta(seconds=1)
 """Between what happens and what is heard of it."""
+TRIES, PAUSE = 60, 1.0
+"""Of what the servers are too busy for, and seconds in between: a past is not given up for that."""
+
+
+async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """What is asked for, also where a server does not answer at once.
+
+    Raises:
+        GatewayUnavailable: it has not answered for a minute or longer.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            return await ask()
+        except GatewayUnavailable:
+            await asyncio.sleep(PAUSE)
+    return await ask()
 
 
 @dataclass(frozen=True)
@@ -42,7 +62,7 @@ class Surroundings:
     async def receive(self, past: Sequence[PastEvent]) -> list[ProviderEvent]:
         """Store events that were not there yet, and remember when they were made; return the new ones."""
         self.sent.update((each.event.id, _made_at(each.body)) for each in past)
-        return await self.inbox.receive_past(past, tenant=DEFAULT_TENANT)
+        return await patiently(lambda: self.inbox.receive_past(past, tenant=DEFAULT_TENANT))
 
 
 @dataclass(eq=False)
@@ -63,7 +83,8 @@ class PastLife:
             TenureError: it was refused.
         """
         around, self.subscription = self.around, sign_up.subscription
-        customer = await SignUps(around.engine).wait(sign_up.subscription, sign_up.tenant, sign_up.contact)
+        sign_ups = SignUps(around.engine)
+        customer = await patiently(lambda: sign_ups.wait(sign_up.subscription, sign_up.tenant, sign_up.contact))
         start = SubscriptionInput(
             sign_up.begun(customer, self.now),
             sign_up.policy,
@@ -137,7 +158,7 @@ class PastLife:
         new = await self.around.receive(past)
         kept = [KeptEvent(event, datetime.now(UTC)) for event in new if event.news is not None]
         if kept:
-            await self.around.delivery.deliver(kept)
+            await patiently(lambda: self.around.delivery.deliver(kept))
 
 
 def _made_at(body: bytes) -> datetime:

@@ -33,8 +33,8 @@ from workflows.subscription import visibility
 from workflows.subscription.messages import Command, SubscriptionInput
 from workflows.subscription.workflow import SubscriptionWorkflow
 
-ATTEMPTS = 5
-"""How often an activity is tried that fails for a reason that may pass."""
+ATTEMPTS, FIRST_PAUSE = 10, 0.1
+"""How often an activity is tried that fails for a reason that may pass, and seconds before the second attempt."""
 _CONVERTER = converter_with(())
 _THREAD = ThreadPoolExecutor(1, "past-workflow")
 """A workflow has an event loop of its own, which a thread that has another one cannot run."""
@@ -222,15 +222,16 @@ class PastWorkflow:
 
 
 async def _tried(act: Callable[..., Awaitable[Any]], arguments: Sequence[Any]) -> Any:
-    """What an activity returns, tried again at once while it says that this may help."""
+    """What an activity returns, tried again while it says that this may help."""
     types = [kind for name, kind in get_type_hints(act).items() if name != "return"]
     values = _CONVERTER.payload_converter.from_payloads(arguments, types)
-    for _ in range(ATTEMPTS - 1):
+    for attempt in range(ATTEMPTS - 1):
         try:
             return await act(*values)
         except ApplicationError as error:
             if error.non_retryable:
                 raise
+        await asyncio.sleep(FIRST_PAUSE * 2**attempt)
     return await act(*values)
 
 
