@@ -6,7 +6,9 @@ as its default, by earlier releases too. So a default never changes once it was 
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from typing import Any, Final
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, Final, get_type_hints
 
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import (
@@ -14,6 +16,8 @@ from temporalio.converter import (
     CompositePayloadConverter,
     DefaultPayloadConverter,
     JSONPlainPayloadConverter,
+    JSONTypeConverter,
+    value_to_type,
 )
 
 
@@ -25,6 +29,44 @@ class SparseJSONEncoder(AdvancedJSONEncoder):
         if is_dataclass(o) and not isinstance(o, type):
             return {each.name: value for each in fields(o) if not _is_default(each, value := getattr(o, each.name))}
         return super().default(o)
+
+
+class _KnownTypes(JSONTypeConverter):
+    """Reads dataclasses and enumerations as the SDK does, which looks their type hints up again for each object."""
+
+    def to_typed_value(self, hint: type, value: Any) -> Any:
+        """Override `JSONTypeConverter.to_typed_value`."""
+        if not isinstance(hint, type):
+            return self.Unhandled
+        if is_dataclass(hint) and isinstance(value, dict):
+            return self._read(hint, value)
+        if issubclass(hint, StrEnum) and isinstance(value, str):
+            return hint(value)
+        return self.Unhandled
+
+    def _read(self, hint: type, value: dict[str, Any]) -> Any:
+        hints = _hints(hint)
+        if hints is None:
+            return self.Unhandled
+        given = {}
+        for name, its in hints.items():
+            if name in value:
+                try:
+                    given[name] = value_to_type(its, value[name], [self])
+                except Exception as error:
+                    raise TypeError(f"Failed converting field {name} on dataclass {hint}") from error
+        return hint(**given)
+
+
+@lru_cache(maxsize=256)
+def _hints(of: type) -> Mapping[str, Any] | None:
+    """The types of the fields of a dataclass; None if it has one that is not given to it.
+
+    As many as payloads hold, and no more: the workflow sandbox makes the classes of a workflow's own module again for
+    each run, and what is kept of them keeps the module.
+    """
+    hints, all_fields = get_type_hints(of), fields(of)
+    return {each.name: hints[each.name] for each in all_fields} if all(each.init for each in all_fields) else None
 
 
 RUN_ENCODINGS: Final = ("json/tenure-run-1",)
@@ -45,8 +87,12 @@ class SparsePayloadConverter(CompositePayloadConverter):
     def __init__(self) -> None:
         """Create it: each client and each run of a workflow has one."""
         others = DefaultPayloadConverter.default_encoding_payload_converters
-        plain = JSONPlainPayloadConverter(encoder=SparseJSONEncoder)
-        named = (_NamedJSONPayloadConverter(encoder=SparseJSONEncoder, encoding=each) for each in RUN_ENCODINGS)
+        types = [_KnownTypes()]
+        plain = JSONPlainPayloadConverter(encoder=SparseJSONEncoder, custom_type_converters=types)
+        named = (
+            _NamedJSONPayloadConverter(encoder=SparseJSONEncoder, encoding=each, custom_type_converters=types)
+            for each in RUN_ENCODINGS
+        )
         super().__init__(*named, *(plain if each.encoding == plain.encoding else each for each in others))
 
 
