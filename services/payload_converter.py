@@ -104,6 +104,8 @@ def _is_default(of: Field[Any], value: Any) -> bool:
 
 def _is_same(value: Any, other: Any) -> bool:
     """True if both are the same JSON. `==` does not say so: it passes over fields that do not count for equality."""
+    if value is other:
+        return True
     if type(value) is not type(other):
         return False
     if is_dataclass(value):
