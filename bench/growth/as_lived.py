@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
+import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -43,6 +44,8 @@ from storage.db.codec import state_from_json
 from storage.reconciliation import Reconciliations
 from workflows.subscription import visibility
 
+WRITTEN_WITHIN: Final = 3600.0
+"""Seconds."""
 CALLS_A_SECOND: Final = 1000.0
 """That reconciliation may make of the provider: none waits here."""
 _LIVE: Final = "s.status <> 'canceled' AND s.agreement_ref <> ''"
@@ -58,10 +61,10 @@ _SHOWN: Final = text("SELECT status, plan, next_actions FROM subscriptions WHERE
 _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _HIGHEST: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-_SIGHTINGS: Final = text(
+_SIGHTINGS: Final = (
     "INSERT INTO provider_sightings (subscription, tenant, seen_at, shard)"
-    " SELECT id, tenant, CAST(:now AS timestamptz) - interval '1 hour' * (1 + :shards - shard), shard FROM"
-    " (SELECT id, tenant, floor(extract(epoch FROM created_at) / 86400)::bigint % :shards AS shard"
+    " SELECT id, tenant, $1::timestamptz - interval '1 hour' * (1 + $2 - shard), shard FROM"
+    " (SELECT id, tenant, floor(extract(epoch FROM created_at) / 86400)::bigint % $2::int AS shard"
     " FROM subscriptions WHERE status <> 'canceled' AND agreement_ref <> '') AS seen ORDER BY shard, id"
 )
 
@@ -162,12 +165,16 @@ class _Handle:
             return state_from_json(dict((await connection.execute(found, {"id": self.subscription})).scalar_one()))
 
 
-async def note_a_pass(engine: AsyncEngine) -> None:
+async def note_a_pass(stack: Stack) -> None:
     """Note that a pass has met every agreement within the last day, a shard each hour."""
-    async with engine.begin() as connection:
-        await connection.execute(text("DELETE FROM provider_sightings"))
-        await connection.execute(_SIGHTINGS, {"now": datetime.now(UTC), "shards": SHARDS})
-    comparison = Reconciliations(engine)
+    connection = await asyncpg.connect(stack.postgres.superuser_url, command_timeout=WRITTEN_WITHIN)
+    try:
+        await connection.execute("SET session_replication_role = replica; TRUNCATE provider_sightings")
+        await connection.execute(_SIGHTINGS, datetime.now(UTC), SHARDS)
+        await connection.execute("VACUUM ANALYZE provider_sightings")
+    finally:
+        await connection.close()
+    comparison = Reconciliations(stack.engine)
     for shard in range(SHARDS):
         at = datetime.now(UTC) - timedelta(hours=SHARDS - shard)
         report = RunReport(f"reconcile/{at:%Y%m%dT%H%M%S}", at, heals=True, scope=Scope.PART, shards=(shard,))
