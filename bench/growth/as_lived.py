@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
+from bench.growth.explained import BY_BENCH
 from domain.names import subscription_workflow_id
 from domain.provider.agreements import (
     ALL_AGREEMENTS,
@@ -52,11 +53,11 @@ _LIVE: Final = "s.status <> 'canceled' AND s.agreement_ref <> ''"
 _COLUMNS: Final = "s.id::text AS id, s.state, s.created_at, c.customer_ref"
 _FROM: Final = "subscriptions s JOIN customers c ON c.id = s.customer"
 _PAGE: Final = text(
-    f"SELECT {_COLUMNS} FROM {_FROM} WHERE {_LIVE} AND (s.created_at, s.id) < (:before, CAST(:id AS uuid))"  # noqa: S608
+    f"{BY_BENCH} SELECT {_COLUMNS} FROM {_FROM} WHERE {_LIVE} AND (s.created_at, s.id) < (:before, CAST(:id AS uuid))"  # noqa: S608
     " AND s.created_at >= :since AND coalesce(s.period_start, 'infinity') >= :begun"
     " ORDER BY s.created_at DESC, s.id DESC LIMIT :limit"
 )
-_ONE: Final = text(f"SELECT {_COLUMNS} FROM {_FROM} WHERE s.agreement_ref = :ref LIMIT 1")  # noqa: S608
+_ONE: Final = text(f"{BY_BENCH} SELECT {_COLUMNS} FROM {_FROM} WHERE s.agreement_ref = :ref LIMIT 1")  # noqa: S608
 _SHOWN: Final = text("SELECT status, plan, next_actions FROM subscriptions WHERE id = CAST(:id AS uuid)")
 _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(9999, 1, 1, tzinfo=UTC)
