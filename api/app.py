@@ -192,6 +192,8 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        # Requests are measured and traced by our own means.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         # A redirect would go to whatever host the request names, and senders of webhooks count it as a failure.
         redirect_slashes=False,
     )

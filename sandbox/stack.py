@@ -12,7 +12,7 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from api.app import create_app
 from api.http.dependencies import AppDependencies
-from api.http.slow_clients import PunctualProtocol
+from api.http.slow_clients import punctual_protocol
 from configuration.offer_check import load_offer
 from configuration.pages_file import load_presentation
 from domain.brand import Brand
@@ -208,7 +208,7 @@ async def _build_on(
         erasure_log=ErasuresFile(options.folder / "erasures.jsonl"),
         spans=options.spans,
     )
-    await exits.enter_async_context(serve(create_app(api_parts), port=api_port, protocol=PunctualProtocol))
+    await exits.enter_async_context(serve(create_app(api_parts), port=api_port, protocol=punctual_protocol()))
     ground.simulator.webhook_url = f"{api_url}{WEBHOOKS}"
     await ground.simulator.start()
     exits.push_async_callback(ground.simulator.stop)

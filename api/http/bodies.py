@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from fastapi import HTTPException, Request
-from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from api.http.headers import header_of
 from domain.errors import Malformed
 
 _PARSED: Final = "tenure.parsed"
@@ -23,7 +23,7 @@ def parse_body(scope: Scope, body: bytes) -> Any:
         HTTPException: status 415; it is encoded, or of another content type.
         Malformed: the JSON is ambiguous.
     """
-    scope[_PARSED] = parsed = _parsed(body, Headers(scope=scope))
+    scope[_PARSED] = parsed = _parsed(body, scope)
     return parsed
 
 
@@ -40,7 +40,7 @@ def read_json(body: bytes) -> Any:
         ValueError: not JSON.
         RecursionError: nested too deeply.
     """
-    return json.loads(body, object_pairs_hook=_without_duplicates, parse_constant=_reject_constant)
+    return _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
 
 
 def _without_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -57,17 +57,20 @@ def _reject_constant(name: str) -> Any:
     raise Malformed(f"{name} is not a valid JSON number", field="body")
 
 
-def _parsed(body: bytes, headers: Headers) -> Any:
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_constant=_reject_constant)
+
+
+def _parsed(body: bytes, scope: Scope) -> Any:
     if not body:
         return NOTHING
-    if not is_json(headers.get("Content-Type", "")):
+    content_type = header_of(scope, b"content-type")
+    if not is_json(content_type):
         raise HTTPException(
             415,
-            f"the body must be JSON, not {headers['Content-Type'][:64]!r}:"
-            " send it with 'Content-Type: application/json'",
+            f"the body must be JSON, not {content_type[:64]!r}: send it with 'Content-Type: application/json'",
             headers={"Accept-Post": "application/json"},
         )
-    if headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+    if header_of(scope, b"content-encoding").strip().lower() not in ("", "identity"):
         raise HTTPException(415, "encoded bodies are not supported: send it without a Content-Encoding")
     try:
         return read_json(body)

@@ -1,15 +1,15 @@
 """What every request passes, outermost first: logs and metrics, HEAD requests, bodies, plain routes."""
 
 import re
+import secrets
 import time
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
-from uuid import uuid4
 
 import structlog
 from fastapi import HTTPException, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,15 +17,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.http.auth import authenticate
 from api.http.bodies import NOTHING, parse_body
 from api.http.errors import problem, response_to
+from api.http.headers import RawHeaders, header_of, set_header
 from api.http.rates import add_rate_headers
 from api.http.request_context import RequestContext, begin_request
 from domain.errors import TenureError
 
-REQUEST_ID = "X-Request-Id"
+REQUEST_ID = b"x-request-id"
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 REFUSAL = "refused"
 PUBLIC = ("/openapi.json", "/docs")
 """Beginnings of paths whose responses are the same for everyone. Others may be personal: nobody may cache them."""
+NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
+NO_STORE: Final = (b"cache-control", b"no-store")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 QUIET = frozenset(
     {
@@ -66,12 +69,12 @@ class Observability:
     def __init__(self, app: ASGIApp, registry: CollectorRegistry, public_url: str) -> None:
         self._app = app
         self._public_url = public_url
-        self._requests = Counter(
-            "tenure_http_requests", "Requests handled", ["method", "route", "status"], registry=registry
-        )
-        self._seconds = Histogram(
+        requests = Counter("tenure_http_requests", "Requests handled", ["method", "route", "status"], registry=registry)
+        seconds = Histogram(
             "tenure_http_request_seconds", "Time until the response", ["method", "route"], registry=registry
         )
+        # There are few of them, and finding one takes longer than to count.
+        self._requests, self._seconds = cache(requests.labels), cache(seconds.labels)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -91,33 +94,30 @@ class Observability:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers[REQUEST_ID] = request_id
-                add_rate_headers(scope, headers)
-                headers.setdefault("X-Content-Type-Options", "nosniff")
-                if not scope["path"].startswith(PUBLIC):
-                    headers.setdefault("Cache-Control", "no-store")
+                message["headers"] = headers = list(message.get("headers", ()))
+                _complete(headers, scope, request_id)
             await send(message)
 
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._app(scope, heard, named)
-            except ClientDisconnect:
-                has_hung_up = True
-            except Exception:
-                log.exception("request failed")
-                if status:
-                    raise  # the response has started: only the server can cut it off
-                fault = problem(500, "internal_error", f"an internal error occurred; it is logged as {request_id}")
-                await fault(scope, receive, named)
-            finally:
-                self._record(scope, HUNG_UP if has_hung_up else status or 500, time.perf_counter() - started)
+        bound = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self._app(scope, heard, named)
+        except ClientDisconnect:
+            has_hung_up = True
+        except Exception:
+            log.exception("request failed")
+            if status:
+                raise  # the response has started: only the server can cut it off
+            fault = problem(500, "internal_error", f"an internal error occurred; it is logged as {request_id}")
+            await fault(scope, receive, named)
+        finally:
+            self._record(scope, HUNG_UP if has_hung_up else status or 500, time.perf_counter() - started)
+            structlog.contextvars.reset_contextvars(**bound)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         method, route = scope["method"] if scope["method"] in METHODS else "other", route_of(scope)
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        self._requests(method, route, status).inc()
+        self._seconds(method, route).observe(seconds)
         if route in QUIET and status < 400:
             return
         state, ms = scope.get("state", {}), round(seconds * 1000, 1)
@@ -147,8 +147,19 @@ def subscription_in(scope: Scope) -> str:
 
 
 def _request_id(scope: Scope) -> str:
-    given = Headers(scope=scope).get(REQUEST_ID, "")
-    return given if ACCEPTED_ID.fullmatch(given) else uuid4().hex
+    given = header_of(scope, REQUEST_ID)
+    return given if ACCEPTED_ID.fullmatch(given) else secrets.token_hex(16)
+
+
+def _complete(headers: RawHeaders, scope: Scope, request_id: str) -> None:
+    """Add the headers that every response has."""
+    set_header(headers, REQUEST_ID, request_id.encode())
+    add_rate_headers(scope, headers)
+    names = [name for name, _ in headers]
+    if NO_SNIFFING[0] not in names:
+        headers.append(NO_SNIFFING)
+    if NO_STORE[0] not in names and not scope["path"].startswith(PUBLIC):
+        headers.append(NO_STORE)
 
 
 class MostRequests:
@@ -232,7 +243,7 @@ class BodyLimit:
                 raise _too_large()
             return message
 
-        announced = Headers(scope=scope).get("Content-Length", "")
+        announced = header_of(scope, b"content-length")
         if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
             refusal = response_to(_too_large())
             assert refusal is not None  # noqa: S101 - an expected error
@@ -254,13 +265,13 @@ class JsonBodies:
             return
         request = Request(scope, receive)
         try:
-            body = await request.body()
+            body = await _whole_body(receive)
             if parse_body(scope, body) is NOTHING and body:
                 await authenticate(request)
         except (HTTPException, TenureError) as error:
             await (await _refusal(request, error))(scope, receive, send)
             return
-        if not Headers(scope=scope).get("Content-Type"):  # JSON is meant, and FastAPI wants it said
+        if not header_of(scope, b"content-type"):  # JSON is meant, and FastAPI wants it said
             others = [each for each in scope["headers"] if each[0] != b"content-type"]
             scope["headers"] = [*others, (b"content-type", b"application/json")]
         await self._app(scope, _replayed(body, receive), send)
@@ -279,7 +290,7 @@ class PlainRoutes:
                 match, found = route.matches(scope)
                 if match is Match.FULL:
                     scope.update(found, route=route)
-                    await route.handle(scope, receive, send)
+                    await route.app(scope, receive, send)
                     return
         await self._app(scope, receive, send)
 
@@ -298,6 +309,22 @@ async def _refusal(request: Request, error: Exception) -> Response:
     answer = response_to(error)
     assert answer is not None  # noqa: S101 - an expected error
     return answer
+
+
+async def _whole_body(receive: Receive) -> bytes:
+    """Read the body.
+
+    Raises:
+        ClientDisconnect: the rest of it will not come.
+    """
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -21,6 +21,7 @@ from api.http.bodies import NOTHING, parsed_body
 from api.http.errors import response_to
 
 Endpoint = Callable[..., Awaitable[Response]]
+_Validate = Callable[..., Any]
 
 
 def plain_route(route: APIRoute) -> Route:
@@ -57,9 +58,9 @@ class _Arguments:
     def __init__(self, parameters: Iterable[inspect.Parameter]) -> None:
         self._request: list[str] = []
         self._dependencies: list[tuple[str, Callable[[Request], Awaitable[Any]]]] = []
-        self._path: list[tuple[str, TypeAdapter[Any]]] = []
-        self._query: list[tuple[str, TypeAdapter[Any], Any]] = []
-        self._body: list[tuple[str, TypeAdapter[Any]]] = []
+        self._path: list[tuple[str, _Validate]] = []
+        self._query: list[tuple[str, _Validate, Any]] = []
+        self._body: list[tuple[str, _Validate]] = []
         for one in parameters:
             self._add(one)
 
@@ -72,11 +73,11 @@ class _Arguments:
         elif isinstance(mark, Depends) and mark.dependency is not None:
             self._dependencies.append((name, mark.dependency))
         elif isinstance(mark, Path):
-            self._path.append((name, TypeAdapter(kind)))
+            self._path.append((name, _validate(kind)))
         elif isinstance(mark, Query) and parameter.default is not inspect.Parameter.empty:
-            self._query.append((name, TypeAdapter(kind), parameter.default))
+            self._query.append((name, _validate(kind), parameter.default))
         elif isinstance(kind, type) and issubclass(kind, BaseModel):
-            self._body.append((name, TypeAdapter(kind)))
+            self._body.append((name, _validate(kind)))
         else:
             raise TypeError(f"a plain route cannot read {parameter}")
 
@@ -91,16 +92,16 @@ class _Arguments:
         for name, dependency in self._dependencies:
             read[name] = await dependency(request)
         errors: list[Any] = []
-        for name, adapter in self._path:
-            read[name] = _valid(adapter, request.path_params[name], ("path", name), errors)
-        for name, adapter, default in self._query:
+        for name, validate in self._path:
+            read[name] = _valid(validate, request.path_params[name], ("path", name), errors)
+        for name, validate, default in self._query:
             given = request.query_params.get(name)
-            read[name] = default if given is None else _valid(adapter, given, ("query", name), errors)
-        for name, adapter in self._body:
+            read[name] = default if given is None else _valid(validate, given, ("query", name), errors)
+        for name, validate in self._body:
             if body is NOTHING:
                 errors.append(_MISSING_BODY)
             else:
-                read[name] = _valid(adapter, body, ("body",), errors)
+                read[name] = _valid(validate, body, ("body",), errors)
         if errors:
             raise RequestValidationError(errors)
         return read
@@ -109,9 +110,14 @@ class _Arguments:
 _MISSING_BODY = {"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}
 
 
-def _valid(adapter: TypeAdapter[Any], value: object, where: tuple[str, ...], errors: list[Any]) -> Any:
+def _validate(kind: Any) -> _Validate:
+    """Return what validates a value: not the `TypeAdapter`, which looks at its own arguments each time."""
+    return TypeAdapter(kind).validator.validate_python
+
+
+def _valid(validate: _Validate, value: object, where: tuple[str, ...], errors: list[Any]) -> Any:
     try:
-        return adapter.validate_python(value, from_attributes=True)
+        return validate(value, from_attributes=True)
     except ValidationError as error:
         errors += [one | {"loc": (*where, *one["loc"])} for one in error.errors(include_url=False)]
         return None

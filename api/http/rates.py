@@ -14,18 +14,18 @@ from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
-from starlette.datastructures import MutableHeaders
 from starlette.types import Scope
 
 from api.http.buckets import Buckets
 from api.http.errors import RateLimited
+from api.http.headers import RawHeaders
 from domain.request_rates import RequestRate, RequestRates
 
 CHECK_TAG: Final = "Entitlements"
 FIGURE_TAG: Final = "Metrics"
 PAGING: Final = frozenset({"cursor", "limit"})
 """Query parameters of lists."""
-POLICY, STATE = "RateLimit-Policy", "RateLimit"
+POLICY, STATE = b"ratelimit-policy", b"ratelimit"
 _STANDING: Final = "tenure.rate"
 
 
@@ -152,14 +152,18 @@ def rate_limits_of(request: Request) -> RateLimits:
     return limits
 
 
-def add_rate_headers(scope: Scope, headers: MutableHeaders) -> None:
+def add_rate_headers(scope: Scope, headers: RawHeaders) -> None:
     """Add where the caller stands, behind the limits of a customer's plan."""
     standing = scope.get("state", {}).get(_STANDING)
     if standing is None:
         return
-    for name, own in ((POLICY, standing.policy), (STATE, standing.state)):
-        of_plan = headers.get(name)
-        headers[name] = own if of_plan is None else f"{of_plan}, {own}"
+    names = [name for name, _ in headers]
+    for name, own in ((POLICY, standing.policy.encode()), (STATE, standing.state.encode())):
+        if name in names:
+            at = names.index(name)
+            headers[at] = (name, headers[at][1] + b", " + own)
+        else:
+            headers.append((name, own))
 
 
 def _admit(scope: Scope, standing: RateStanding, refusal: str) -> None:

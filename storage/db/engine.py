@@ -1,7 +1,7 @@
 """Connections to PostgreSQL, and statements on them."""
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from enum import Enum, auto
 from functools import cache, partial
 from pathlib import Path
@@ -139,7 +139,7 @@ async def transaction(
         GatewayUnavailable: the database cannot be reached, or has dropped the connection; as far as we know, nothing
             was committed.
     """
-    async with _reached(engine), engine.begin() as connection:
+    async with _Reached(engine), engine.begin() as connection:
         await _confine(connection, engine, tenant)
         if statements_within:
             # Of this transaction alone, so that it does not stay on a connection that others use.
@@ -191,7 +191,7 @@ async def session(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     Raises:
         GatewayUnavailable: as with `transaction`.
     """
-    async with _reached(engine), engine.connect() as connection:
+    async with _Reached(engine), engine.connect() as connection:
         yield connection
 
 
@@ -206,7 +206,7 @@ async def statement(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """
     if engine.get_execution_options().get(_ROLE) is DatabaseRole.APPLICATION:
         raise RuntimeError("a statement of the application's role needs a transaction, which sets the tenant")
-    async with _reached(engine), engine.begin() if _by_transaction(engine) else engine.connect() as connection:
+    async with _Reached(engine), engine.begin() if _by_transaction(engine) else engine.connect() as connection:
         yield connection
 
 
@@ -236,7 +236,7 @@ async def fetch(engine: AsyncEngine, query: str, *values: object) -> list[asyncp
         finally:
             pooled.close()
 
-    async with _reached(engine):
+    async with _Reached(engine):
         return await greenlet_spawn(ask)
 
 
@@ -251,28 +251,45 @@ def _by_transaction(engine: AsyncEngine) -> bool:
     return turns is not None and turns.pooling.by_transaction
 
 
-@asynccontextmanager
-async def _reached(engine: AsyncEngine) -> AsyncIterator[None]:
-    turns = Turns.of(engine)
-    try:
-        async with turns.turn() if turns is not None else nullcontext():
-            yield
-    except DBAPIError as error:
-        if not _is_transient(error):
-            raise
-        raise _unavailable(error.orig) from error
-    except AsyncAdapt_asyncpg_dbapi.Error as error:  # by `fetch`, which connects without SQLAlchemy's own errors
-        if not str(getattr(error, "sqlstate", "")).startswith(TRANSIENT):
-            raise
-        raise _unavailable(error) from error
-    except asyncpg.DeadlockDetectedError as error:
-        raise Deadlock(f"the database rolled back: {error}", code="database_unavailable") from error
-    except asyncpg.PostgresError as error:
-        if not str(error.sqlstate).startswith(TRANSIENT):
-            raise
-        raise _unavailable(error) from error
-    except (PoolTimeout, OSError, NotAnswering) as error:
-        raise _unavailable(error) from error
+class _Reached:
+    """A block in which a connection is used, for which it has a turn, and whose errors are ours.
+
+    A class, because `asynccontextmanager` takes several times as long, and each use of the database pays for it.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._turns = Turns.of(engine)
+
+    async def __aenter__(self) -> None:
+        if self._turns is None:
+            return
+        try:
+            await self._turns.take()
+        except (OSError, NotAnswering) as error:
+            raise _unavailable(error) from error
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if self._turns is not None:
+            self._turns.end()
+        translated = None if error is None else _translated(error)
+        if translated is not None:
+            raise translated from error
+
+
+def _translated(error: BaseException) -> GatewayUnavailable | None:
+    """The error of ours that says the same; None: it is not about reaching the database."""
+    match error:
+        case DBAPIError():
+            return _unavailable(error.orig) if _is_transient(error) else None
+        case asyncpg.DeadlockDetectedError():
+            return Deadlock(f"the database rolled back: {error}", code="database_unavailable")
+        # The first by `fetch`, which connects without SQLAlchemy's own errors.
+        case AsyncAdapt_asyncpg_dbapi.Error() | asyncpg.PostgresError():
+            is_transient = str(getattr(error, "sqlstate", "")).startswith(TRANSIENT)
+            return _unavailable(error) if is_transient else None
+        case PoolTimeout() | OSError() | NotAnswering():
+            return _unavailable(error)
+    return None
 
 
 def _is_at_fault(error: BaseException) -> bool:

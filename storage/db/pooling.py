@@ -1,8 +1,7 @@
 """How a process uses its connections to PostgreSQL: how many, how long it waits, and what stands between."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -110,9 +109,8 @@ class Turns:
     def _check(self, *_how: object) -> None:
         self.pulse.check()
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """One use of a connection.
+    async def take(self) -> None:
+        """Take a turn, for one use of a connection. Whoever has taken one calls `end`.
 
         Raises:
             NotAnswering: the database does not answer.
@@ -123,12 +121,8 @@ class Turns:
             self._taken += 1
         else:
             await self._wait()
-        try:
-            yield
-        finally:
-            self._end()
 
-    def _end(self) -> None:
+    def end(self) -> None:
         """Hand the turn to the caller that has waited longest."""
         self._last_ended = self._looks
         for waiter in self._queue:
@@ -145,7 +139,7 @@ class Turns:
             await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():
-                self._end()
+                self.end()
             raise
         finally:
             del self._queue[waiter]

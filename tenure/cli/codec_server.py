@@ -1,18 +1,17 @@
 """`tenure codec-server`."""
 
-import asyncio
 from typing import Final
 
 import structlog
 import uvicorn
 
 from api.codec_server import codec_app
-from api.http.slow_clients import PunctualProtocol
+from api.http.slow_clients import punctual_protocol
 from configuration.loading import Process, load_settings
 from services.payload_codec import EncryptedPayloads
 from storage.access.api_keys import ApiKeys
 from tenure.cli import logs
-from tenure.cli.asgi_server import Server, serve_until_stopped
+from tenure.cli.asgi_server import Server, run, serve_until_stopped
 from tenure.cli.connections import database, payload_keys_of
 from tenure.cli.signals import stoppable
 
@@ -23,7 +22,7 @@ log = structlog.get_logger("tenure")
 
 def codec_server() -> None:
     """Decrypt payloads for Temporal's pages, for who has an API key of an admin or operator, until SIGTERM."""
-    asyncio.run(stoppable(_serve()))
+    run(stoppable(_serve()))
 
 
 async def _serve() -> None:
@@ -34,7 +33,7 @@ async def _serve() -> None:
         app = codec_app(EncryptedPayloads(payload_keys_of(settings.payload_keys)), ApiKeys(engine).verify, pages)
         config = uvicorn.Config(
             app,
-            http=PunctualProtocol,
+            http=punctual_protocol(),
             host=settings.codec_host,
             port=settings.codec_port,
             log_config=None,

@@ -12,7 +12,7 @@ from temporalio.client import Client
 
 from api.app import create_app
 from api.http.dependencies import AppDependencies
-from api.http.slow_clients import PunctualProtocol
+from api.http.slow_clients import punctual_protocol
 from api.monitoring.exposition import exposition_of
 from configuration.base_settings import PREFIX
 from configuration.loading import Process, SettingsError, load_settings
@@ -33,7 +33,7 @@ from storage.events.secrets import check_secret_keys
 from storage.privacy.erasures_file import ErasuresFile
 from storage.subscriptions.trial_key import check_trial_key
 from tenure.cli import logs
-from tenure.cli.asgi_server import Server, serve_until_stopped
+from tenure.cli.asgi_server import Server, run, serve_until_stopped
 from tenure.cli.connections import database, hold_to_payload_keys, payment_provider, temporal
 from tenure.cli.processes import signing_of, trial_key_of
 from tenure.cli.scraping import process_metrics, scraped
@@ -53,7 +53,7 @@ log = structlog.get_logger("tenure")
 
 def api() -> None:
     """Serve the HTTP API until SIGTERM; requests in progress are answered first."""
-    asyncio.run(stoppable(_serve()))
+    run(stoppable(_serve()))
 
 
 async def _serve() -> None:
@@ -86,7 +86,7 @@ async def _serve_with(settings: ApiSettings, spans: Spans | None) -> None:
         app = create_app(dependencies)
         config = uvicorn.Config(
             app,
-            http=PunctualProtocol,
+            http=punctual_protocol(),
             host=settings.api_host,
             port=settings.api_port,
             log_config=None,

@@ -1,0 +1,93 @@
+"""The deadline of `api.http.slow_clients` for uvicorn's protocol that reads by httptools, an optional library."""
+
+import asyncio
+from typing import Final
+
+from fastapi import Response
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from api.http.slow_clients import WITHIN, Part, timeout_answer
+
+MAX_HEAD_BYTES: Final = 64 * 1024
+"""Of the request line and the headers together, as h11 takes; httptools itself would take any number."""
+
+
+class PunctualHttpToolsProtocol(HttpToolsProtocol):
+    """The one that reads by httptools."""
+
+    _deadline: asyncio.TimerHandle | None = None
+    _arriving: Part | None = None
+    """The part of a request that has begun and is not complete."""
+    _head_bytes = 0
+    """Received of an incomplete head."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(WITHIN, self._end)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self._is_reading():
+            self._stop_waiting()
+            self._head_bytes = 0
+            return
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(WITHIN, self._end)
+        self._head_bytes = 0 if self._arriving == "body" else self._head_bytes + len(data)
+        if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too large.")
+
+    def on_message_begin(self) -> None:
+        self._arriving = "headers"
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # Not those behind a body: they would stand among the others, and a proxy that sets one of those passes these.
+        if self._arriving == "headers":
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._arriving = "body"
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._arriving = None
+        super().on_message_complete()
+
+    def _is_reading(self) -> bool:
+        """True if a part of a request is there, or bytes that belong to none, and the rest is not."""
+        return self._arriving is not None or not self._is_responding()
+
+    def _is_responding(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _end(self) -> None:
+        self._deadline = None
+        if self.transport.is_closing():
+            return
+        has_begun = self._arriving == "body"
+        if self.pipeline or (not has_begun and self._is_responding()):
+            # It is behind a request that we have not answered: its time begins when we have.
+            self._deadline = self.loop.call_later(WITHIN, self._end)
+            return
+        answer = timeout_answer("body" if has_begun else "headers")
+        if not has_begun or not self.cycle.response_started:
+            self._send(answer)
+        self.transport.close()
+        if has_begun and not self.cycle.response_complete:
+            # Before the loop tells it that the connection is lost, the application must not send anything.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+
+    def _send(self, answer: Response) -> None:
+        headers = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)
+        self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[answer.status_code], headers, bytes(answer.body)))
