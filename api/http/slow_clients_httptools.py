@@ -3,10 +3,11 @@
 import asyncio
 from typing import Final
 
+import httptools
 from fastapi import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from api.http.slow_clients import WITHIN, Part, timeout_answer
+from api.http.slow_clients import WITHIN, Part, PunctualH11Protocol, timeout_answer
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Of the request line and the headers together, as h11 takes; httptools itself would take any number."""
@@ -30,7 +31,14 @@ class PunctualHttpToolsProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._hand_over(data[offer.args[0] :])
+            return
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
         if not self._is_reading():
             self._stop_waiting()
             self._head_bytes = 0
@@ -58,12 +66,33 @@ class PunctualHttpToolsProtocol(HttpToolsProtocol):
         self._arriving = None
         super().on_message_complete()
 
+    def _should_upgrade(self) -> bool:
+        # Not the request itself: it is given to h11, as httptools does not read the body of one that offers that.
+        return True
+
+    def _hand_over(self, rest: bytes) -> None:
+        """Have h11 read this request, which offers another protocol, and what follows: it ignores the offer."""
+        self._stop_waiting()
+        if self._is_responding():
+            # The client repeats what is not answered when a connection ends.
+            self.flow.pause_reading()
+            self.cycle.keep_alive = False
+            return
+        headers = [b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+        version = self.parser.get_http_version().encode()
+        head = b"%b %b HTTP/%b\r\n%b\r\n" % (self.parser.get_method(), self.url, version, b"".join(headers))
+        self.connections.discard(self)
+        other = PunctualH11Protocol(self.config, self.server_state, self.app_state, self.loop)
+        other.connection_made(self.transport)
+        self.transport.set_protocol(other)
+        other.data_received(head + rest)
+
     def _is_reading(self) -> bool:
         """True if a part of a request is there, or bytes that belong to none, and the rest is not."""
         return self._arriving is not None or not self._is_responding()
 
     def _is_responding(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
+        return bool(self.cycle) and not self.cycle.response_complete
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:
