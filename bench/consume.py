@@ -22,6 +22,10 @@ from sandbox.stack import Stack, running
 from storage.db.engine import create_engine_from_url
 
 ROUNDS, A_ROUND, AT_ONCE = 10, 500, 16
+POOL = {"TENURE_DATABASE_POOL": "10"}
+"""So that all servers together open no more connections than PostgreSQL takes."""
+BARE_FAST = "bare, fast server"
+"""By uvloop and httptools, as the API; `bare` is as `pip install uvicorn` has it."""
 
 
 async def measure() -> Result:
@@ -79,7 +83,7 @@ async def _traced(stack: Stack, folder: Path, catalog: Path) -> AsyncIterator[di
     async with AsyncExitStack() as servers:
 
         async def a_server(given: dict[str, str], *command: str) -> Served:
-            settings = settings_of(stack, folder, catalog)
+            settings = settings_of(stack, folder, catalog) | POOL
             port = int(settings["TENURE_API_PORT"])
             return await servers.enter_async_context(process(settings | given, *command, port=port))
 
@@ -112,7 +116,7 @@ async def _all_measured(stack: Stack, folder: Path, catalog: Path) -> AsyncItera
     async with AsyncExitStack() as servers:
 
         async def an_api(*command: str, **given: str) -> Served:
-            settings = settings_of(stack, folder, catalog) | given
+            settings = settings_of(stack, folder, catalog) | POOL | given
             return await servers.enter_async_context(process(settings, *command, port=int(settings["TENURE_API_PORT"])))
 
         ours = await an_api(beside("tenure"), "api")
@@ -121,12 +125,13 @@ async def _all_measured(stack: Stack, folder: Path, catalog: Path) -> AsyncItera
         function = await an_api(sys.executable, "-m", "bench.without", "plain_statement")
         superuser = stack.postgres.superuser_url
         unbound = await an_api(sys.executable, "-m", "bench.without", "row_security", superuser)
-        settings = settings_of(stack, folder, catalog)
-        bare = await servers.enter_async_context(
-            process(settings, sys.executable, "-m", "bench.bare_counter", port=free_port())
-        )
+        slow = await an_api(sys.executable, "-m", "bench.without", "fast_server")
+        settings, counter = settings_of(stack, folder, catalog), (sys.executable, "-m", "bench.bare_counter")
+        bare = await servers.enter_async_context(process(settings, *counter, port=free_port()))
+        bare_fast = await servers.enter_async_context(process(settings, *counter, "fast", port=free_port()))
         yield {
             "bare": _Measured(bare, _count),
+            BARE_FAST: _Measured(bare_fast, _count),
             "check": _Measured(ours, check),
             "check, by FastAPI": _Measured(described, check),
             "consume": _Measured(ours, consume),
@@ -134,6 +139,7 @@ async def _all_measured(stack: Stack, folder: Path, catalog: Path) -> AsyncItera
             "consume, by the function": _Measured(function, consume),
             "consume, no rate limit": _Measured(unlimited, consume),
             "consume, no row security": _Measured(unbound, consume),
+            "consume, no fast server": _Measured(slow, consume),
         }
 
 
@@ -179,6 +185,14 @@ def _result(measured: dict[str, Figures], crowd: Figures) -> Result:
     comparisons = [
         Comparison("consumes a second", measured["consume"].rate, bare, "bare UPDATE", bar=0.8, higher_is_better=True),
         Comparison("checks a second", measured["check"].rate, bare, "bare UPDATE", bar=None, higher_is_better=True),
+        Comparison(
+            "consumes a second",
+            measured["consume"].rate,
+            measured[BARE_FAST].rate,
+            "bare UPDATE by the same loop and parser",
+            bar=None,
+            higher_is_better=True,
+        ),
     ]
     return Result(_report(measured, crowd), comparisons, [Bars("Requests a second", "/s", rates)])
 
@@ -194,6 +208,7 @@ def _report(measured: dict[str, Figures], crowd: Figures) -> str:
                 ("plain route", "check", "check, by FastAPI"),
                 ("plain route", "consume", "consume, by FastAPI"),
                 ("plain statement", "consume", "consume, by the function"),
+                ("faster loop and parser", "consume", "consume, no fast server"),
             )
         ),
         f"counting it for the key's rate adds {_cost(consumed) / _cost(unlimited) - 1:+.1%} to its CPU",

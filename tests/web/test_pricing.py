@@ -56,6 +56,15 @@ def on_its_own(catalog: Catalog = CATALOG, **more: Any) -> FastAPI:
     return an_app(catalog=catalog, presentation=None, sign_up_url=SIGN_UP, **more)
 
 
+@pytest.mark.parametrize("path", ["/pricing", "/pricing.json"])
+async def test_all_tenants_sell_the_same(path: str) -> None:
+    async with a_browser(a_shop("social")) as browser:
+        every, one = await browser.get(path), await browser.get(f"{path}?tenant=another")
+    assert one.status_code == 200
+    assert one.content == every.content
+    assert one.headers["ETag"] == every.headers["ETag"]
+
+
 # --- what it says -----------------------------------------------------------------------------------------
 
 
