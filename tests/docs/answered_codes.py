@@ -5,9 +5,10 @@ import importlib
 import inspect
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from api.http.errors import CODE_OF_STATUS, OTHER_CODE, PUBLIC_CODE, STATUS_OF_CODE, problem
 from domain.entitlements.snapshot import Denial
@@ -31,6 +32,9 @@ UNNAMED: Mapping[tuple[str, str], tuple[str, ...]] = {
 }
 """Codes that an expression names, by file and expression."""
 
+OPTIONAL: Final = {"api/http/slow_clients_httptools.py": "httptools"}
+"""Files that need an optional library. They have no code that is in no other file."""
+
 
 class Place(NamedTuple):
     """Where a code is used: the kind of error, or the status of a response."""
@@ -49,6 +53,8 @@ def codes_in_source() -> dict[str, set[Place]]:
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*.py")):
             file = path.relative_to(ROOT).as_posix()
+            if file in OPTIONAL and find_spec(OPTIONAL[file]) is None:
+                continue
             module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
             for code, kind in _codes_of(module, ast.parse(path.read_text(encoding="utf-8")), file):
                 found[PUBLIC_CODE.get(code, code)].add(Place(kind, file))
