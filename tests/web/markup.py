@@ -1,5 +1,6 @@
 """Reads a page's HTML, and finds what must not be in it or is missing."""
 
+from collections import Counter
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
@@ -17,10 +18,11 @@ class Markup(HTMLParser):
         super().__init__()
         self.html = html
         self.elements: list[tuple[str, Attributes]] = []
-        self.texts: dict[int, str] = {}
-        """What each element says, by its number."""
         self.faults: list[str] = []
         self._open: list[tuple[str, int]] = []
+        self._words: list[str] = []
+        """All that the page says. An element says what lies between its places here."""
+        self._places: dict[int, tuple[int, int | None]] = {}
         self.feed(html)
         self.close()
         self.faults += [f"<{tag}> is never closed" for tag, _ in self._open]
@@ -32,9 +34,9 @@ class Markup(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         self.elements.append((tag, given))
         number = len(self.elements) - 1
-        self.texts[number] = given.get("aria-label", "")
-        for _, outer in self._open:
-            self.texts[outer] += given.get("alt", "")
+        self._words.append(given.get("alt", ""))
+        place = len(self._words)
+        self._places[number] = place, place if tag in VOID else None
         if tag not in VOID:
             self._open.append((tag, number))
 
@@ -45,18 +47,23 @@ class Markup(HTMLParser):
         if not self._open or self._open[-1][0] != tag:
             self.faults.append(f"</{tag}> closes {self._open[-1:]}")
         else:
-            self._open.pop()
+            _, number = self._open.pop()
+            self._places[number] = self._places[number][0], len(self._words)
 
     def handle_data(self, data: str) -> None:
-        for _, number in self._open:
-            self.texts[number] += data
+        self._words.append(data)
+
+    def text(self, number: int) -> str:
+        """What an element says, by its number."""
+        begin, end = self._places.get(number, (0, 0))
+        return self.elements[number][1].get("aria-label", "") + "".join(self._words[begin:end])
 
     def all(self, tag: str) -> list[Attributes]:
         return [given for name, given in self.elements if name == tag]
 
     def said(self, tag: str) -> list[str]:
         """What each element of this kind says."""
-        return [" ".join(self.texts[number].split()) for number, (name, _) in enumerate(self.elements) if name == tag]
+        return [" ".join(self.text(number).split()) for number, (name, _) in enumerate(self.elements) if name == tag]
 
 
 def faults(html: str) -> list[str]:
@@ -96,7 +103,7 @@ def _outline(page: Markup) -> Iterator[str]:
 def _names(page: Markup) -> Iterator[str]:
     labelled = {given["for"] for given in page.all("label") if "for" in given}
     for number, (tag, given) in enumerate(page.elements):
-        if tag in NAMED and not page.texts[number].strip():
+        if tag in NAMED and not page.text(number).strip():
             yield f"<{tag} {given}> says nothing"
         if tag in ("input", "textarea", "select", "progress") and given.get("type") != "hidden":
             has_name = given.get("id") in labelled or given.get("aria-label") or _in_label(page, number)
@@ -108,16 +115,19 @@ def _names(page: Markup) -> Iterator[str]:
 
 def _in_label(page: Markup, number: int) -> bool:
     """True if the element follows a label that is not for another field: it is inside it."""
-    before = [given for tag, given in page.elements[:number] if tag in ("label", "input", "textarea", "select")]
-    return bool(before) and "for" not in before[-1] and "name" not in before[-1]
+    for tag, given in reversed(page.elements[:number]):
+        if tag in ("label", "input", "textarea", "select"):
+            return "for" not in given and "name" not in given
+    return False
 
 
 def _ids(page: Markup) -> Iterator[str]:
     ids = [given["id"] for _, given in page.elements if "id" in given]
-    yield from {f"id {one!r} twice" for one in ids if ids.count(one) > 1}
+    yield from {f"id {one!r} twice" for one, times in Counter(ids).items() if times > 1}
+    known = set(ids)
     for tag, given in page.elements:
         named = [*given.get("aria-describedby", "").split(), *given.get("aria-labelledby", "").split()]
         named += [given["for"]] if "for" in given else []
         if tag == "a" and given.get("href", "").startswith("#"):
             named.append(given["href"][1:])
-        yield from (f"<{tag}> names #{one}, which is not there" for one in named if one not in ids)
+        yield from (f"<{tag}> names #{one}, which is not there" for one in named if one not in known)
