@@ -1,10 +1,19 @@
 """One mailbox is one mailbox, however its address is written."""
 
+from string import ascii_letters, digits
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.notifications.mailboxes import canonical_mail
+
+ADDRESSES = st.builds(
+    "{}@{}".format,
+    st.text("aA1.+-", min_size=1, max_size=12) | st.text(ascii_letters + digits + "!#$%&'*/=?^_`{|}~", min_size=1),
+    st.sampled_from(["gmail.com", "GoogleMail.com", "Example.COM", "xn--Strae-OQA.example", "straße.example"]),
+)
+"""`st.emails` takes ten times as long, and writes next to no tags and dots, and nobody at Gmail."""
 
 
 @pytest.mark.parametrize(
@@ -40,7 +49,7 @@ def test_two_mailboxes_stay_two(one: str, other: str) -> None:
     assert canonical_mail(one) != canonical_mail(other)
 
 
-@given(st.emails() | st.text())
+@given(ADDRESSES | st.text())
 def test_what_is_canonical_stays_so(address: str) -> None:
     once = canonical_mail(address)
     assert canonical_mail(once) == once
