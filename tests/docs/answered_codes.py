@@ -5,6 +5,7 @@ import importlib
 import inspect
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -43,8 +44,9 @@ class Place(NamedTuple):
     file: str
 
 
+@cache
 def codes_in_source() -> dict[str, set[Place]]:
-    """Every code of an error or of a problem, and where it is used.
+    """Every code of an error or of a problem, and where it is used. The source is read once.
 
     Raises:
         ValueError: an expression is neither a constant nor in `UNNAMED`.

@@ -1,6 +1,7 @@
 """What the documents point to is there: files of the repository, and headings."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,11 @@ NAMED = re.compile(rf"`((?:{'|'.join(ROOMS)})/[\w./*-]*)`")
 SHORT = re.compile(r"`(\w+\.py)`")
 
 
+@cache
+def _modules() -> set[str]:
+    return {path.name for room in ROOMS for path in (ROOT / room).rglob("*.py")}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_file_that_is_named_is_there(page: Path) -> None:
     named = {path for path in NAMED.findall(page.read_text(encoding="utf-8")) if "NNNN" not in path}
@@ -24,9 +30,7 @@ def test_every_file_that_is_named_is_there(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_module_that_is_named_in_short_is_in_a_room(page: Path) -> None:
-    modules = {path.name for room in ROOMS for path in (ROOT / room).rglob("*.py")}
-
-    assert set(SHORT.findall(page.read_text(encoding="utf-8"))) <= modules
+    assert set(SHORT.findall(page.read_text(encoding="utf-8"))) <= _modules()
 
 
 @pytest.mark.parametrize("page", LINKING, ids=lambda page: page.name)

@@ -8,6 +8,7 @@ counts as untranslated.
 """
 
 import sys
+from functools import cache
 from pathlib import Path
 
 from babel.messages import Catalog
@@ -62,9 +63,17 @@ def english() -> Catalog:
     return catalog
 
 
+@cache
+def sentences() -> tuple[Message, ...]:
+    """Returns the same for whoever only reads them: the source is read once."""
+    return tuple(english())
+
+
 def gaps(catalog: Catalog) -> list[str]:
     """Names what a language lacks or gets wrong, sentence by sentence."""
-    return [f"{problem}: {message.id!r}" for message in english() if message.id for problem in _wrong(catalog, message)]
+    return [
+        f"{problem}: {message.id!r}" for message in sentences() if message.id for problem in _wrong(catalog, message)
+    ]
 
 
 def _wrong(catalog: Catalog, source: Message) -> list[str]:

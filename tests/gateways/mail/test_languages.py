@@ -13,7 +13,7 @@ from gateways.mail.renderer import MailRenderer
 from localization import languages as all_languages
 from localization.languages import language_files, language_for, languages, read_language
 from tests.gateways.mails import BRAND, CARD, FULL_FACTS, a_reader, assert_both_say, renderer
-from tests.localization.languages import english, gaps
+from tests.localization.languages import gaps, sentences
 
 FILES = {file.name.removesuffix(".po"): file for file in language_files()}
 
@@ -25,12 +25,12 @@ def test_a_language_has_every_english_text(code: str) -> None:
 
 @pytest.mark.parametrize("code", FILES)
 def test_a_language_has_no_text_that_english_lacks(code: str) -> None:
-    known = {message.id for message in english()}
+    known = {message.id for message in sentences()}
     assert [message.id for message in read_language(FILES[code]) if message.id not in known] == []
 
 
 def test_every_occasion_has_words_to_translate() -> None:
-    named = {Path(file).stem for message in english() for file, _line in message.locations}
+    named = {Path(file).stem for message in sentences() for file, _line in message.locations}
     assert set(Occasion) <= named
 
 

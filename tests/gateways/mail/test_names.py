@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -44,16 +45,13 @@ def test_a_name_is_only_ever_a_name(occasion: Occasion, name: str) -> None:
 @given(name=st.text(max_size=80), locale=st.sampled_from(["en", "de"]), occasion=st.sampled_from(Occasion))
 @settings(max_examples=300, deadline=None)
 def test_no_name_of_a_customer_a_plan_or_a_meter_breaks_a_mail(name: str, locale: str, occasion: Occasion) -> None:
-    plain = renderer().render(
-        occasion, FULL_FACTS | dict.fromkeys(NAMES, "Ada"), replace(ADA, name="Ada", locale=locale)
-    )
     # A name without visible characters is a missing fact, which other tests cover.
     facts = FULL_FACTS | dict.fromkeys(NAMES, f"{name} Ada")
     mail = renderer().render(occasion, facts, replace(ADA, name=name, locale=locale))
 
     assert mail.subject == one_line(mail.subject, 150)
     assert len(mail.text.splitlines()) == len(mail.text.split("\n")) - 1, "no line ends but our own"
-    assert _shape(mail.html) == _shape(plain.html)
+    assert _shape(mail.html) == _plain_shape(occasion, locale)
     mail.text.encode()
     mail.html.encode()
 
@@ -63,6 +61,13 @@ def _shape(html: str) -> tuple[list[str], list[str]]:
     reader = Reader()
     reader.feed(html)
     return reader.tags, reader.addresses
+
+
+@cache
+def _plain_shape(occasion: Occasion, locale: str) -> tuple[list[str], list[str]]:
+    """As it is for a name that nobody minds."""
+    facts = FULL_FACTS | dict.fromkeys(NAMES, "Ada")
+    return _shape(renderer().render(occasion, facts, replace(ADA, name="Ada", locale=locale)).html)
 
 
 def test_an_emoji_stays_in_a_name() -> None:
