@@ -4,6 +4,7 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from google.protobuf.message import Message
 from temporalio.api.common.v1 import Payload
@@ -13,6 +14,8 @@ from temporalio.api.history.v1 import HistoryEvent
 Run = Sequence[HistoryEvent]
 LARGEST = 8
 """How many payloads are listed."""
+_SCHEDULED: Final = "workflow_task_scheduled_event_attributes"
+_COMPLETED: Final = "workflow_task_completed_event_attributes"
 
 
 def average_open_bytes(runs: Sequence[Run]) -> float:
@@ -33,14 +36,23 @@ def average_open_bytes(runs: Sequence[Run]) -> float:
 
 
 def without_failed_tasks(run: Run) -> list[HistoryEvent]:
-    """Leave out workflow tasks that were taken again: a machine was slow, or a signal came in between."""
+    """Leave out workflow tasks that were taken again: a machine was slow, or a signal came in between.
+
+    A local activity that is slow has its task completed without any command, and goes on in the next one.
+    """
     failed: set[int] = set()
     for event in run:
         for name in ("workflow_task_failed_event_attributes", "workflow_task_timed_out_event_attributes"):
             if event.HasField(name):
                 ended = getattr(event, name)
                 failed |= {event.event_id, ended.scheduled_event_id, ended.started_event_id}
-    return [event for event in run if event.event_id not in failed]
+    kept = [event for event in run if event.event_id not in failed]
+    continued: set[int] = set()
+    for event, following in itertools.pairwise(kept):
+        if event.HasField(_COMPLETED) and following.HasField(_SCHEDULED) and event.event_time == following.event_time:
+            ended = event.workflow_task_completed_event_attributes
+            continued |= {ended.started_event_id, event.event_id, following.event_id}
+    return [event for event in kept if event.event_id not in continued]
 
 
 def bytes_by_kind(runs: Sequence[Run]) -> Counter[str]:

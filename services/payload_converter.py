@@ -69,7 +69,7 @@ def _hints(of: type) -> Mapping[str, Any] | None:
     return {each.name: hints[each.name] for each in all_fields} if all(each.init for each in all_fields) else None
 
 
-RUN_ENCODINGS: Final = ("json/tenure-run-1",)
+RUN_ENCODINGS: Final = ("json/tenure-run-1", "json/tenure-run-2")
 """The encodings of values that must be read by nobody who does not know them: each names one as `payload_encoding`."""
 
 

@@ -25,6 +25,7 @@ from activities.payments import ConfirmationActivities, PaymentActivities
 from activities.reconciling import ReconcileActivities
 from activities.records import RecordActivities
 from activities.refunds import RefundActivities
+from activities.renewals import RenewalActivities
 from activities.rolling_up import RollUpActivities
 from activities.wallets import WalletActivities
 from domain.names import EVENTS_QUEUE, LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
@@ -80,6 +81,7 @@ class WorkerActivities:
 
     records: RecordActivities
     payments: PaymentActivities
+    renewals: RenewalActivities
     wallets: WalletActivities
     changes: ChangeActivities
     confirmations: ConfirmationActivities
@@ -161,6 +163,7 @@ def build_workers(
                 activities.records.anchor_ladder,
                 activities.records.lay_out_notices,
                 activities.records.forget_sign_up,
+                activities.renewals.close,
             ],
             workflow_runner=workflow_runner(),
             max_cached_workflows=max_cached_workflows,
@@ -189,6 +192,7 @@ def build_workers(
                 activities.payments.reversal,
                 activities.refunds.refund,
                 activities.payments.standing,
+                activities.renewals.renew,
                 activities.payments.end,
                 activities.payments.end_at_period_end,
                 activities.payments.hold,

@@ -93,6 +93,14 @@ class Address:
     customer: str = ""
     """Our id of its customer."""
     tenant: str = ""
+    settled_invoice: str = ""
+    """The invoice that it was recorded as paid by last; empty: there is none, or it is over."""
+
+    def has_recorded(self, event: ProviderEvent) -> bool:
+        """True if it is recorded what the event reports: its workflow has recorded it, and would pass it over."""
+        return (
+            event.news is EventKind.INVOICE_PAID and bool(event.object_id) and event.object_id == self.settled_invoice
+        )
 
 
 @dataclass(frozen=True)

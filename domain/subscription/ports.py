@@ -10,6 +10,7 @@ from domain.notifications.ports import MailDispatcher, QueuedMail
 from domain.subscription.contact_changes import KnownContact, ProviderUpdate, SubscriptionNotification
 from domain.subscription.journal import Cause, FitCheck, Step
 from domain.subscription.policy import TrialMark
+from domain.subscription.renewals import ExpectedRenewal, RecordedStep
 from domain.subscription.sign_up import SignUpContact
 from domain.subscription.state import Subscription
 
@@ -73,6 +74,25 @@ class Records(Protocol):
 
     async def forget_sign_up(self, customer: str, subscription: str) -> None:
         """Remove a refused sign-up's contact data, and the customer if nothing else refers to them."""
+        ...
+
+
+class RenewalRecords(Protocol):
+    """Records plain renewals; each call is one transaction."""
+
+    async def save_renewal(self, step: Step, expected: ExpectedRenewal) -> Sequence[QueuedMail] | None:
+        """Store a step as `Records.save` does, but only if it follows the state that is stored.
+
+        Returns None, and stores nothing, if another state is stored, or the customer is erased.
+        """
+        ...
+
+    async def latest_step(self, subscription: str) -> RecordedStep | None:
+        """Returns the latest step of a subscription; None: it has none."""
+        ...
+
+    async def waiting_mails(self, subscription: str) -> Sequence[QueuedMail]:
+        """Returns the mails of a subscription that still wait to be sent."""
         ...
 
 

@@ -82,6 +82,8 @@ def _of_subscriptions(worker: WorkerActivities) -> Activities:
         worker.payments.first_quote,
         worker.payments.reversal,
         worker.payments.standing,
+        worker.renewals.renew,
+        worker.renewals.close,
         worker.payments.end,
         worker.payments.end_at_period_end,
         worker.payments.hold,

@@ -6,11 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.provider.event_ports import Owners
-from domain.provider.events import NOTHING_NEW, Directory, Disposition, KeptEvent, ProviderEvent, Routing
-from domain.provider.hints import MONEY_WENT_BACK
+from domain.provider.events import NOTHING_NEW, Address, Directory, Disposition, KeptEvent, ProviderEvent, Routing
+from domain.provider.hints import MONEY_WENT_BACK, EventKind
 
 UNKNOWN_CUSTOMER_GRACE = timedelta(minutes=5)
 """How long a customer may be unknown to us: at sign-up the provider's event can be faster than our own record."""
+
+FIRST_PAYMENT_GRACE = timedelta(seconds=5)
+"""How long a paid invoice of an unknown agreement waits: usually it is the first payment, whose answer the workflow is
+just recording. Once it is recorded, the event says nothing new; otherwise it is delivered."""
 
 ANSWER_TIMEOUT = timedelta(seconds=5)
 """How long the provider may take to return an object's owner."""
@@ -55,15 +59,22 @@ def route(message: KeptEvent, directory: Directory) -> Route:
     if event.news is None:
         return NOTHING_NEW
     if event.agreement_ref in directory.by_agreement:
-        return directory.by_agreement[event.agreement_ref].subscription
+        known = directory.by_agreement[event.agreement_ref]
+        return NOTHING_NEW if known.has_recorded(event) else known.subscription
     if not event.customer_ref:
         return NO_CUSTOMER
-    known = directory.by_customer.get(event.customer_ref)
-    if not known:
-        return UNKNOWN_CUSTOMER if datetime.now(UTC) - message.received_at >= UNKNOWN_CUSTOMER_GRACE else None
-    newest = known[-1]
+    age, all_known = datetime.now(UTC) - message.received_at, directory.by_customer.get(event.customer_ref)
+    if not all_known:
+        return UNKNOWN_CUSTOMER if age >= UNKNOWN_CUSTOMER_GRACE else None
+    return _to_newest(event, age, all_known[-1])
+
+
+def _to_newest(event: ProviderEvent, age: timedelta, newest: Address) -> Route:
+    """Where an event goes that only its customer is known of."""
     if event.agreement_ref and newest.agreement_ref:
         return Routing(Disposition.SET_ASIDE, f"set aside: agreement {event.agreement_ref} is not ours")
+    if event.agreement_ref and event.news is EventKind.INVOICE_PAID and age < FIRST_PAYMENT_GRACE:
+        return None
     # The subscription has no agreement yet: the event may be about the one it is about to get.
     return newest.subscription
 

@@ -60,3 +60,11 @@ async def queued(connection: AsyncConnection, step: Step, written: Set[UUID]) ->
         found = select(mails.c.id, mails.c.occasion).where(mails.c.id.in_(earlier), mails.c.status == "queued")
         waiting |= {row.id: Occasion(row.occasion) for row in await connection.execute(found)}
     return [QueuedMail(str(id_), step.subscription.id, waiting[id_]) for id_ in ids if id_ in waiting]
+
+
+async def all_queued(connection: AsyncConnection, subscription: str) -> Sequence[QueuedMail]:
+    """Returns all mails of a subscription that wait, oldest first."""
+    it = mails.c
+    wanted = select(it.id, it.occasion).where(it.subscription == UUID(subscription), it.status == "queued")
+    rows = await connection.execute(wanted.order_by(it.at, it.id))
+    return [QueuedMail(str(row.id), subscription, Occasion(row.occasion)) for row in rows]

@@ -76,28 +76,17 @@ class SubscriptionRecords:
     ) -> tuple[Sequence[QueuedMail], Sequence[QueuedDelivery]]:
         """Returns the mails of the step that wait, and the deliveries of its events that begin."""
         begun: list[QueuedDelivery] = []
-        stored = await _locked(connection, step.subscription)
+        stored = await locked(connection, step.subscription)
         if stored is None or stored.is_signing_up:
             # It is decided with the first step, or with the first payment: nearly every step does without.
             begun += await sign_ups.settle(connection, self._trial_key, step)
-            stored = await _locked(connection, step.subscription)
+            stored = await locked(connection, step.subscription)
         before = None if stored is None else state_from_json(stored.state)
         erased_at = await _lock_customer(connection, step.subscription) if stored is None else stored.erased_at
         if erased_at is not None:
             step = await _of_erased(connection, step)
-        state, step = step.subscription, await read_out(connection, step)
-        written: Set[UUID] = frozenset()
-        if not await _save_projection(connection, step, state, facts_of(before, step)):
-            await _check_course(connection, step)
-        else:
-            await keep_marks(connection, self._trial_key, step)
-            await _save_journal(connection, step)
-            await step_mails.withdraw(connection, step)
-            written = await step_mails.save(connection, step)
-            await _save_invoice(connection, step)
-            await _save_reversal(connection, step)
-            begun += await write_events(connection, events_of(step, before))
-        return await step_mails.queued(connection, step, written), begun
+        waiting, told = await write(connection, step, before, self._trial_key)
+        return waiting, [*begun, *told]
 
     async def limit_conflicts(self, subscription: Subscription, check: FitCheck) -> Sequence[LimitConflict]:
         return await UsageFit(self._engine).limit_conflicts(subscription, check)
@@ -192,7 +181,30 @@ async def _was_started_by_earlier_release(connection: AsyncConnection, customer:
     return (await connection.execute(wanted)).first() is not None
 
 
-async def _locked(connection: AsyncConnection, it: Subscription) -> Row[Any] | None:
+async def write(
+    connection: AsyncConnection, step: Step, before: Subscription | None, trial_key: TrialKey
+) -> tuple[Sequence[QueuedMail], Sequence[QueuedDelivery]]:
+    """Writes a step, which replaces what was locked; a repeat writes nothing.
+
+    Returns the mails of the step that wait, and the deliveries of its events that begin.
+    """
+    begun: Sequence[QueuedDelivery] = ()
+    state, step = step.subscription, await read_out(connection, step)
+    written: Set[UUID] = frozenset()
+    if not await _save_projection(connection, step, state, facts_of(before, step)):
+        await _check_course(connection, step)
+    else:
+        await keep_marks(connection, trial_key, step)
+        await _save_journal(connection, step)
+        await step_mails.withdraw(connection, step)
+        written = await step_mails.save(connection, step)
+        await _save_invoice(connection, step)
+        await _save_reversal(connection, step)
+        begun = await write_events(connection, events_of(step, before))
+    return await step_mails.queued(connection, step, written), begun
+
+
+async def locked(connection: AsyncConnection, it: Subscription) -> Row[Any] | None:
     """Serialises transactions per customer; returns what is stored of the subscription. None: it is not stored."""
     if it.sequence <= 1:
         return None

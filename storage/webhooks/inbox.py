@@ -39,6 +39,7 @@ from domain.provider.events import (
     Routing,
 )
 from domain.provider.hints import EventKind
+from domain.subscription.lifecycle import Status
 from domain.webhooks.inbox import InboxRow
 from storage.db.engine import single, statement, texts, transaction
 from storage.schema.tables import customers, subscriptions
@@ -238,7 +239,10 @@ class RoutingIndex:
     async def look_up(self, customer_refs: Iterable[str], agreement_refs: Iterable[str]) -> Directory:
         """All subscriptions of these customers and agreements, in any status, with one query."""
         it = subscriptions.c
-        shown = (it.id, it.agreement_ref, it.created_at, it.customer, it.tenant)
+        settled = case((it.status != Status.CANCELED.value, it.state["settled_invoice"].astext)).label(
+            "settled_invoice"
+        )
+        shown = (it.id, it.agreement_ref, it.created_at, it.customer, it.tenant, settled)
         joined = subscriptions.join(customers, customers.c.id == it.customer)
         of_customers = (
             select(*shown, customers.c.customer_ref)
@@ -268,7 +272,9 @@ def _directory(rows: Sequence[Any]) -> Directory:
     by_customer: dict[str, list[Address]] = {}
     by_agreement: dict[str, Address] = {}
     for row in rows:
-        address = Address(str(row.id), row.agreement_ref, str(row.customer), row.tenant)
+        address = Address(
+            str(row.id), row.agreement_ref, str(row.customer), row.tenant, settled_invoice=row.settled_invoice or ""
+        )
         if row.customer_ref:
             by_customer.setdefault(row.customer_ref, []).append(address)
         if row.agreement_ref:

@@ -67,3 +67,15 @@ def test_what_is_over_the_budget_is_named() -> None:
         "3 events of the subscription's workflow, 2 are allowed",
         f"{round(life.open_bytes):,} bytes of an open run on average, 1 are allowed",
     ]
+
+
+def test_a_workflow_task_that_only_waited_for_a_local_activity_does_not_count() -> None:
+    run = a_run(*[0] * 6)
+    for event, kind in zip(run, ["scheduled", "started", "completed"] * 2, strict=True):
+        getattr(event, f"workflow_task_{kind}_event_attributes").SetInParent()
+    run[2].workflow_task_completed_event_attributes.started_event_id = run[1].event_id
+
+    assert without_failed_tasks(run) == [run[0], run[4], run[5]]
+
+    run[3].event_time.seconds += 1
+    assert without_failed_tasks(run) == run

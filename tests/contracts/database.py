@@ -6,14 +6,16 @@ from uuid import uuid4
 
 from domain.names import DEFAULT_TENANT
 from domain.notifications.ports import Mails
-from domain.subscription.ports import Records
+from domain.subscription.ports import Records, RenewalRecords
 from domain.subscription.sign_up import SignUpContact
 from domain.subscription.state import Subscription
 from storage.db.codec import state_from_json
 from storage.subscriptions.mails import MailRecords
+from storage.subscriptions.renewals import RenewalRecords as PostgresRenewalRecords
 from storage.subscriptions.sign_ups import SignUps
 from tests.builders import a_trial
 from tests.contracts.in_memory.records import InMemoryRecords
+from tests.harness.trial_key import TRIAL_KEY
 from tests.storage.ledger import Ledger, a_step
 
 
@@ -44,6 +46,8 @@ class Database(Protocol):
     @property
     def records(self) -> Records: ...
     @property
+    def renewals(self) -> RenewalRecords: ...
+    @property
     def mails(self) -> Mails: ...
     async def wait(self, subscription: str, external_id: str, email: str, **said: Any) -> str:
         """Keep what a sign-up says of its customer; returns the customer's id."""
@@ -56,6 +60,7 @@ class InMemoryDatabase:
     def __init__(self, records: InMemoryRecords | None = None) -> None:
         self._rows = records or InMemoryRecords()
         self.records: Records = self._rows
+        self.renewals: RenewalRecords = self._rows
         self.mails: Mails = self._rows
 
     async def wait(self, subscription: str, external_id: str, email: str, **said: Any) -> str:
@@ -79,6 +84,7 @@ class PostgresDatabase:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self.records = ledger.records
+        self.renewals = PostgresRenewalRecords(ledger.engine, TRIAL_KEY)
         self.mails = MailRecords(ledger.engine)
 
     async def wait(self, subscription: str, external_id: str, email: str, **said: Any) -> str:

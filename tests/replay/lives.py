@@ -65,6 +65,33 @@ async def in_short(product: Product) -> None:
     await life.live(timedelta(days=190))
 
 
+async def renewed_at_once(product: Product) -> None:
+    """Renewals that are recorded where they are read, over two runs of six steps; one is asked for first."""
+    life = await Life.begun(product, "kept-renewed-at-once", payment_method="pm_card_visa")
+    await life.live_until_converted()
+    await life.live(timedelta(days=100))
+    await product.faults(webhooks={"drop": 1})
+    await life.live(timedelta(days=31))
+    await product.faults()
+    await life.live(timedelta(days=65))
+
+
+async def renewed_by_itself(product: Product) -> None:
+    """A yearly renewal, whose next notices are to be scheduled: it is read, and left to the workflow."""
+    life = await Life.begun(product, "kept-renewed-by-itself", interval="year", **PAID_START)
+    await life.live(timedelta(days=370))
+
+
+async def renewed_unread(product: Product) -> None:
+    """A renewal that cannot be read for an hour: its place is closed, it shows as blocked, and is recorded later."""
+    life = await Life.begun(product, "kept-renewed-unread", **PAID_START)
+    await product.faults(stripe={"error_rate": 1, "status": 500})
+    await life.live_until("renew")
+    await life.live(timedelta(minutes=90))
+    await product.faults()
+    await life.live(timedelta(days=35))
+
+
 async def recovery(product: Product) -> None:
     """The whole ladder to suspension, then a new card."""
     life = await Life.begun(product, "kept-recovery", payment_method="pm_card_visa")
@@ -460,4 +487,7 @@ LIVES: tuple[Play, ...] = (
     worked_off,
     heard,
     in_short,
+    renewed_at_once,
+    renewed_by_itself,
+    renewed_unread,
 )

@@ -18,6 +18,7 @@ from activities.payments import ConfirmationActivities, PaymentActivities
 from activities.reconciling import ReconcileActivities
 from activities.records import RecordActivities
 from activities.refunds import RefundActivities
+from activities.renewals import RenewalActivities
 from activities.rolling_up import RollUpActivities
 from activities.wallets import WalletActivities
 from configuration.mail_addresses import mail_address
@@ -60,6 +61,7 @@ from storage.subscriptions.customer_changes import CustomerChanges
 from storage.subscriptions.mail_list import MailList
 from storage.subscriptions.mails import MailRecords
 from storage.subscriptions.read_model import Subscriptions
+from storage.subscriptions.renewals import RenewalRecords
 from storage.subscriptions.trials import TrialKey
 from storage.subscriptions.write_model import SubscriptionRecords
 from storage.usage.notices import UsageNotices
@@ -132,9 +134,11 @@ def worker_activities(
     records = SubscriptionRecords(engine, trial_key, announcer)
     changes = CustomerChanges(engine, trial_key, announcer)
     customers = CustomerDispatcher(client, changes)
+    payments = PaymentActivities(provider, records)
     return WorkerActivities(
         records=RecordActivities(records, mails),
-        payments=PaymentActivities(provider, records),
+        payments=payments,
+        renewals=RenewalActivities(payments, records, RenewalRecords(engine, trial_key, announcer), mails),
         wallets=WalletActivities(provider.wallets, records),
         changes=ChangeActivities(provider.changes, provider.quotes, provider.confirmations),
         confirmations=ConfirmationActivities(provider.confirmations),

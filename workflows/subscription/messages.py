@@ -13,11 +13,12 @@ from domain.subscription.journal import Cause, CauseKind
 from domain.subscription.policy import ChangeAt, Policy
 from domain.subscription.state import PendingChange, Subscription
 
-RUN_REVISION = 1
+RUN_REVISION = 2
 """How a run that begins now takes its steps: a run keeps the revision that it began with.
 
 0: runs of earlier releases; eight steps long, and the date of the next renewal is among their search attributes.
 1: five steps long; while the provider renews, no date is shown; the provider's state is read in short.
+2: six steps long; plain renewals are recorded where the provider's state is read.
 """
 
 

@@ -14,6 +14,7 @@ from workflows.subscription.plan_changes import PlanChanges
 from workflows.subscription.provider_sync import ProviderEvents, ProviderSync
 from workflows.subscription.reconcile import Reconciler
 from workflows.subscription.recorder import StepRecorder
+from workflows.subscription.renewals import Renewals
 
 
 class SubscriptionProcess:
@@ -40,7 +41,7 @@ class SubscriptionProcess:
         )
         self.first_payment = FirstPayment(self.recorder, self.charges, self.confirmations, self.cards)
         self.reconciler = Reconciler(self.recorder, self.charges, self.confirmations, self.provider_sync)
-        self.events = ProviderEvents(self.recorder, self.cards, self.ends, self.provider_sync)
+        self.events = ProviderEvents(self.recorder, self.cards, self.ends, self.provider_sync, Renewals(self.recorder))
         self.due_actions = DueActions(
             self.recorder,
             self.charges,

@@ -34,6 +34,7 @@ from workflows.subscription.ends import Ends
 from workflows.subscription.paying_cards import PayingCards
 from workflows.subscription.payments import Cards, Charges, Confirmations
 from workflows.subscription.recorder import StepRecorder
+from workflows.subscription.renewals import Renewals
 
 UNPAID_STATUSES = frozenset({"draft", "open"})
 ASK_AT_PERIOD_END = "ask-at-period-end"
@@ -62,13 +63,13 @@ class ProviderSync:
     _cards: Cards
     _paying_cards: PayingCards
 
-    async def sync(self, cause: Cause) -> ProviderState:
-        """Read the provider's state, apply what is new, and return it."""
+    async def sync(self, cause: Cause, read: ProviderState | None = None) -> ProviderState:
+        """Read the provider's state, unless it was just *read*, apply what is new, and return it."""
         await self._confirmations.check(cause)
         if self._recorder.subscription.is_over:
             return ProviderState(None, None)
         in_short = self._recorder.revision > 0
-        standing = await activity_calls.provider_state(self._recorder.subscription, in_short=in_short)
+        standing = read or await activity_calls.provider_state(self._recorder.subscription, in_short=in_short)
         if standing.customer_is_deleted:
             return await self._sync_deleted_customer(standing, cause)
         if standing.agreement is AgreementStatus.ENDED:
@@ -253,6 +254,7 @@ class ProviderEvents:
     _cards: Cards
     _ends: Ends
     _provider_sync: ProviderSync
+    _renewals: Renewals
 
     async def process(self, hint: EventHint) -> None:
         """Read what a hint points to, and apply it."""
@@ -262,7 +264,11 @@ class ProviderEvents:
         elif hint.news is EventKind.CARD_GIVEN:
             await self._adopt_checkout(hint, cause)
         else:
-            await self._provider_sync.sync(cause)
+            is_recorded, state = False, None
+            if self._renewals.may_be_plain(hint):
+                is_recorded, state = await self._renewals.read(hint)
+            if not is_recorded:
+                await self._provider_sync.sync(cause, state)
 
     async def _adopt_checkout(self, hint: EventHint, cause: Cause) -> None:
         """Adopt the card entered on a checkout page, where the customer is looking at the result."""

@@ -14,6 +14,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 
 from activities.records import AnchorRequest, ForgetRequest, LadderRequest, NoticesRequest, RecordActivities
+from activities.renewals import CloseRequest, RenewalActivities
 from domain.formatting import moment
 from domain.subscription import blocked_steps, renewal_notices
 from domain.subscription.agenda import Due, agenda, is_paced, ladder_of
@@ -21,6 +22,7 @@ from domain.subscription.contact_hours import Hours
 from domain.subscription.journal import CarriedOut, Step
 from domain.subscription.policy import LadderStep, Policy, TrialPolicy
 from domain.subscription.reminders import Reminder
+from domain.subscription.renewals import ExpectedRenewal, Renewal
 from domain.subscription.state import Notice, Subscription
 from tracing import steps
 from workflows.retries import retry_forever
@@ -82,10 +84,15 @@ class StepRecorder:
         step = self._without_cleared_blocks(step, ahead)
         await _record(replace(step, ahead=ahead, carries_out=self._carries_out))
         self._carries_out = None
-        self.subscription = step.subscription
+        self.take_over(step.subscription, (f"{moment(entry.at)} {entry.summary}" for entry in step.entries))
+
+    def take_over(self, recorded: Subscription, lines: Iterable[str] = ()) -> None:
+        """Make a recorded step the current state, and show it; *lines* are its journal entries."""
+        self.subscription = recorded
         self.steps_taken += 1
         steps.mark_latest()
-        self.recent.extend(f"{moment(entry.at)} {entry.summary}" for entry in step.entries)
+        self.recent.extend(lines)
+        ahead = agenda(recorded, self.policy)
         shown = workflow.info().typed_search_attributes
         wanted = visibility.attributes(self.subscription, ahead, shows_renewals=self.revision == 0)
         changes = visibility.changes(shown, wanted)
@@ -172,6 +179,16 @@ async def schedule_notices(customer: str, notices: tuple[Notice, ...], hours: Ho
         NoticesRequest(customer, notices, hours, workflow.now()),
         **DATABASE,
         summary="Notices before the next renewal",
+    )
+
+
+async def close_renewal(expected: ExpectedRenewal, step: Step) -> Renewal | None:
+    """Return the renewal if it is recorded; otherwise record the step in its place."""
+    return await workflow.execute_local_activity_method(
+        RenewalActivities.close,
+        CloseRequest(expected, step),
+        **DATABASE,
+        summary="Whether the renewal is recorded",
     )
 
 

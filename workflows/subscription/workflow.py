@@ -46,12 +46,12 @@ with workflow.unsafe.imports_passed_through():
     from workflows.subscription.reconcile_command import ReconcileCommand
     from workflows.subscription.refund_commands import RefundCommands
 
-STEPS_PER_RUN = 5
+STEPS_PER_RUN = 6
 """After this many steps the workflow continues as new, long before its history gets too long."""
 CARRIED_ENTRIES = 3
 """How many of the latest journal entries the next run begins with, for its details."""
-STEPS_OF_FIRST_REVISION = 8
-"""The same, of runs of revision 0."""
+STEPS_OF_EARLIER_REVISIONS = (8, 5)
+"""The same, of runs of revisions 0 and 1."""
 
 
 @workflow.defn(name="SubscriptionWorkflow")
@@ -62,7 +62,7 @@ class SubscriptionWorkflow:
     def __init__(self, start: SubscriptionInput) -> None:
         self._lock = asyncio.Lock()
         """Held while a step is taken, so that commands and timers never interleave."""
-        self._steps_per_run = STEPS_PER_RUN if start.revision else STEPS_OF_FIRST_REVISION
+        self._steps_per_run = (*STEPS_OF_EARLIER_REVISIONS, STEPS_PER_RUN)[start.revision]
         self._process = SubscriptionProcess(start.subscription, start.policy, start.recent, start.revision)
         self._recorder = self._process.recorder
         self._loop = MainLoop(self._process, start.hints)

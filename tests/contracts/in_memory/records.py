@@ -1,4 +1,4 @@
-"""The ports of the database in memory: `domain.subscription.ports.Records` and `domain.notifications.ports.Mails`."""
+"""The ports of the database in memory: `Records` and `RenewalRecords` of subscriptions, `Mails` of notifications."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,6 +13,7 @@ from domain.revenue.movements import movements
 from domain.subscription.journal import FitCheck, Step
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import TrialMark
+from domain.subscription.renewals import ExpectedRenewal, RecordedStep
 from domain.subscription.state import Subscription
 from domain.subscription.trial import used
 from storage.db.codec import mail_id
@@ -43,6 +44,23 @@ class InMemoryRecords(InMemorySignUps):
                 self._keep_events(step, before)
         queued = (self.mails[str(mail_id(it.id, mail))] for mail in step.mails)
         return [QueuedMail(each.id, it.id, each.mail.occasion) for each in queued if each.status == "queued"]
+
+    async def save_renewal(self, step: Step, expected: ExpectedRenewal) -> Sequence[QueuedMail] | None:
+        before = self.steps.get(step.subscription.id)
+        if before is None or not expected.follows(before.subscription):
+            return None
+        return await self.save(step)
+
+    async def latest_step(self, subscription: str) -> RecordedStep | None:
+        step = self.steps.get(subscription)
+        if step is None:
+            return None
+        it = step.subscription
+        return RecordedStep(it, self.journal.get((it.id, it.sequence, 0)))
+
+    async def waiting_mails(self, subscription: str) -> Sequence[QueuedMail]:
+        waiting = [each for each in self.mails.values() if (each.subscription, each.status) == (subscription, "queued")]
+        return [QueuedMail(each.id, subscription, each.mail.occasion) for each in waiting]
 
     async def limit_conflicts(self, subscription: Subscription, check: FitCheck) -> Sequence[LimitConflict]:
         return ()

@@ -28,6 +28,18 @@ async def test_subscriptions_are_found_by_customer_and_by_agreement_whatever_the
     assert await reader.look_up([""], [""]) == Directory()
 
 
+async def test_of_a_subscription_that_is_not_over_it_is_known_which_invoice_was_recorded_last(ledger: Ledger) -> None:
+    reader = RoutingIndex(ledger.engine)
+    first = await ledger.sign_up("ada")
+    paid = later(first, status=Status.ACTIVE, agreement_ref="sub_1", settled_invoice="in_1")
+    await ledger.save(a_step(paid))
+    assert (await reader.look_up([], ["sub_1"])).by_agreement["sub_1"].settled_invoice == "in_1"
+
+    await ledger.save(a_step(later(paid, status=Status.CANCELED)))
+
+    assert (await reader.look_up([], ["sub_1"])).by_agreement["sub_1"].settled_invoice == ""
+
+
 async def test_a_customer_who_was_deleted_at_the_provider_is_found_by_every_id_they_had(ledger: Ledger) -> None:
     reader, records = RoutingIndex(ledger.engine), ledger.records
     known = await ledger.sign_up("ada")

@@ -10,6 +10,7 @@ from domain.provider.events import Address, Directory, KeptEvent, PastEvent, Rou
 from domain.subscription.state import Subscription
 from services.webhooks.delivery import Delivery
 from services.webhooks.late_reversals import LateReversals
+from services.webhooks.routing import FIRST_PAYMENT_GRACE
 from tests.contracts.in_memory.records import InMemoryRecords
 from tests.workflows.world.provider import WorldProvider
 
@@ -29,7 +30,8 @@ class Post:
 
     async def deliver(self, events: list[PastEvent], *, redelivered: bool = False) -> list[PastEvent]:
         """Deliver messages; returns those that are not taken yet."""
-        kept = [KeptEvent(each.event, datetime.now(UTC)) for each in events]
+        # A life settles first, so none of them waits for what is just being recorded.
+        kept = [KeptEvent(each.event, datetime.now(UTC) - FIRST_PAYMENT_GRACE) for each in events]
         delivered = await self._delivery.deliver(kept, redelivered=redelivered)
         left = {each.event.id for each in delivered.left}
         return [each for each in events if each.event.id in left]
@@ -46,7 +48,8 @@ class Post:
         by_agreement: dict[str, Address] = {}
         for step in self._records.steps.values():
             it, known = step.subscription, self._records.customers[step.subscription.customer]
-            address = Address(it.id, it.agreement_ref, it.customer, it.tenant)
+            settled = "" if it.is_over else it.settled_invoice
+            address = Address(it.id, it.agreement_ref, it.customer, it.tenant, settled)
             for ref in customers & {known.contact.customer_ref, *known.former_refs}:
                 by_customer.setdefault(ref, []).append(address)
             if it.agreement_ref in agreements:

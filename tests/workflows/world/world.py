@@ -24,6 +24,7 @@ from activities.payments import ConfirmationActivities, PaymentActivities
 from activities.reconciling import ReconcileActivities
 from activities.records import RecordActivities
 from activities.refunds import RefundActivities
+from activities.renewals import RenewalActivities
 from activities.rolling_up import RollUpActivities
 from activities.wallets import WalletActivities
 from configuration.catalog_file import load_catalog
@@ -96,9 +97,11 @@ class World:
     def _activities(self) -> WorkerActivities:
         nothing: Any = NothingOfTheKind()
         provider = self.provider.ports
+        payments = PaymentActivities(provider, self.records)
         return WorkerActivities(
             records=RecordActivities(self.records, self.mail_dispatcher),
-            payments=PaymentActivities(provider, self.records),
+            payments=payments,
+            renewals=RenewalActivities(payments, self.records, self.records, self.mail_dispatcher),
             wallets=WalletActivities(provider.wallets, self.records),
             changes=ChangeActivities(provider.changes, provider.quotes, provider.confirmations),
             confirmations=ConfirmationActivities(provider.confirmations),
