@@ -104,13 +104,13 @@ def left(life: Life) -> dict[str, list[Any]]:
         ],
         "invoices": [asdict(each) for each in life.invoices],
         "movements": [asdict(each) for (id_, _, _), each in sorted(records.movements.items()) if id_ == life.id],
-        "events": [[each.type, each.sequence] for each in records.events.values() if each.subscription == life.id],
+        "events": [asdict(each) for each in records.events.values() if each.subscription == life.id],
     }
     return {table: [_plain(row, began, known) for row in found] for table, found in rows.items()}
 
 
 IDS = re.compile(r"sha256:[0-9a-f]+|[0-9a-f]{8}-[0-9a-f-]{27}|[a-z]+_[0-9a-f]*[0-9][0-9a-f]*|both-ways-[0-9a-f]+")
-MOMENTS = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+MOMENTS = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 
 
 def _plain(value: Any, began: datetime, known: dict[str, str]) -> Any:
