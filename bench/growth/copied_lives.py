@@ -50,6 +50,12 @@ _LEAVE_INDEXES: Final = """
       AND indrelid IN (SELECT relid FROM unnest($1::text[]) AS names, pg_partition_tree(names::regclass))
 """
 """As in the middle of CREATE INDEX CONCURRENTLY; REINDEX makes them whole. Constraints stay, and references to them."""
+_WAITS_TO_BE_SENT: Final = """
+    SELECT EXISTS (SELECT FROM usage_notices WHERE told_at IS NULL)
+        OR EXISTS (SELECT FROM mails WHERE status = 'queued')
+"""
+SENT_WITHIN: Final = 600
+"""Seconds. What is not sent on the spot is sent by the sweep, some minutes later."""
 _WHILE_COPYING: Final[Mapping[str, str]] = {
     "max_wal_size": "16GB",
     "checkpoint_timeout": "1h",
@@ -115,6 +121,7 @@ async def copy(
     async with asyncpg.create_pool(
         superuser_url, command_timeout=seconds, min_size=AT_ONCE, max_size=AT_ONCE, setup=_leave_checks
     ) as pool:
+        await _all_is_sent(pool)
         lives = await _lives(pool)
         _share_out(lives, crowd, number)
         templates = await _templates(pool, lives)
@@ -126,6 +133,15 @@ async def copy(
         counted = [each.noted_as for each in (STANDING, outcomes("UTC"))]
         await pool.execute("DELETE FROM installation WHERE name = ANY ($1)", counted)
     return Copied(rows["subscriptions"], rows)
+
+
+async def _all_is_sent(pool: asyncpg.Pool) -> None:
+    """Wait until no mail of the lives waits: each of its copies would be sent as well."""
+    async with asyncio.timeout(SENT_WITHIN):
+        while True:
+            if not await pool.fetchval(_WAITS_TO_BE_SENT):
+                return
+            await asyncio.sleep(1)
 
 
 async def _leave_checks(connection: asyncpg.Connection) -> None:
