@@ -16,7 +16,7 @@ from domain.webhooks.ports import Delivered
 from sandbox.stack import Stack
 from services.webhooks.delivery import POISON_AFTER, Delivery
 from services.webhooks.late_reversals import LateReversals
-from services.webhooks.routing import UNKNOWN_CUSTOMER_GRACE
+from services.webhooks.routing import FIRST_PAYMENT_GRACE, UNKNOWN_CUSTOMER_GRACE
 from storage.webhooks.inbox import Inbox, RoutingIndex
 from tests.harness.callers import Caller
 
@@ -194,15 +194,20 @@ async def test_another_products_agreement_with_our_customer_is_set_aside(
     )
 
 
-async def test_an_agreement_being_created_may_belong_to_the_trial(stack: Stack, admin: Caller, name: str) -> None:
+async def test_a_payment_of_an_agreement_being_created_waits_a_moment_and_may_then_belong_to_the_trial(
+    stack: Stack, admin: Caller, name: str
+) -> None:
     made = await admin.signed_up(name, payment_method="pm_card_visa")
     customer, agreement = await refs_of(stack, made["id"])
     assert agreement == ""
-    early = await an_event(stack, customer_ref=customer, agreement_ref="sub_of_a_moment_ago")
+    it: dict[str, Any] = {"customer_ref": customer, "agreement_ref": "sub_of_a_moment_ago"}
+    early, later = await an_event(stack, **it), await an_event(stack, age=FIRST_PAYMENT_GRACE, **it)
+    unpaid = await an_event(stack, EventKind.INVOICE_FAILED, type="invoice.payment_failed", **it)
 
-    await delivered(stack, early)
+    await delivered(stack, early, later, unpaid)
 
-    assert (await kept(stack, early))[0] == "delivered"
+    assert await kept(stack, early) == (None, None)
+    assert [(await kept(stack, each))[0] for each in (later, unpaid)] == ["delivered", "delivered"]
 
 
 async def test_a_message_of_an_unknown_customer_waits_and_is_then_set_aside(stack: Stack) -> None:

@@ -46,18 +46,25 @@ async def test_an_event_without_a_customer_at_the_provider_is_set_aside(stack: S
     assert await dealt_with(stack, event["id"]) == "set aside: concerns no customer"
 
 
-async def test_a_thin_event_finds_its_subscription_by_its_object(
-    stack: Stack, admin: Caller, stranger: Caller, name: str
+@pytest.mark.parametrize(
+    ("news", "outcome"),
+    [
+        ("invoice.payment_failed", "delivered to subscription {}"),
+        ("invoice.paid", "passed over: says nothing new to a subscription"),
+    ],
+)
+async def test_a_thin_event_finds_its_subscription_by_its_object_and_one_that_is_recorded_is_passed_over(
+    stack: Stack, admin: Caller, stranger: Caller, name: str, news: str, outcome: str
 ) -> None:
     made = await admin.signed_up(name, payment_method="pm_card_visa", trial_days=0)
     [bill] = (await admin.get("/v1/invoices", customer=name)).json()["data"]
     related = {"id": bill["id"], "type": "invoice", "url": f"/v1/invoices/{bill['id']}"}
-    event: dict[str, Any] = {"id": f"evt_test_{uuid4().hex}", "object": "v2.core.event", "type": "v1.invoice.paid"}
+    event: dict[str, Any] = {"id": f"evt_test_{uuid4().hex}", "object": "v2.core.event", "type": f"v1.{news}"}
     body = json.dumps(event | {"livemode": False, "related_object": related}).encode()
 
     await stranger.send(PATH, body, **{"Stripe-Signature": signed(body, stack.addresses.webhook_secret)})
 
-    assert await dealt_with(stack, event["id"]) == f"delivered to subscription {made['id']}"
+    assert await dealt_with(stack, event["id"]) == outcome.format(made["id"])
 
 
 async def test_an_event_reaches_the_customers_subscription_and_false_ones_do_no_harm(

@@ -185,7 +185,7 @@ async def test_nothing_that_is_kept_of_a_trial_names_anybody(ledger: Ledger) -> 
     assert [row["kind"] for row in rows] == ["card", "customer", "email"]
     assert all(row["at"] == NOW for row in rows)
     told = str(await ledger.rows("select * from trials")).lower()
-    assert [word for word in ("ada", "example.com", "fp_visa") if word in told] == []
+    assert [word for word in ("lovelace", "example.com", "fp_visa") if word in told] == []
 
 
 async def test_a_preview_finds_a_trial_of_another_subscription_only(ledger: Ledger) -> None:
