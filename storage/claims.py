@@ -43,7 +43,7 @@ def claiming(table: Table, row_id: str, claimant: str, *still: ColumnElement[boo
 
 
 async def being_sent(connection: AsyncConnection, table: Table, row_id: str) -> GatewayBusy:
-    """The error for whoever finds a row claimed by another: it says when that claim ends."""
+    """The error for a worker that finds a row claimed by another: it says when that claim ends."""
     ends = select(table.c.claimed_until - func.now()).where(table.c.id == UUID(row_id))
     left = (await connection.execute(ends)).scalar() or CLAIMED_FOR
     return GatewayBusy(

@@ -110,7 +110,7 @@ class Turns:
         self.pulse.check()
 
     async def take(self) -> None:
-        """Take a turn, for one use of a connection. Whoever has taken one calls `end`.
+        """Take a turn, for one use of a connection. A caller that has taken one calls `end`.
 
         Raises:
             NotAnswering: the database does not answer.

@@ -61,7 +61,7 @@ class Counting:
             connection = await plain.execution_options(isolation_level="REPEATABLE READ")
             async with connection.begin():
                 try:
-                    # First: whoever counts at the same time waits here, and does not count again.
+                    # First: another that counts at the same time waits here, and does not count again.
                     await connection.execute(insert(installation).values(name=self.noted_as, value=self.version))
                 except IntegrityError:
                     return

@@ -36,7 +36,7 @@ async def test_an_operator_finds_a_trial_extends_it_and_the_audit_says_who_and_w
     await visitor.presses(f"{life.external_id}@example.com", role="link")
     await visitor.sees_here("console trial", "What happens next", "send reminder", "Timeline")
     await visitor.presses("Extend the trial", role="link")
-    await visitor.sees_here("console extend", "The trial then ends so many days later")
+    await visitor.sees_here("console extend", "The trial then ends this number of days later")
     await visitor.presses("Extend the trial")
     await visitor.sees_here("console extend without a reason", "Say why")
     await visitor.writes("Days", "10")
