@@ -168,7 +168,7 @@ async def _found(engine: AsyncEngine, query: TextClause, ids: Sequence[str]) -> 
 
 
 async def _made(it: Installation, number: int) -> Sequence[Member]:
-    """This many of all kinds in turn, spread evenly over the outage."""
+    """A number of all kinds in turn, spread evenly over the outage."""
     begins, turns = datetime.now(UTC) + UNTIL_OUTAGE, asyncio.Semaphore(MADE_AT_ONCE)
     async with Pasts.of(it) as pasts:
 

@@ -170,7 +170,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "metrics check": Command(
         "metrics",
         "check",
-        "Check that revenue adds up: by subscription, month by month, and what is counted by day; status 1 if it does not.",
+        "Check that revenue adds up: by subscription, by month, and what is counted by day; status 1 if it does not.",
     ),
     "metrics trials": Command(
         "outcome_figures", "trials", "Show what came of trials, by the period in which they ended."

@@ -20,7 +20,7 @@ _PLURALS = {"trial": "trials", "recovery": "recoveries", "cancellation": "cancel
 
 
 def check() -> None:
-    """Check that revenue adds up: by subscription, month by month, and what is counted by day; status 1 if it does not.
+    """Check that revenue adds up: by subscription, by month, and what is counted by day; status 1 if it does not.
 
     The movements of every subscription must add up to what it is worth, and what every month starts with and what
     moved in it must be what it ends with. `tenure reconcile --fix` corrects the former. What is

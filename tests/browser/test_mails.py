@@ -171,9 +171,11 @@ async def test_whose_purchase_could_not_begin_reads_why(arrive: Arrive, customer
     bought = await product.open_purchase(life.external_id, trial_days=0)
     await product.sign_up(life.external_id, trial_days=0, payment_method=VISA)
     back = await product.complete_page(bought["url"])
-    await stack.simulator.webhooks_settled(life.external_id, SETTLED_WITHIN)
     await visitor.opens(back)
+    # The provider's message may be at it just then: the page waits, and goes on by itself.
+    await visitor.waits_for("Your purchase could not begin")
     await visitor.sees("purchase that could not begin", "Your purchase could not begin")
+    await stack.simulator.webhooks_settled(life.external_id, SETTLED_WITHIN)
     ada = Reader(visitor, Life(product, life.external_id, {"id": bought["subscription"]}))
     await until_mailed(ada.life, Occasion.PURCHASE_REFUSED)
     await ada.reads(moving_time=False)
