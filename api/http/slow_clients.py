@@ -1,7 +1,8 @@
 """Ends connections on which a request does not arrive in time: uvicorn itself waits for ever."""
 
 import asyncio
-from typing import Final, Literal
+from collections.abc import Callable
+from typing import Any, Final, Literal
 
 import h11
 import structlog
@@ -44,38 +45,62 @@ def timeout_answer(waited_for: Part) -> Response:
     return answer
 
 
+class Deadline:
+    """The time within which a request has to arrive; then *end* is called."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, end: Callable[[], None]) -> None:
+        self._loop = loop
+        self._end = end
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """Begin, unless it has begun."""
+        if self._timer is None:
+            self._timer = self._loop.call_later(WITHIN, self._is_over)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _is_over(self) -> None:
+        self._timer = None
+        self._end()
+
+
+def hang_up(cycle: Any) -> None:
+    """End a request within the application as if the client had hung up; *cycle* is uvicorn's of that request."""
+    if not cycle.response_complete:
+        # Before the loop tells it that the connection is lost, the application must not send anything.
+        cycle.disconnected = True
+        cycle.message_event.set()
+
+
 class PunctualH11Protocol(H11Protocol):
     """The one that reads by h11."""
 
-    _deadline: asyncio.TimerHandle | None = None
-
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._deadline = self.loop.call_later(WITHIN, self._end)
+        self._deadline = Deadline(self.loop, self._end)
+        self._deadline.begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
+        self._deadline.stop()
         super().connection_lost(exc)
 
     def handle_events(self) -> None:
         super().handle_events()
-        if not self._is_reading():
-            self._stop_waiting()
-        elif self._deadline is None:
-            self._deadline = self.loop.call_later(WITHIN, self._end)
+        if self._is_reading():
+            self._deadline.begin()
+        else:
+            self._deadline.stop()
 
     def _is_reading(self) -> bool:
         """True if a part of a request is there, and the rest of it is not."""
         state = self.conn.their_state
         return state is h11.SEND_BODY or (state is h11.IDLE and bool(self.conn.trailing_data[0]))
 
-    def _stop_waiting(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
     def _end(self) -> None:
-        self._deadline = None
         if self.transport.is_closing():
             return
         has_begun = self.conn.their_state is h11.SEND_BODY
@@ -83,10 +108,8 @@ class PunctualH11Protocol(H11Protocol):
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             self._send(answer)
         self.transport.close()
-        if has_begun and not self.cycle.response_complete:
-            # Before the loop tells it that the connection is lost, the application must not send anything.
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        if has_begun:
+            hang_up(self.cycle)
 
     def _send(self, answer: Response) -> None:
         response = h11.Response(status_code=answer.status_code, headers=answer.raw_headers)

@@ -7,7 +7,7 @@ import httptools
 from fastapi import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from api.http.slow_clients import WITHIN, Part, PunctualH11Protocol, timeout_answer
+from api.http.slow_clients import Deadline, Part, PunctualH11Protocol, hang_up, timeout_answer
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Of the request line and the headers together, as h11 takes; httptools itself would take any number."""
@@ -16,7 +16,6 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 class PunctualHttpToolsProtocol(HttpToolsProtocol):
     """The one that reads by httptools."""
 
-    _deadline: asyncio.TimerHandle | None = None
     _arriving: Part | None = None
     """The part of a request that has begun and is not complete."""
     _head_bytes = 0
@@ -24,10 +23,11 @@ class PunctualHttpToolsProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._deadline = self.loop.call_later(WITHIN, self._end)
+        self._deadline = Deadline(self.loop, self._end)
+        self._deadline.begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
+        self._deadline.stop()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -40,11 +40,10 @@ class PunctualHttpToolsProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self.send_400_response("Invalid HTTP request received.")
         if not self._is_reading():
-            self._stop_waiting()
+            self._deadline.stop()
             self._head_bytes = 0
             return
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(WITHIN, self._end)
+        self._deadline.begin()
         self._head_bytes = 0 if self._arriving == "body" else self._head_bytes + len(data)
         if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The head of the request is too large.")
@@ -72,7 +71,7 @@ class PunctualHttpToolsProtocol(HttpToolsProtocol):
 
     def _hand_over(self, rest: bytes) -> None:
         """Have h11 read this request, which offers another protocol, and what follows: it ignores the offer."""
-        self._stop_waiting()
+        self._deadline.stop()
         if self._is_responding():
             # The client repeats what is not answered when a connection ends.
             self.flow.pause_reading()
@@ -94,28 +93,20 @@ class PunctualHttpToolsProtocol(HttpToolsProtocol):
     def _is_responding(self) -> bool:
         return bool(self.cycle) and not self.cycle.response_complete
 
-    def _stop_waiting(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
     def _end(self) -> None:
-        self._deadline = None
         if self.transport.is_closing():
             return
         has_begun = self._arriving == "body"
         if self.pipeline or (not has_begun and self._is_responding()):
             # It is behind a request that we have not answered: its time begins when we have.
-            self._deadline = self.loop.call_later(WITHIN, self._end)
+            self._deadline.begin()
             return
         answer = timeout_answer("body" if has_begun else "headers")
         if not has_begun or not self.cycle.response_started:
             self._send(answer)
         self.transport.close()
-        if has_begun and not self.cycle.response_complete:
-            # Before the loop tells it that the connection is lost, the application must not send anything.
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        if has_begun:
+            hang_up(self.cycle)
 
     def _send(self, answer: Response) -> None:
         headers = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)

@@ -187,10 +187,7 @@ class ExpectedRenewal:
 
 def of_step(after: Subscription, entry: Entry) -> Renewal:
     """What the workflow is told of a renewal: of the state after it, and of its journal entry."""
-    return _renewal(after, f"{moment(entry.at)} {entry.summary}")
-
-
-def _renewal(after: Subscription, line: str) -> Renewal:
+    line = f"{moment(entry.at)} {entry.summary}"
     return Renewal(after.period_start, after.period_end, after.ask_at, after.settled_invoice, line)
 
 
