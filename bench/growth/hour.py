@@ -11,7 +11,7 @@ import asyncpg
 from bench.growth.as_lived import note_a_pass, reconcile_an_hour
 from bench.growth.kept import kept
 from bench.growth.rows import filled, progress
-from bench.growth.runs import run
+from bench.growth.runs import A_RUN_WITHIN, run
 from bench.results import Comparison, Result
 from bench.side_by_side import CATALOG, POLICY
 from domain.names import report_usage_schedule_id, roll_up_schedule_id, sweep_schedule_id
@@ -31,7 +31,6 @@ AN_HOUR: Final[Mapping[str, float]] = {
 TRIES: Final = 5
 """How often what runs each minute or so is measured."""
 RECONCILIATION: Final = "reconciliation"
-A_RUN_WITHIN: Final = 600.0
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from bench.growth.copied_lives import copy
 from bench.growth.every_endpoint import answered, reader, requests
 from bench.growth.explained import Executions, Statement, explain_all, explain_nothing
 from bench.growth.kept import kept
-from bench.growth.runs import Run, run
+from bench.growth.runs import A_RUN_WITHIN, Run, run
 from bench.results import Comparison, Result
 from bench.side_by_side import CATALOG, POLICY
 from domain.names import reconcile_schedule_id, roll_up_schedule_id
@@ -45,8 +45,6 @@ SHOWN: Final = 20
 TRIES: Final = 5
 """Of a request that the API is too busy to answer."""
 SERVER_ERROR: Final = 500
-A_RUN_WITHIN: Final = 600.0
-"""Seconds."""
 KEPT: Final = Path(".bench")
 _SIZES = text(
     "SELECT coalesce(parent.relname, own.relname) AS name, sum(own.reltuples)::bigint AS rows,"

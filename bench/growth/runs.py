@@ -13,6 +13,8 @@ from services.schedules import RunStatus, ScheduledRun, Schedules
 
 LOOK_EVERY = 0.1
 """Seconds."""
+A_RUN_WITHIN = 600.0
+"""Seconds. With nothing to catch up with."""
 
 
 @dataclass(frozen=True)
