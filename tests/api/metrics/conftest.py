@@ -1,8 +1,9 @@
 """An API on a database of the test's own, in which three customers have lived."""
 
-from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -50,6 +51,11 @@ async def api(app: FastAPI, ledger: Ledger) -> AsyncIterator[httpx.AsyncClient]:
     key = await ApiKeys(ledger.engine).create(Role.READ_ONLY, "the founder")
     async with a_browser(app, Authorization=f"Bearer {key}") as http:
         yield http
+
+
+def today_in(told: Mapping[str, Any]) -> date:
+    """The day on which a report was made, in its own time zone: `as_of` is in UTC, where midnight is later."""
+    return datetime.fromisoformat(told["as_of"]).astimezone(ZoneInfo(told["timezone"])).date()
 
 
 def on(month: int) -> datetime:
