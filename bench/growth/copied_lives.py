@@ -28,8 +28,8 @@ SUMS: Final = (
     *("outcome_changes", "outcome_daily"),
 )
 """Made again from what was copied."""
-OF_ALL: Final = ("usage_statistics", "discrepancies")
-"""Not of one life."""
+OF_ALL: Final = ("usage_statistics", "discrepancies", "usage_border_keys")
+"""Not of one life, or not to be told of whose: the last is only of the days about the end of a month."""
 KEPT_FOR: Final[Mapping[str, tuple[str, timedelta]]] = {
     "events": ("at", timedelta(days=30)),
     "webhook_inbox": ("received_at", timedelta(days=35)),

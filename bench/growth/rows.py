@@ -130,6 +130,8 @@ async def filled(
     async with running(options) as stack:
         say(f"{lives} lives are lived")
         crowd = await fill(stack, lives, lambda _text: None)
+        # What is too old to be kept is forgotten before it is copied.
+        await run(stack, roll_up_schedule_id(), within=A_RUN_WITHIN)
         await copy(stack.postgres.superuser_url, crowd, rows, say=say)
         say("the figures of revenue are added up")
         await RevenueRollUpRecords(stack.engine, "UTC").roll_up()
