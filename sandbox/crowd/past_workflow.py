@@ -24,6 +24,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, Workf
 from temporalio.workflow import Info
 
 from activities.failures import as_tenure_error
+from domain.errors import GatewayForbidden
 from domain.names import LIFECYCLE_QUEUE, subscription_workflow_id
 from domain.provider.hints import EventHint
 from domain.subscription.agenda import agenda
@@ -207,7 +208,7 @@ class PastWorkflow:
     ) -> activations.WorkflowActivationJob:
         resolution = ActivityResolution()
         try:
-            result = await _tried(self.activities[name], arguments)
+            result = await tried(self.activities[name], arguments)
         except ApplicationError as error:
             failure = resolution.failed.failure
             if not is_local:
@@ -221,7 +222,7 @@ class PastWorkflow:
         return activations.WorkflowActivationJob(resolve_activity=job)
 
 
-async def _tried(act: Callable[..., Awaitable[Any]], arguments: Sequence[Any]) -> Any:
+async def tried(act: Callable[..., Awaitable[Any]], arguments: Sequence[Any]) -> Any:
     """What an activity returns, tried again while it says that this may help."""
     types = [kind for name, kind in get_type_hints(act).items() if name != "return"]
     values = _CONVERTER.payload_converter.from_payloads(arguments, types)
@@ -229,7 +230,8 @@ async def _tried(act: Callable[..., Awaitable[Any]], arguments: Sequence[Any]) -
         try:
             return await act(*values)
         except ApplicationError as error:
-            if error.non_retryable:
+            # A key that is not accepted is no better a minute later: only a server that is busy is waited for.
+            if error.non_retryable or isinstance(as_tenure_error(error), GatewayForbidden):
                 raise
         await asyncio.sleep(FIRST_PAUSE * 2**attempt)
     return await act(*values)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.crowd.filling import Crowd, fill
 from sandbox.options import Options
 from sandbox.product import Product
 from sandbox.stack import Stack, running
@@ -100,12 +99,6 @@ async def stack(stack_folder: Path, pytestconfig: pytest.Config) -> AsyncIterato
 async def product(stack: Stack) -> AsyncIterator[Product]:
     async with Product(stack.addresses) as product:
         yield product
-
-
-@pytest.fixture(scope="session")
-async def crowd(stack: Stack) -> Crowd:
-    """Forty customers with a year behind them. A test that changes one takes a role that no other test looks at."""
-    return await fill(stack, 40, lambda _text: None)
 
 
 @pytest.fixture
