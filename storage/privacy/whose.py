@@ -97,7 +97,9 @@ def received(subject: Subject) -> ColumnElement[bool]:
 
 
 def about(subject: Subject) -> ColumnElement[bool]:
-    return audit.c.target.in_([str(subject.customer), *(str(each) for each in subject.subscriptions)])
+    is_target = audit.c.target.in_([str(subject.customer), *(str(each) for each in subject.subscriptions)])
+    # Each by an index of its own: what was asked, and what came of it, which alone names whom a sign-up has made.
+    return or_(and_(audit.c.settles.is_(None), is_target), and_(audit.c.settles.is_not(None), is_target))
 
 
 def entries_about(subject: Subject) -> Select[Any]:

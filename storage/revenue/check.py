@@ -6,7 +6,7 @@ from datetime import date, datetime
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -27,6 +27,8 @@ DIFFERING = Path(__file__).parent / "sql" / "differing.sql"
 MONTH_ENDS = DIFFERING.with_name("month_ends.sql")
 OUTCOMES = DIFFERING.with_name("differing_outcomes.sql")
 MAX_LISTED = 1000
+AT_ONCE = 5000
+"""Subscriptions that one statement compares."""
 
 
 class RevenueCheck:
@@ -42,12 +44,20 @@ class RevenueCheck:
 
         A step writes both in one transaction, so that one that is under way is not found here.
         """
-        async with transaction(self._engine) as connection:
-            rows = await connection.execute(sql_text(DIFFERING), {"first": first, "last": last, "limit": limit})
-            return [
-                RevenueDifference(str(row.subscription), row.tenant, row.currency, row.recorded, row.worth)
-                for row in rows
-            ]
+        found: list[RevenueDifference] = []
+        begin: UUID | None = UUID(first)
+        while begin is not None and len(found) < limit:
+            async with transaction(self._engine) as connection:
+                following = await connection.scalar(_after(begin, UUID(last)))
+                end = UUID(last) if following is None else UUID(int=following.int - 1)
+                given = {"first": begin, "last": end, "limit": limit - len(found)}
+                rows = await connection.execute(sql_text(DIFFERING), given)
+                found += [
+                    RevenueDifference(str(row.subscription), row.tenant, row.currency, row.recorded, row.worth)
+                    for row in rows
+                ]
+            begin = following
+        return found
 
     async def correct(self, subscription: str) -> None:
         """Adds the movements that are missing; does nothing if it adds up by now."""
@@ -61,6 +71,12 @@ class RevenueCheck:
             place = await _place(connection, it)
             rows = [movement_row(it, it, place.at, place.position + number, each) for number, each in enumerate(found)]
             await connection.execute(insert(mrr_movements).values(rows))
+
+
+def _after(first: UUID, last: UUID) -> Select[tuple[UUID]]:
+    """The id that follows the subscriptions from *first* on that are compared at once."""
+    ids = subscriptions.c.id
+    return select(ids).where(ids.between(first, last)).order_by(ids).offset(AT_ONCE).limit(1)
 
 
 async def _locked(connection: AsyncConnection, id_: UUID) -> Subscription | None:

@@ -33,6 +33,7 @@ audit = Table(
     Column("settles", Uuid, doc="the row that asked; null: this one asks, or stands alone"),
     Index("ix_audit_tenant_at_id", "tenant", "at", "id", postgresql_where=text("settles IS NULL")),
     Index("ix_audit_target", "tenant", "target", "at", "id", postgresql_where=text("settles IS NULL")),
+    Index("ix_audit_settled_target", "tenant", "target", postgresql_where=text("settles IS NOT NULL")),
     Index("ix_audit_settles", "settles", postgresql_where=text("settles IS NOT NULL")),
     Index("ix_audit_asked", "at", postgresql_where=text("outcome = 'asked'")),
     postgresql_partition_by="RANGE (at)",

@@ -12,6 +12,7 @@ from domain.revenue.figures import Period
 from domain.revenue.queries import Range
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Pause, Subscription
+from storage.revenue import check
 from storage.revenue.check import RevenueCheck, month_differences
 from storage.revenue.figures import Line, RevenueReader
 from storage.revenue.roll_up import RevenueRollUpRecords
@@ -43,26 +44,41 @@ async def test_the_database_and_the_rules_agree_on_what_a_subscription_is_worth(
     ledger: Ledger, it: Subscription
 ) -> None:
     it = await stored(ledger, "ada", it)
-    check = RevenueCheck(ledger.engine)
-    assert await check.differences() == []
+    comparison = RevenueCheck(ledger.engine)
+    assert await comparison.differences() == []
 
     await ledger.rewrite("delete from mrr_movements")
 
     worth = annual(it)
     expected = [RevenueDifference(it.id, "default", "usd", 0, worth)] if worth else []
-    assert await check.differences() == expected
+    assert await comparison.differences() == expected
+
+
+@pytest.mark.parametrize(("limit", "listed"), [(1000, 5), (3, 3)])
+async def test_subscriptions_are_compared_a_few_at_a_time(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, limit: int, listed: int
+) -> None:
+    monkeypatch.setattr(check, "AT_ONCE", 2)
+    ids = sorted([(await stored(ledger, f"customer-{number}", a_paid_subscription())).id for number in range(5)])
+    await ledger.rewrite("delete from mrr_movements")
+
+    found = await RevenueCheck(ledger.engine).differences(limit=limit)
+
+    assert [each.subscription for each in found] == ids[:listed]
+    of_some = await RevenueCheck(ledger.engine).differences(ids[1], ids[3])
+    assert [each.subscription for each in of_some] == ids[1:4]
 
 
 async def test_a_difference_is_corrected_once_after_everything_that_is_there(ledger: Ledger) -> None:
     it = await stored(ledger, "ada", a_paid_subscription())
     # As if an earlier release had changed the plan.
     await ledger.rewrite("update mrr_movements set after = 1200, delta = 1200")
-    check = RevenueCheck(ledger.engine)
-    assert [(each.recorded, each.worth) for each in await check.differences()] == [(1200, WORTH)]
+    comparison = RevenueCheck(ledger.engine)
+    assert [(each.recorded, each.worth) for each in await comparison.differences()] == [(1200, WORTH)]
 
-    await asyncio.gather(check.correct(it.id), check.correct(it.id))
+    await asyncio.gather(comparison.correct(it.id), comparison.correct(it.id))
 
-    assert await check.differences() == []
+    assert await comparison.differences() == []
     rows = await ledger.rows("select sequence, position, kind, before, after, at from mrr_movements order by position")
     assert [row["kind"] for row in rows] == ["new", "expansion"]
     assert rows[1] == {
@@ -78,14 +94,14 @@ async def test_a_difference_is_corrected_once_after_everything_that_is_there(led
 async def test_the_next_step_after_a_correction_moves_on_from_it(ledger: Ledger) -> None:
     it = await stored(ledger, "ada", a_paid_subscription())
     await ledger.rewrite("delete from mrr_movements")
-    check = RevenueCheck(ledger.engine)
-    await check.correct(it.id)
+    comparison = RevenueCheck(ledger.engine)
+    await comparison.correct(it.id)
 
     await ledger.save(a_step(later(it, status=Status.CANCELED)))
 
     rows = await ledger.rows("select kind, delta from mrr_movements order by sequence")
     assert [tuple(row.values()) for row in rows] == [("opening", WORTH), ("churn", -WORTH)]
-    assert await check.differences() == []
+    assert await comparison.differences() == []
 
 
 async def test_a_subscription_that_is_unknown_needs_no_correction(ledger: Ledger) -> None:
