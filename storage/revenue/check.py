@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
@@ -48,7 +49,7 @@ class RevenueCheck:
         begin: UUID | None = UUID(first)
         while begin is not None and len(found) < limit:
             async with transaction(self._engine) as connection:
-                following = await connection.scalar(_after(begin, UUID(last)))
+                following: UUID | None = await connection.scalar(_after(begin, UUID(last)))
                 end = UUID(last) if following is None else UUID(int=following.int - 1)
                 given = {"first": begin, "last": end, "limit": limit - len(found)}
                 rows = await connection.execute(sql_text(DIFFERING), given)
@@ -73,7 +74,7 @@ class RevenueCheck:
             await connection.execute(insert(mrr_movements).values(rows))
 
 
-def _after(first: UUID, last: UUID) -> Select[tuple[UUID]]:
+def _after(first: UUID, last: UUID) -> Select[Any]:
     """The id that follows the subscriptions from *first* on that are compared at once."""
     ids = subscriptions.c.id
     return select(ids).where(ids.between(first, last)).order_by(ids).offset(AT_ONCE).limit(1)
