@@ -12,9 +12,12 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from activities.events import NOT_DELIVERED
 from activities.reconciling import NoteRequest
+from activities.renewals import Reading
 from domain.provider.payments import AUTHENTICATE, NO_CARD, Charge, ChargeOutcome, Decline
 from domain.reconciliation.runs import RunReport
-from domain.subscription.journal import Step
+from domain.subscription.journal import CauseKind, Step
+from domain.subscription.lifecycle import Event
+from domain.subscription.renewals import Renewal
 
 LATENESS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0)
 """Seconds. The objective for what is not paced is five."""
@@ -65,6 +68,10 @@ class ActivityMeter:
         given = arguments[0] if arguments else None
         if isinstance(given, Step):
             self._note_step(given)
+        elif isinstance(result, Renewal) or (isinstance(result, Reading) and result.renewal is not None):
+            # Recorded where it was read: no activity is given its step.
+            self._steps.labels(CauseKind.WEBHOOK.value).inc()
+            self._entries.labels(Event.RENEWED.value).inc()
         elif isinstance(result, Charge):
             self._note_charge(result)
         elif name in MAIL_ACTIVITIES:

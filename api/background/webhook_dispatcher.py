@@ -24,8 +24,11 @@ BURST_BACKOFF_FACTOR = 4.0
 MAX_REST = 1.0
 SHUTDOWN_TIMEOUT = timedelta(seconds=10)
 """How long the current batch may take at shutdown."""
-RETRY_AFTER = (0.2, 0.5, 1.0, 2.0, 4.0)
-"""Seconds until a message that matches no subscription yet is tried again; after that it is left to the sweep."""
+RETRY_AFTER = (0.2, 0.5, 1.0, 2.0, 1.5, 3.0)
+"""Seconds until a message that matches no subscription yet is tried again; after that it is left to the sweep.
+
+The last try but one follows right after `services.webhooks.routing.FIRST_PAYMENT_GRACE`.
+"""
 
 log = structlog.get_logger("tenure.courier")
 

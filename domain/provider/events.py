@@ -95,6 +95,8 @@ class Address:
     tenant: str = ""
     settled_invoice: str = ""
     """The invoice that it was recorded as paid by last; empty: there is none, or it is over."""
+    awaited_agreement: str = ""
+    """The agreement whose first payment the customer has to confirm with their bank; empty: there is none."""
 
     def has_recorded(self, event: ProviderEvent) -> bool:
         """True if it is recorded what the event reports: its workflow has recorded it, and would pass it over."""

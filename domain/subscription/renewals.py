@@ -51,7 +51,11 @@ def basis_of(subscription: Subscription) -> str:
 
 
 def may_be_plain(subscription: Subscription) -> bool:
-    """True if nothing about the subscription keeps its next renewal from being plain."""
+    """True if nothing about the subscription keeps its next renewal from being plain.
+
+    Workflows decide by it which activity they call, so that a condition on what there is never changes: only one on a
+    new field with a default may be added. Everything else that a release finds out goes into `plain`.
+    """
     # All that could make a payment mean something else. What a renewal of such a subscription changes beyond
     # `Renewal` is found by `plain`.
     undecided = (

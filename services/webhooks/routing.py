@@ -73,7 +73,9 @@ def _to_newest(event: ProviderEvent, age: timedelta, newest: Address) -> Route:
     """Where an event goes that only its customer is known of."""
     if event.agreement_ref and newest.agreement_ref:
         return Routing(Disposition.SET_ASIDE, f"set aside: agreement {event.agreement_ref} is not ours")
-    if event.agreement_ref and event.news is EventKind.INVOICE_PAID and age < FIRST_PAYMENT_GRACE:
+    is_first_payment = bool(event.agreement_ref) and event.news is EventKind.INVOICE_PAID
+    # The payment of one that waits for the customer's bank has no answer: nobody else reports that it was confirmed.
+    if is_first_payment and event.agreement_ref != newest.awaited_agreement and age < FIRST_PAYMENT_GRACE:
         return None
     # The subscription has no agreement yet: the event may be about the one it is about to get.
     return newest.subscription

@@ -242,7 +242,8 @@ class RoutingIndex:
         settled = case((it.status != Status.CANCELED.value, it.state["settled_invoice"].astext)).label(
             "settled_invoice"
         )
-        shown = (it.id, it.agreement_ref, it.created_at, it.customer, it.tenant, settled)
+        awaited = it.state["confirmation"]["agreement_ref"].astext.label("awaited_agreement")
+        shown = (it.id, it.agreement_ref, it.created_at, it.customer, it.tenant, settled, awaited)
         joined = subscriptions.join(customers, customers.c.id == it.customer)
         of_customers = (
             select(*shown, customers.c.customer_ref)
@@ -273,7 +274,12 @@ def _directory(rows: Sequence[Any]) -> Directory:
     by_agreement: dict[str, Address] = {}
     for row in rows:
         address = Address(
-            str(row.id), row.agreement_ref, str(row.customer), row.tenant, settled_invoice=row.settled_invoice or ""
+            str(row.id),
+            row.agreement_ref,
+            str(row.customer),
+            row.tenant,
+            settled_invoice=row.settled_invoice or "",
+            awaited_agreement=row.awaited_agreement or "",
         )
         if row.customer_ref:
             by_customer.setdefault(row.customer_ref, []).append(address)

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 
 import pytest
 
+from api.background.webhook_dispatcher import RETRY_AFTER
 from domain.provider.events import NOTHING_NEW, Address, Directory, KeptEvent, ProviderEvent
 from domain.provider.hints import EventKind
 from services.webhooks.routing import FIRST_PAYMENT_GRACE, route
@@ -41,3 +43,16 @@ def test_the_payment_of_an_agreement_that_is_not_known_yet_waits_a_moment_to_be_
     assert route(kept(PAID, FIRST_PAYMENT_GRACE), unknown) == "s"
     assert route(kept(replace(PAID, news=EventKind.INVOICE_FAILED)), unknown) == "s"
     assert route(kept(replace(PAID, agreement_ref="")), unknown) == "s"
+
+
+def test_the_payment_that_a_customer_has_confirmed_with_their_bank_is_delivered_at_once() -> None:
+    awaiting = replace(UNPAID, awaited_agreement="sub_1")
+
+    assert route(kept(PAID), Directory({"cus_1": [awaiting]})) == "s"
+    assert route(kept(replace(PAID, agreement_ref="sub_2")), Directory({"cus_1": [awaiting]})) is None
+
+
+def test_a_payment_that_has_waited_is_tried_right_after_that() -> None:
+    tries = accumulate(RETRY_AFTER)
+
+    assert any(0 <= at - FIRST_PAYMENT_GRACE.total_seconds() < 0.5 for at in tries)

@@ -9,16 +9,19 @@ from temporalio.exceptions import ApplicationError
 
 from activities.events import NOT_DELIVERED
 from activities.reconciling import NoteRequest
-from domain.provider.payments import Charge, ChargeOutcome, Decline
+from activities.renewals import Reading
+from domain.provider.payments import AgreementStatus, Charge, ChargeOutcome, Decline, ProviderState
 from domain.reconciliation.differences import DifferenceKind, Discrepancy, Outcome
 from domain.reconciliation.ports import Found
 from domain.reconciliation.runs import RunReport
 from domain.subscription.agenda import Action
 from domain.subscription.journal import CarriedOut, Cause, Entry, Step
+from domain.subscription.renewals import Renewal
 from tests.builders import NOW, a_trial
 from worker.measuring import ActivityMeter
 
 LATENESS = "tenure_step_lateness_seconds"
+RENEWED = Renewal(NOW, NOW + timedelta(days=31), None, "in_1", "renewed")
 
 
 class Readings:
@@ -63,6 +66,23 @@ def test_a_clock_that_is_ahead_is_not_late(readings: Readings) -> None:
 def test_a_step_that_carries_out_nothing_has_no_lateness(readings: Readings) -> None:
     readings.meter.done("record", [Step(a_trial())], None)
     assert readings.of(f"{LATENESS}_count", action="send_reminder", paced="no") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "result"), [("renew", Reading(RENEWED)), ("close_renewal", RENEWED)], ids=["recorded", "found recorded"]
+)
+def test_a_renewal_that_was_recorded_where_it_was_read_is_a_step(readings: Readings, name: str, result: Any) -> None:
+    readings.meter.done(name, ["what was asked for"], result)
+
+    assert readings.of("tenure_steps_total", cause="webhook") == 1
+    assert readings.of("tenure_journal_entries_total", kind="renewed") == 1
+
+
+@pytest.mark.parametrize("result", [Reading(), Reading(state=ProviderState(None, AgreementStatus.LIVE)), None])
+def test_a_renewal_that_is_left_to_the_workflow_is_none_yet(readings: Readings, result: Any) -> None:
+    readings.meter.done("renew", ["what was asked for"], result)
+
+    assert readings.of("tenure_steps_total", cause="webhook") == 0
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from domain.provider.events import Address, Directory
+from domain.subscription.confirmation import Confirmation, ConfirmedAction
 from domain.subscription.lifecycle import Status
 from storage.webhooks.inbox import RoutingIndex
 from tests.builders import NOW
@@ -38,6 +39,17 @@ async def test_of_a_subscription_that_is_not_over_it_is_known_which_invoice_was_
     await ledger.save(a_step(later(paid, status=Status.CANCELED)))
 
     assert (await reader.look_up([], ["sub_1"])).by_agreement["sub_1"].settled_invoice == ""
+
+
+async def test_of_a_payment_that_awaits_the_customers_bank_it_is_known_by_which_agreement(ledger: Ledger) -> None:
+    first = await ledger.sign_up("ada")
+    await ledger.records.remember_wallet(first.customer, "cus_1")
+    waiting = Confirmation(ConfirmedAction.SIGN_UP, "https://pay.example", NOW, "in_1", "sub_1")
+    await ledger.save(a_step(later(first, confirmation=waiting)))
+
+    [address] = (await RoutingIndex(ledger.engine).look_up(["cus_1"], [])).by_customer["cus_1"]
+
+    assert (address.awaited_agreement, address.agreement_ref) == ("sub_1", "")
 
 
 async def test_a_customer_who_was_deleted_at_the_provider_is_found_by_every_id_they_had(ledger: Ledger) -> None:
