@@ -10,7 +10,7 @@ from typing import NoReturn
 from cyclopts import App
 
 from domain.errors import TenureError
-from tenure.cli.commands import COMMANDS, GROUPS, SANDBOX_COMMANDS
+from tenure.cli.commands import ALONE, COMMANDS, GROUPS, SANDBOX_COMMANDS
 
 OBJECTS_A_COLLECTION = 20_000
 """Made since the last one. Imports make some 100,000 that stay: Python's 700 looks through them again and again."""
@@ -42,6 +42,13 @@ def build_app(words: Sequence[str] = ()) -> App:
     return app
 
 
+def in_full(words: Sequence[str]) -> list[str]:
+    """The words with the command that a group alone stands for: `tenure metrics` shows the overview."""
+    group, rest = words[:1], words[1:]
+    is_alone = not rest or (rest[0].startswith("-") and rest[0] not in ("--help", "-h"))
+    return [*group, *(ALONE[each] for each in group if each in ALONE and is_alone), *rest]
+
+
 def main() -> NoReturn:
     """Run the command line; expected failures are reported in plain words and exit with status 1."""
     gc.set_threshold(OBJECTS_A_COLLECTION)
@@ -58,7 +65,7 @@ def main() -> NoReturn:
 
 def _run() -> int:
     try:
-        words = sys.argv[1:]
+        words = in_full(sys.argv[1:])
         build_app(words)(words)
     except TenureError as error:
         print(f"tenure: {error}", file=sys.stderr)

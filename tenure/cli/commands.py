@@ -29,6 +29,8 @@ GROUPS: Final[dict[str, str]] = {
     "customers": "Put back a customer whom a restored backup lacks.",
     "erasures": "List erased customers, and erase them from a restored backup.",
 }
+ALONE: Final[dict[str, str]] = {"metrics": "overview"}
+"""The command that is meant by a group alone."""
 COMMANDS: Final[dict[str, Command]] = {
     "catalog check": Command(
         "catalogs", "check", "Check a plan catalog and print what it sells, or every error with its line."

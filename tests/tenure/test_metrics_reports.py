@@ -42,8 +42,9 @@ async def told(terminal: Terminal, *words: str) -> list[list[str]]:
 
 
 @pytest.mark.usefixtures("lives")
-async def test_what_there_is_now(terminal: Terminal) -> None:
-    lines = await told(terminal, "overview")
+@pytest.mark.parametrize("words", [["overview"], []], ids=["by its name", "as what is meant by all of them"])
+async def test_what_there_is_now(terminal: Terminal, words: list[str]) -> None:
+    lines = await told(terminal, *words)
 
     assert lines[1][:3] == ["all", "$199.00", "$2,388.00"]
     assert [line[:3] for line in lines[2:5]] == [
