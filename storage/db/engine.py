@@ -12,7 +12,7 @@ import asyncpg
 from sqlalchemy import ARRAY, ColumnElement, Text, TextClause, bindparam, cast, event, make_url, text
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
@@ -22,10 +22,10 @@ from domain.errors import GatewayUnavailable
 from liveness.pulse import NotAnswering
 from storage.db.pooling import FOR_STEPS, OPTION, Pooling, Turns
 from storage.db.roles import DatabaseRole, connect_as
+from storage.db.urls import async_url, connect_timeout
 
 CHECK_IDLE_AFTER = 5.0
 """Seconds. A connection that was idle for longer may be broken without notice."""
-SCHEMES = ("postgresql+asyncpg", "postgresql", "postgres")
 TRANSIENT = ("08", "25006", "28", "3D000", "40", "53", "57")
 """Prefixes of SQLSTATEs that may succeed later: connection lost, read-only during a failover, login refused, no such
 database, rolled back because of another transaction, out of resources, server shutting down or starting up."""
@@ -47,22 +47,6 @@ _SET_TENANT = text("SELECT set_config('tenure.tenant', :tenant, true)")
 """For the transaction: a setting kept on the connection would reach the next tenant."""
 
 
-def async_url(url: str) -> str:
-    """The URL with asyncpg as its driver, and `sslmode`, which most providers use, renamed for asyncpg.
-
-    Raises:
-        ValueError: it is not a PostgreSQL URL.
-    """
-    if url.partition("://")[0] not in SCHEMES:
-        raise ValueError("a database URL starts with postgresql://")
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise ValueError("a database URL has the form postgresql://user:password@host:port/database") from None
-    query = {"ssl" if name == "sslmode" else name: value for name, value in parsed.query.items()}
-    return parsed.set(drivername=SCHEMES[0], query=query).render_as_string(hide_password=False)
-
-
 class Scope(Enum):
     """What a transaction of the application's role may see, if not the rows of one tenant."""
 
@@ -76,7 +60,8 @@ def create_engine_from_url(url: str, pooling: Pooling = FOR_STEPS, *, role: Data
     It connects on first use. Behind a pooler the login has the role's rights by itself.
     """
     made = make_url(async_url(url))
-    options: dict[str, Any] = {"timeout": pooling.connect, "command_timeout": pooling.command, **_for_pooler(pooling)}
+    timeouts = {"timeout": pooling.connect, "command_timeout": pooling.command} | connect_timeout(url)
+    options: dict[str, Any] = {**timeouts, **_for_pooler(pooling)}
     if role is not None:
         options["async_creator_fn"] = partial(connect_as, role)
         if not pooling.by_transaction:

@@ -11,11 +11,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from domain.errors import GatewayUnavailable
-from storage.db.engine import async_url, session, transaction
+from storage.db.engine import session, transaction
 from storage.db.roles import ensure_roles
+from storage.db.urls import async_url, connect_timeout
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 ADVISORY_LOCK = 7_314_420_190
@@ -96,9 +97,7 @@ async def upgrade(
         GatewayForbidden: the login may not create the roles.
     """
     # A connection parameter: a pooler, which shares session locks between clients, rejects it.
-    engine = create_async_engine(
-        async_url(url), connect_args={"server_settings": {"lock_timeout": str(patience.milliseconds)}}
-    )
+    engine = _engine(url, server_settings={"lock_timeout": str(patience.milliseconds)})
     try:
         async with session(engine) as connection:
             await ensure_roles(connection)
@@ -107,6 +106,10 @@ async def upgrade(
             await _make_partitions(connection)
     finally:
         await engine.dispose()
+
+
+def _engine(url: str, **arguments: object) -> AsyncEngine:
+    return create_async_engine(async_url(url), connect_args=arguments | connect_timeout(url))
 
 
 async def _make_partitions(connection: AsyncConnection) -> None:
@@ -196,7 +199,7 @@ async def downgrade(url: str, revision: str) -> None:
         connection.execute(text(f"select pg_advisory_xact_lock({ADVISORY_LOCK})"))
         command.downgrade(_config(connection), revision)
 
-    engine = create_async_engine(async_url(url))
+    engine = _engine(url)
     try:
         async with transaction(engine) as connection:
             await connection.run_sync(run)
@@ -214,7 +217,7 @@ async def downgrade(url: str, revision: str) -> None:
 
 async def current(url: str) -> str | None:
     """The version of the database; None if it is empty."""
-    engine = create_async_engine(async_url(url))
+    engine = _engine(url)
     try:
         async with transaction(engine) as connection:
             return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())

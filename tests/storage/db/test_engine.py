@@ -16,9 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from domain.errors import GatewayUnavailable
 from sandbox.postgres import Postgres
 from sandbox.processes import free_port
-from storage.db.engine import async_url, create_engine_from_url, fetch, transaction
+from storage.db.engine import create_engine_from_url, fetch, transaction
 from storage.db.health import check
 from storage.db.migrations import head, upgrade
+from storage.db.urls import async_url
 from tests.harness.postgres import until_one_waits
 from tests.storage.ledger import Ledger, a_step, later
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from domain.entitlements.usage import Action, GivenBack, Outcome, UsageChange, UsageVerdict
 from domain.names import DEFAULT_TENANT
-from storage.db.engine import async_url
+from storage.db.urls import async_url
 from tests.storage.counting import Counting, now
 
 CLIENTS = 16

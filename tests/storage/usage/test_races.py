@@ -10,7 +10,7 @@ import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from domain.entitlements.usage import Action, Counted, Outcome, UsageChange
-from storage.db.engine import async_url
+from storage.db.urls import async_url
 from tests.harness.patience import PATIENT, until
 from tests.harness.postgres import until_one_waits
 from tests.storage.counting import RULES, Counting
