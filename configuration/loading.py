@@ -111,13 +111,9 @@ _NEEDS: Mapping[Process, type[Settings]] = {
 _WANTED = {
     "bool_parsing": "true or false",
     "enum": "{expected}",
-    "int_parsing": "a port, 1 to 65535",
-    "float_parsing": "a number",
-    "greater_than": "above {gt:g}",
-    "greater_than_equal": "a port, 1 to 65535",
-    "less_than_equal": "a port, 1 to 65535",
-    "string_pattern_mismatch": "a colour in six hex digits, like #0f766e",
+    "string_too_long": "at most {max_length} characters long",
 }
+"""By the kind of error that pydantic finds; all others are in the words of the setting."""
 
 
 @overload
@@ -184,7 +180,7 @@ def load_settings(process: Process, env_file: Path = ENV_FILE) -> Settings:
         settings = read(_env_file=env_file)
     except ValidationError as error:
         problems += [_in_words(details, _NEEDS[process]) for details in error.errors(include_url=False)]
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, OSError):
         settings = None
     if settings is None or problems:
         # No cause: it would contain the values.
@@ -198,11 +194,13 @@ def known_variables() -> list[str]:
 
 
 def _unreadable(env_file: Path) -> Iterator[str]:
-    if env_file.is_file():
-        try:
+    try:
+        if env_file.is_file():
             env_file.read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            yield f"{env_file} is not UTF-8: save it as UTF-8"
+    except UnicodeDecodeError:
+        yield f"{env_file} is not UTF-8: save it as UTF-8"
+    except OSError as error:
+        yield f"{env_file} cannot be read: {error.strerror}"
 
 
 def _misspelt(env_file: Path) -> Iterator[str]:

@@ -3,17 +3,19 @@
 import base64
 import binascii
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
 from pydantic_settings import NoDecode
 
+from configuration.database_urls import check_database_url
 from configuration.mail_addresses import mail_address
 from configuration.timezones import is_timezone
-from domain.request_rates import RequestRate
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SHORTEST_SECRET_KEY, FEWEST_LETTERS = 32, 10
@@ -30,24 +32,39 @@ _STRIPE_ACCOUNT = re.compile(r"acct_[A-Za-z0-9_]+")
 _WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_-]{16,}")
 _DEPLOYMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_/-]{0,99}")
 _BUILD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _SENDER = re.compile(r"(?:(?P<name>[^<>]*)<(?P<inner>[^<>]+)>|(?P<bare>[^<>\s]+))")
 
 
+_UNFIT: Final = "must have no spaces or control characters in it"
+
+
+def _in_one_piece(text: str) -> str:
+    """The text without what surrounds it: a file that `echo` has written ends with a line break."""
+    text = text.strip()
+    if not text.isprintable() or any(sign.isspace() for sign in text):
+        raise ValueError(_UNFIT)
+    return text
+
+
+def _secret_in_one_piece(secret: SecretStr) -> SecretStr:
+    return SecretStr(_in_one_piece(secret.get_secret_value()))
+
+
 def _database(url: SecretStr) -> SecretStr:
-    parts = _split(url.get_secret_value())
-    if parts is None or parts.scheme not in ("postgresql", "postgresql+asyncpg", "postgres"):
-        raise ValueError("must begin with postgresql://")
-    if not parts.path.strip("/"):
-        raise ValueError("must name a database: postgresql://user:password@host:5432/tenure")
+    check_database_url(url.get_secret_value())
     return url
 
 
 def _mail_server(url: SecretStr) -> SecretStr:
-    parts = _split(url.get_secret_value())
-    if parts is None or parts.scheme not in ("smtp", "smtps", "smtp+starttls") or not parts.hostname:
+    scheme, has_scheme, rest = url.get_secret_value().partition("://")
+    if not has_scheme or scheme not in ("smtp", "smtps", "smtp+starttls") or not rest:
         raise ValueError("must be a mail server's address: smtp://, smtps:// or smtp+starttls://, then host and port")
-    if parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise ValueError("must be smtp://user:password@host:port, with %40 for @ and %2F for / in the password")
+    parts = _split(url.get_secret_value())
+    if parts is None or not parts.hostname or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError(
+            "must be smtp://user:password@host:port, with %40 for @, %2F for /, %3F for ? and %23 for # in the password"
+        )
     if bool(parts.username) != bool(parts.password):
         raise ValueError("must have both a user and a password, or neither")
     return url
@@ -73,10 +90,10 @@ def _collector(url: str) -> str:
     return url.rstrip("/")
 
 
-def _share(share: float) -> float:
-    if not 0 <= share <= 1:
-        raise ValueError(f"must be a share from 0 to 1, like 0.1 for a tenth, not {share:g}")
-    return share
+def _colour(text: str) -> str:
+    if not _COLOUR.fullmatch(text):
+        raise ValueError(f"must be a colour in six hex digits, like #0f766e, not {text!r}")
+    return text
 
 
 def _payload_key(key: SecretStr) -> str:
@@ -173,11 +190,12 @@ def _address(text: str) -> str:
 
 
 def _sender(text: str) -> str:
-    found = _SENDER.fullmatch(text.strip())
+    text = text.strip()
+    found = _SENDER.fullmatch(text)
     if found is None or not text.isprintable():
         raise ValueError(f"must be a mail address like Your Product <billing@yourproduct.com>, not {text!r}")
     _address(found["inner"] or found["bare"])
-    return text.strip() if found["bare"] else f"{found['name']}<{mail_address(found['inner'])}>".strip()
+    return text if found["bare"] else f"{found['name']}<{mail_address(found['inner'])}>".strip()
 
 
 def _deployment(name: str) -> str:
@@ -212,15 +230,27 @@ def _listen_address(text: str) -> str:
 
 
 def _file(path: Path) -> Path:
-    if not path.is_file():
-        raise ValueError(f"names a missing file: {path}")
+    with _reached(path):
+        if not path.is_file():
+            raise ValueError(f"names a missing file: {path}")
+        path.open("rb").close()
     return path
 
 
 def _writable(path: Path) -> Path:
-    if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(f"must be a file in a folder that is there, not {path}")
+    with _reached(path):
+        if path.is_dir() or not path.parent.is_dir():
+            raise ValueError(f"must be a file in a folder that is there, not {path}")
     return path
+
+
+@contextmanager
+def _reached(path: Path) -> Iterator[None]:
+    """A path may be too long, or in a folder that this user may not enter."""
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(f"names a file that cannot be reached: {path}: {error.strerror}") from None
 
 
 def _listed(text: object) -> object:
@@ -232,7 +262,7 @@ def _all_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _origin(text: str) -> str:
-    url = _web_address(text)
+    url = _web_address(_in_one_piece(text))
     parts = _split(url)
     if parts is None or parts.path or not url.isascii() or set(url) & set(";,' *\""):
         raise ValueError(f"must be origins like https://yourproduct.com, without a path, not {text!r}")
@@ -242,10 +272,11 @@ def _origin(text: str) -> str:
 def _logo(path: Path) -> Path:
     if path.suffix.lower() not in LOGO_ENDINGS:
         raise ValueError(f"must be an image that ends in {', '.join(LOGO_ENDINGS)}, not {path}")
-    if path.stat().st_size > LARGEST_LOGO:
+    with _reached(path):
+        size = path.stat().st_size
+    if size > LARGEST_LOGO:
         raise ValueError(
-            f"must be at most {LARGEST_LOGO // 1000} kB: {path} has {path.stat().st_size // 1000} kB, and every page "
-            "waits for it"
+            f"must be at most {LARGEST_LOGO // 1000} kB: {path} has {size // 1000} kB, and every page waits for it"
         )
     return path
 
@@ -254,31 +285,6 @@ def _timezone(name: str) -> str:
     if not is_timezone(name):
         raise ValueError(f"must be a time zone like Europe/Berlin, not {name!r}")
     return name
-
-
-def _rate(text: object) -> object:
-    if not isinstance(text, str):
-        return text
-    first, *others = (one.strip() for one in text.split(","))
-    by_role = dict(one.partition("=")[::2] for one in others)
-    return RequestRate(_a_second(first), {role.strip(): _a_second(number) for role, number in by_role.items()})
-
-
-def _a_second(text: object) -> float:
-    number = str(text).strip()
-    if not re.fullmatch(r"\d{1,9}(\.\d+)?", number, re.ASCII):
-        raise ValueError(
-            f"must be requests a second, like 100, or 100, read_only=20 with rates for some roles; 0 is no limit; "
-            f"not {number!r}"
-        )
-    return float(number)
-
-
-def _replicas(text: object) -> object:
-    number = str(text).strip()
-    if not (number.isascii() and number.isdigit() and 1 <= int(number) <= 10_000):
-        raise ValueError(f"must be how many API processes run, 1 or more, not {number!r}")
-    return int(number)
 
 
 def _all_networks(texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -301,36 +307,35 @@ def _split(url: str) -> SplitResult | None:
     return None if port == 0 else parts
 
 
-DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
-SmtpUrl = Annotated[SecretStr, AfterValidator(_mail_server)]
-WebAddress = Annotated[str, AfterValidator(_web_address)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_secret_in_one_piece), AfterValidator(_database)]
+SmtpUrl = Annotated[SecretStr, AfterValidator(_secret_in_one_piece), AfterValidator(_mail_server)]
+OnePiece = Annotated[str, AfterValidator(_in_one_piece)]
+SecretInOnePiece = Annotated[SecretStr, AfterValidator(_secret_in_one_piece)]
+WebAddress = Annotated[OnePiece, AfterValidator(_web_address)]
 PayloadKeys = Annotated[
     tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed_secrets), AfterValidator(_all_payload_keys)
 ]
-CollectorAddress = Annotated[str, AfterValidator(_collector)]
-Share = Annotated[float, AfterValidator(_share)]
-ProxyAddress = Annotated[str, AfterValidator(_proxy_address)]
+CollectorAddress = Annotated[OnePiece, AfterValidator(_collector)]
+ProxyAddress = Annotated[OnePiece, AfterValidator(_proxy_address)]
 SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]
 SecretKeys = Annotated[
     tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed_secrets), AfterValidator(_all_secret_keys)
 ]
-StripeAccountId = Annotated[str, AfterValidator(_stripe_account)]
-StripeKey = Annotated[SecretStr, AfterValidator(_stripe_key)]
+StripeAccountId = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_stripe_account)]
+StripeKey = Annotated[SecretInOnePiece, AfterValidator(_stripe_key)]
 WebhookSecrets = Annotated[
     tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed_secrets), AfterValidator(_all_webhook_secrets)
 ]
-Address = Annotated[str, AfterValidator(_address)]
+Address = Annotated[OnePiece, AfterValidator(_address)]
 Sender = Annotated[str, AfterValidator(_sender)]
-HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
-DeploymentName = Annotated[str, AfterValidator(_deployment)]
-BuildId = Annotated[str, AfterValidator(_build_id)]
-ListenAddress = Annotated[str, AfterValidator(_listen_address)]
+HostAndPort = Annotated[OnePiece, AfterValidator(_host_and_port)]
+DeploymentName = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_deployment)]
+BuildId = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_build_id)]
+ListenAddress = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_listen_address)]
 ExistingFile = Annotated[Path, AfterValidator(_file)]
 WritableFile = Annotated[Path, AfterValidator(_writable)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_all_origins)]
 Logo = Annotated[Path, AfterValidator(_file), AfterValidator(_logo)]
-RequestsASecond = Annotated[RequestRate, NoDecode, BeforeValidator(_rate)]
-AddressesASecond = Annotated[float, BeforeValidator(_a_second)]
-Replicas = Annotated[int, BeforeValidator(_replicas)]
+Colour = Annotated[str, AfterValidator(_colour)]
 Networks = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_all_networks)]
 Timezone = Annotated[str, AfterValidator(_timezone)]

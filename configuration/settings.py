@@ -3,16 +3,27 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from configuration.base_settings import Settings
 from configuration.mail_addresses import shown_address
+from configuration.number_kinds import (
+    AddressesASecond,
+    Connections,
+    Hertz,
+    Port,
+    Replicas,
+    RequestsASecond,
+    RequestsAtOnce,
+    Seconds,
+    Share,
+)
 from configuration.retention_settings import RetentionSettings
 from configuration.setting_kinds import (
     Address,
-    AddressesASecond,
     BuildId,
     CollectorAddress,
+    Colour,
     DatabaseUrl,
     DeploymentName,
     ExistingFile,
@@ -20,15 +31,14 @@ from configuration.setting_kinds import (
     ListenAddress,
     Logo,
     Networks,
+    OnePiece,
     Origins,
     PayloadKeys,
     ProxyAddress,
-    Replicas,
-    RequestsASecond,
+    SecretInOnePiece,
     SecretKey,
     SecretKeys,
     Sender,
-    Share,
     SmtpUrl,
     StripeAccountId,
     StripeKey,
@@ -71,7 +81,7 @@ class DatabaseSettings(Settings):
     database_url: DatabaseUrl = Field(
         description="the address of PostgreSQL, like postgresql://user:password@host:5432/tenure"
     )
-    database_pool: int = Field(default=20, ge=1, le=1000)
+    database_pool: Connections = 20
     """The most connections of this process."""
     database_pooler: Pooler = Pooler.NONE
 
@@ -80,10 +90,10 @@ class TemporalSettings(Settings):
     """The address of Temporal, and the credentials for it."""
 
     temporal_address: HostAndPort = Field(description="the address of Temporal, like temporal.internal:7233")
-    temporal_namespace: str = "default"
+    temporal_namespace: OnePiece = "default"
     payload_keys: PayloadKeys = ()
     """What Temporal stores is encrypted under the first; empty: it is not encrypted."""
-    temporal_api_key: SecretStr | None = None
+    temporal_api_key: SecretInOnePiece | None = None
     temporal_tls_client_cert: ExistingFile | None = None
     temporal_tls_client_key: ExistingFile | None = None
     temporal_tls_server_ca: ExistingFile | None = None
@@ -150,7 +160,7 @@ class SiteSettings(AddressSettings):
     brand_name: str = "Tenure"
     brand_website: WebAddress | None = None
     """None: the public address."""
-    brand_colour: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")] = "#0f766e"
+    brand_colour: Colour = "#0f766e"
     brand_logo: Logo | None = None
     """None: pages and mails show the brand's name."""
     brand_address: Annotated[str, Field(max_length=300)] = ""
@@ -178,7 +188,7 @@ class OperatorSettings(DatabaseSettings, TemporalSettings):
 class MigrateSettings(TrialSettings, DatabaseSettings, TemporalSettings):
     """Settings of `tenure migrate`."""
 
-    migration_lock_timeout: float = Field(default=5.0, gt=0, allow_inf_nan=False)
+    migration_lock_timeout: Seconds = 5.0
     """Seconds that a migration waits for a lock before it is retried."""
 
 
@@ -301,9 +311,9 @@ class ApiSettings(
     """Sites that may show the pricing and the billing pages in a frame."""
     temporal_ui_url: WebAddress | None = None
     """Temporal's own pages, to which the console links; None: it does not."""
-    api_host: str = "0.0.0.0"  # noqa: S104 - a container is reached from outside
-    api_port: int = Field(default=8000, ge=1, le=65535)
-    api_concurrency: int = Field(default=2000, ge=1)
+    api_host: OnePiece = "0.0.0.0"  # noqa: S104 - a container is reached from outside
+    api_port: Port = 8000
+    api_concurrency: RequestsAtOnce = 2000
     """The most requests in progress at once in this process."""
 
 
@@ -325,9 +335,9 @@ class WorkerSettings(
 
     smtp_url: SmtpUrl = Field(description="the mail server, like smtp+starttls://user:password@host:587")
     mail_from: Sender = Field(description="the sender of all mails, like Your Product <billing@yourproduct.com>")
-    payments_a_second: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    payments_a_second: Hertz | None = None
     """For all workers together; None: Stripe's limit for keys of this mode."""
-    mails_a_second: float = Field(default=50.0, gt=0, allow_inf_nan=False)
+    mails_a_second: Hertz = 50.0
     """For all workers together."""
     upgrade_url: WebAddress | None = None
     """Where customers choose a larger plan; None: mails about limits have no button for it."""
@@ -347,8 +357,8 @@ class CodecServerSettings(DatabaseSettings):
     payload_keys: PayloadKeys = Field(description="the keys of `tenure worker`, to decrypt what Temporal stores")
     temporal_ui_url: WebAddress | None = None
     """Temporal's own pages, which may ask; None: no page may."""
-    codec_host: str = "0.0.0.0"  # noqa: S104 - a container is reached from outside
-    codec_port: int = Field(default=8081, ge=1, le=65535)
+    codec_host: OnePiece = "0.0.0.0"  # noqa: S104 - a container is reached from outside
+    codec_port: Port = 8081
 
 
 class WebhookSettings(TrialSettings, StripeSettings, DatabaseSettings, TemporalSettings):
@@ -358,7 +368,7 @@ class WebhookSettings(TrialSettings, StripeSettings, DatabaseSettings, TemporalS
 class EverySetting(ApiSettings, WorkerSettings, MigrateSettings):
     """All settings."""
 
-    codec_host: str = "0.0.0.0"  # noqa: S104 - as in `CodecServerSettings`
-    codec_port: int = Field(default=8081, ge=1, le=65535)
+    codec_host: OnePiece = "0.0.0.0"  # noqa: S104 - as in `CodecServerSettings`
+    codec_port: Port = 8081
 
     policy: ExistingFile = Field(description=_POLICY)

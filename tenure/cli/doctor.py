@@ -76,6 +76,8 @@ async def _find(subject: str, looking: Awaitable[str]) -> Finding:
         return Finding(subject, False, f"no answer within {ANSWER_TIMEOUT.total_seconds():g} s")
     except TenureError as error:
         return Finding(subject, False, error.message)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other checks have something to say
+        return Finding(subject, False, ": ".join(filter(None, (type(error).__name__, " ".join(str(error).split())))))
 
 
 async def _catalog(settings: EverySetting) -> str:

@@ -9,6 +9,10 @@ from tests.configuration.variables import GOOD, refused
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
 
+SMTP_FORM = (
+    "TENURE_SMTP_URL must be smtp://user:password@host:port, with %40 for @, %2F for /, %3F for ? and %23 for # in the "
+    "password"
+)
 WEAK: dict[str, tuple[dict[str, str], str]] = {
     "a database that is no PostgreSQL": (
         {"TENURE_DATABASE_URL": "mysql://u:hunter2@h/d"},
@@ -20,7 +24,83 @@ WEAK: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a port there is not": (
         {"TENURE_DATABASE_URL": "postgresql://u:hunter2@h:99999/d"},
-        "TENURE_DATABASE_URL must begin with postgresql://",
+        "TENURE_DATABASE_URL must have a port from 1 to 65535: postgresql://user:password@host:5432/tenure",
+    ),
+    "several hosts in the place of one": (
+        {"TENURE_DATABASE_URL": "postgresql://u:hunter2@a:5432,b:5432/d"},
+        ("TENURE_DATABASE_URL must name several hosts as postgresql://user:password@/tenure?host=a,b&port=5432,5432"),
+    ),
+    "hosts without a port each": (
+        {"TENURE_DATABASE_URL": "postgresql://u:hunter2@/d?host=a,b&port=5432"},
+        "TENURE_DATABASE_URL must have as many ports as hosts in its parameters: host=a,b&port=5432,5432",
+    ),
+    "a database address with a space": (
+        {"TENURE_DATABASE_URL": "postgresql://u:hunter2 hunter2@h/d"},
+        "TENURE_DATABASE_URL must have no spaces or control characters in it",
+    ),
+    "no pool": (
+        {"TENURE_DATABASE_POOL": "0"},
+        "TENURE_DATABASE_POOL must be how many connections this process may open, 1 to 1000, not '0'",
+    ),
+    "a pool too large": (
+        {"TENURE_DATABASE_POOL": "5000"},
+        "TENURE_DATABASE_POOL must be how many connections this process may open, 1 to 1000, not '5000'",
+    ),
+    "a pool in letters": (
+        {"TENURE_DATABASE_POOL": "abc"},
+        "TENURE_DATABASE_POOL must be how many connections this process may open, 1 to 1000, not 'abc'",
+    ),
+    "no requests": (
+        {"TENURE_API_CONCURRENCY": "0"},
+        "TENURE_API_CONCURRENCY must be how many requests may be in progress at once, 1 to 1000000, not '0'",
+    ),
+    "another port in letters": (
+        {"TENURE_CODEC_PORT": "http"},
+        "TENURE_CODEC_PORT must be a port, 1 to 65535, not 'http'",
+    ),
+    "no patience with locks": (
+        {"TENURE_MIGRATION_LOCK_TIMEOUT": "0"},
+        "TENURE_MIGRATION_LOCK_TIMEOUT must be a number of seconds, above 0 and up to 3,600, not '0'",
+    ),
+    "mails without end": (
+        {"TENURE_MAILS_A_SECOND": "inf"},
+        "TENURE_MAILS_A_SECOND must be a number a second, above 0 and up to 1,000,000, not 'inf'",
+    ),
+    "payments in words": (
+        {"TENURE_PAYMENTS_A_SECOND": "a few"},
+        "TENURE_PAYMENTS_A_SECOND must be a number a second, above 0 and up to 1,000,000, not 'a few'",
+    ),
+    "a share of traces in words": (
+        {"TENURE_TRACE_SHARE": "all"},
+        "TENURE_TRACE_SHARE must be a share from 0 to 1, like 0.1 for a tenth, not 'all'",
+    ),
+    "a seller's address like a letter": (
+        {"TENURE_BRAND_ADDRESS": "x" * 301},
+        "TENURE_BRAND_ADDRESS must be at most 300 characters long",
+    ),
+    "a public address with a space": (
+        {"TENURE_PUBLIC_URL": "https://b ex.org"},
+        "TENURE_PUBLIC_URL must have no spaces or control characters in it",
+    ),
+    "a public address of two lines": (
+        {"TENURE_PUBLIC_URL": "https://b.example\n.org"},
+        "TENURE_PUBLIC_URL must have no spaces or control characters in it",
+    ),
+    "an origin with a tab": (
+        {"TENURE_EMBED_ORIGINS": "https://acme\t.com"},
+        "TENURE_EMBED_ORIGINS must have no spaces or control characters in it",
+    ),
+    "a catalog with a name too long": (
+        {"TENURE_CATALOG": "x" * 300},
+        f"TENURE_CATALOG names a file that cannot be reached: {'x' * 300}: File name too long",
+    ),
+    "a list of erasures in a folder with a name too long": (
+        {"TENURE_ERASURES_FILE": f"{'x' * 300}/erasures"},
+        f"TENURE_ERASURES_FILE names a file that cannot be reached: {'x' * 300}/erasures: File name too long",
+    ),
+    "a logo with a name too long": (
+        {"TENURE_BRAND_LOGO": f"{'x' * 300}.png"},
+        f"TENURE_BRAND_LOGO names a file that cannot be reached: {'x' * 300}.png: File name too long",
     ),
     "an address with a scheme": (
         {"TENURE_TEMPORAL_ADDRESS": "http://temporal:7233"},
@@ -58,7 +138,7 @@ WEAK: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a share of traces in percent": (
         {"TENURE_TRACE_SHARE": "10"},
-        "TENURE_TRACE_SHARE must be a share from 0 to 1, like 0.1 for a tenth, not 10",
+        "TENURE_TRACE_SHARE must be a share from 0 to 1, like 0.1 for a tenth, not '10'",
     ),
     "a payload key without a name": (
         {"TENURE_PAYLOAD_KEYS": "A" * 43 + "="},
@@ -156,8 +236,10 @@ WEAK: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a mail server with a path": (
         {"TENURE_SMTP_URL": "smtp://u:hunter2@h/x"},
-        "TENURE_SMTP_URL must be smtp://user:password@host:port, with %40 for @ and %2F for / in the password",
+        SMTP_FORM,
     ),
+    "a slash in the mail server's password": ({"TENURE_SMTP_URL": "smtp://u:hunter2/x@h:587"}, SMTP_FORM),
+    "a mark in the mail server's password": ({"TENURE_SMTP_URL": "smtp://u:hunter2#x@h:587"}, SMTP_FORM),
     "a sender that is no address": (
         {"TENURE_MAIL_FROM": "Acme Billing"},
         "TENURE_MAIL_FROM must be a mail address like Your Product <billing@yourproduct.com>, not 'Acme Billing'",
@@ -168,9 +250,9 @@ WEAK: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a port that is an address": (
         {"TENURE_API_PORT": "tcp://10.0.0.1:80"},
-        "TENURE_API_PORT must be a port, 1 to 65535",
+        "TENURE_API_PORT must be a port, 1 to 65535, not 'tcp://10.0.0.1:80'",
     ),
-    "a port too high": ({"TENURE_API_PORT": "65536"}, "TENURE_API_PORT must be a port, 1 to 65535"),
+    "a port too high": ({"TENURE_API_PORT": "65536"}, "TENURE_API_PORT must be a port, 1 to 65535, not '65536'"),
     "metrics at a name": (
         {"TENURE_METRICS_ADDRESS": "metrics.internal:9464"},
         (
@@ -214,7 +296,7 @@ WEAK: dict[str, tuple[dict[str, str], str]] = {
     "a log in another format": ({"TENURE_LOG_FORMAT": "xml"}, "TENURE_LOG_FORMAT must be 'json' or 'console'"),
     "a colour by name": (
         {"TENURE_BRAND_COLOUR": "teal"},
-        "TENURE_BRAND_COLOUR must be a colour in six hex digits, like #0f766e",
+        "TENURE_BRAND_COLOUR must be a colour in six hex digits, like #0f766e, not 'teal'",
     ),
     "webhooks forgotten while the provider can send them again": (
         {"TENURE_RETENTION_WEBHOOKS_DAYS": "30"},
@@ -274,7 +356,7 @@ WEAK: dict[str, tuple[dict[str, str], str]] = {
     ),
     "no replicas": (
         {"TENURE_API_REPLICAS": "0"},
-        "TENURE_API_REPLICAS must be how many API processes run, 1 or more, not '0'",
+        "TENURE_API_REPLICAS must be how many API processes run, 1 to 10000, not '0'",
     ),
     "everybody as a proxy": (
         {"TENURE_TRUSTED_PROXIES": "10.0.0.1, *"},
@@ -315,3 +397,8 @@ def test_a_misspelt_name_in_the_file_is_reported_with_the_file() -> None:
 def test_a_file_in_another_encoding_is_refused() -> None:
     Path(".env").write_bytes("TENURE_BRAND_NAME=Größe\n".encode("latin-1"))
     assert refused(Process.KEYS, Path(".env")).problems == (".env is not UTF-8: save it as UTF-8",)
+
+
+def test_a_file_that_cannot_be_read_is_named_with_the_reason() -> None:
+    name = Path("x" * 300)
+    assert refused(Process.KEYS, name).problems[0] == f"{name} cannot be read: File name too long"

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from configuration.base_settings import LogFormat, LogLevel, Settings
 from configuration.loading import Process, known_variables, load_settings
@@ -210,3 +210,32 @@ def test_rates_may_differ_by_role(environment: pytest.MonkeyPatch) -> None:
     rate = settings.rate_checks
     assert [rate.of(role) for role in ("service", "read_only", "operator")] == [1000, 0.5, 0]
     assert settings.trusted_proxies == ("10.0.0.0/8", "::1")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TENURE_PUBLIC_URL", "https://b.example.org"),
+        ("TENURE_DATABASE_URL", GOOD["TENURE_DATABASE_URL"]),
+        ("TENURE_SMTP_URL", GOOD["TENURE_SMTP_URL"]),
+        ("TENURE_TEMPORAL_ADDRESS", "temporal.internal:7233"),
+        ("TENURE_TEMPORAL_NAMESPACE", "billing"),
+        ("TENURE_STRIPE_API_KEY", GOOD["TENURE_STRIPE_API_KEY"]),
+        ("TENURE_OTLP_ENDPOINT", "http://collector:4318"),
+        ("TENURE_EGRESS_PROXY", "http://egress.internal:4750"),
+        ("TENURE_METRICS_ADDRESS", "127.0.0.1:9464"),
+        ("TENURE_API_HOST", "127.0.0.1"),
+        ("TENURE_SUPPORT_EMAIL", "help@acme.com"),
+        ("TENURE_MAIL_FROM", "Acme Billing <billing@acme.com>"),
+        ("TENURE_MAIL_FROM", "billing@acme.com"),
+        ("TENURE_BUILD_ID", "0.1.0-a3f9c21"),
+        ("TENURE_TEMPORAL_API_KEY", "hunter2"),
+    ],
+)
+def test_what_surrounds_an_address_does_not_become_part_of_it(
+    environment: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    environment.setenv("TENURE_TEMPORAL_TLS", "true")
+    environment.setenv(name, f" {value}\n")
+    read = getattr(load_settings(Process.DOCTOR, NO_FILE), name.removeprefix("TENURE_").lower())
+    assert (read.get_secret_value() if isinstance(read, SecretStr) else read) == value
