@@ -45,11 +45,14 @@ TAGS: Final = [
     {"name": "Metrics", "description": "Recurring revenue, and what moves it."},
     {"name": "Bulk", "description": "One command for every subscription of a list."},
     {"name": "Invoices", "description": "Invoices of the payment provider."},
-    {"name": "Events", "description": "What happens to subscriptions, as products are told."},
+    {"name": "Audit", "description": "Who asked for what, and the outcome."},
     {"name": "API keys", "description": "Who may call this API."},
-    {"name": "Events", "description": "What products are told, and where it is sent."},
-    {"name": "Webhooks", "description": "Events from the payment provider."},
-    {"name": "Operations", "description": "Health and metrics."},
+    {"name": "Events", "description": "Events for products: the feed, webhook endpoints and deliveries."},
+    {"name": "Webhooks", "description": "Receives events of the payment provider."},
+    {
+        "name": "Operations",
+        "description": "The state of the engine: health, inbox, discrepancies, mails, Schedules, system.",
+    },
 ]
 
 _PROBLEM_DESCRIPTIONS: Final = {

@@ -100,7 +100,7 @@ class RecoveryPeriodView(RecoveryFigureView):
 _GROUPS = tuple(each.value for each in RecoveryGroup)
 
 
-class RecoveryView(ReportView):
+class RecoveryReportView(ReportView):
     """What came of failed payments, by the period in which they failed first, oldest first."""
 
     data: list[RecoveryPeriodView]
@@ -120,11 +120,14 @@ class AskedRecovery:
 
 
 @router.get(
-    "/recovery", operation_id="getRecovery", summary="Get what comes of failed payments", response_model=RecoveryView
+    "/recovery",
+    operation_id="getRecovery",
+    summary="Get what comes of failed payments",
+    response_model=RecoveryReportView,
 )
 async def recovery(
     asked: Annotated[AskedRecovery, Depends()], reading: WithReading, repositories: WithRepositories
-) -> RecoveryView | Response:
+) -> RecoveryReportView | Response:
     """Recoveries that began in each period: recovered, lost, still open, waived. First payments are apart."""
     query = report_query(
         asked.first, asked.last, asked.interval, Segment(asked.plan), asked.currency or reading.currency
@@ -133,7 +136,7 @@ async def recovery(
     data = [RecoveryPeriodView.of_period(each, query.length, asked.plan, asked.group) for each in report.periods]
     if wants_csv(reading.request, asked.format):
         return csv_answer("recovery", RecoveryPeriodView.heads(), (each.row() for each in data))
-    return RecoveryView(
+    return RecoveryReportView(
         **reading.about(report.extent, query.length),
         currency=query.currency,
         definitions=definitions(*RECOVERY),

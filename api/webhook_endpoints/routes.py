@@ -19,8 +19,8 @@ from api.webhook_endpoints.requests import (
 from api.webhook_endpoints.views import (
     DeliveryList,
     DeliveryView,
+    MissedDeliveriesView,
     NewWebhookEndpointView,
-    RecoveryView,
     WebhookEndpointList,
     WebhookEndpointView,
 )
@@ -156,11 +156,11 @@ async def list_deliveries(
 )
 async def recover(
     endpoint_id: EndpointId, body: RecoverRequest, caller: WebhookOperator, repositories: WithRepositories
-) -> RecoveryView:
+) -> MissedDeliveriesView:
     """Sends the events since a time that failed or were canceled, and those from while it was disabled or not there.
 
     What was delivered is not sent again. Events are kept for 30 days.
     """
     done = await repositories.deliveries.recover(caller.tenant, endpoint_id, body.since)
     Announcer(repositories.hand_over(caller.tenant)).announce(done.waiting)
-    return RecoveryView(deliveries=done.deliveries, has_more=not done.is_all)
+    return MissedDeliveriesView(deliveries=done.deliveries, has_more=not done.is_all)

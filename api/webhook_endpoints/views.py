@@ -111,7 +111,7 @@ class DeliveryList(BaseModel):
     next_cursor: NextCursor
 
 
-class RecoveryView(BaseModel):
+class MissedDeliveriesView(BaseModel):
     """What is sent again."""
 
     deliveries: int = Field(description="how many events are sent, within the next minutes")

@@ -59,7 +59,7 @@ class Applied:
 
 
 class CustomerChanges:
-    """Changes customers, and implements `domain.subscription.contact_changes.ContactChanges`."""
+    """Changes customers, and implements `domain.subscription.ports.ContactChanges`."""
 
     def __init__(self, engine: AsyncEngine, trial_key: TrialKey, announcer: DeliveryAnnouncer | None = None) -> None:
         self._engine = engine

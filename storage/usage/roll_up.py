@@ -30,7 +30,7 @@ _BEFORE_ALL: _Cursor = ("", "", "")
 
 
 class UsageRollUpRecords:
-    """Implements `domain.entitlements.ports.UsageBook`; uses the database's clock."""
+    """Implements `domain.entitlements.ports.UsageRollUp`; uses the database's clock."""
 
     def __init__(
         self, engine: AsyncEngine, retention: Retention = DEFAULT, *, page: int = PAGE, batch: int = BATCH

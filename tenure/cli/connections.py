@@ -128,7 +128,7 @@ async def payment_provider(
     spans: Spans | None = None,
     meter: CallMeter | None = None,
 ) -> AsyncIterator[Provider]:
-    """Yield the payment provider; it connects on first use. See `gateways.payment_provider`."""
+    """Yield the payment provider; it connects on first use. See `worker.composition.gateways.payment_provider`."""
     key, base = settings.stripe_api_key.get_secret_value(), settings.stripe_api_base
     async with gateways.payment_provider(key, base, api_processes=api_processes, spans=spans, meter=meter) as provider:
         yield provider

@@ -14,12 +14,12 @@ from storage.access.api_keys import Role
 PAGE: Final = Path(__file__).parents[2] / "docs" / "api-roles.md"
 ROLES: Final = (Role.READ_ONLY, Role.SERVICE, Role.OPERATOR, Role.ADMIN, Role.WEBHOOKS)
 WHAT: Final = {
-    Role.READ_ONLY: "looks at everything, figures and previews included, and changes nothing",
+    Role.READ_ONLY: "reads customers, subscriptions, figures, the audit and the state of the engine; changes nothing",
     Role.SERVICE: "a product's back end: signs customers up, controls their subscriptions, counts usage, opens pages",
     Role.OPERATOR: "also overrides: extends trials, suspends, reactivates, refunds up to `refund_limit`, resets usage, "
     "renews links, keeps notes",
     Role.ADMIN: "also decides who gets in (API keys), erases customers, and runs bulk commands",
-    Role.WEBHOOKS: "webhook endpoints and deliveries alone; there are no such endpoints yet, so it may do nothing",
+    Role.WEBHOOKS: "webhook endpoints and their deliveries, and nothing else",
 }
 TEXT: Final = """\
 # Who may call what

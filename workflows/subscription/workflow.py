@@ -150,7 +150,7 @@ class SubscriptionWorkflow:
 
     @workflow.signal(name="hear", description="The payment provider has news of this subscription.")
     def provider_event(self, hint: EventHint) -> None:
-        """Queue a hint of a provider event; whether it matters is decided when it is processed."""
+        """Queue a hint of a provider event, unless the subscription knows already what it is about."""
         if not self._activation.is_done or is_relevant(self._recorder.subscription, hint):
             self._loop.add(hint)
 
