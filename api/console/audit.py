@@ -4,7 +4,6 @@ from typing import Final
 
 from fastapi import APIRouter, Response
 
-from api.console.forms import storable
 from api.console.lists import PAGE_SIZE, Cursor, Filter, page_links
 from api.console.sessions import ConsoleRoute, WithVisit
 from domain.errors import Malformed
@@ -24,7 +23,7 @@ async def audit(
     actor: Filter = "",
     cursor: Cursor = "",
 ) -> Response:
-    given = {"target": storable(target), "action": storable(action), "actor": storable(actor)}
+    given = {"target": target.strip(), "action": action.strip(), "actor": actor.strip()}
     wanted = AuditFilter(given["target"] or None, given["action"] or None, given["actor"] or None)
     page = PageRequest(PAGE_SIZE, cursor or None)
     try:

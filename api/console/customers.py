@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query, Response
 
-from api.console.forms import Fields, new_key, reason_in, requested, storable
+from api.console.forms import Fields, new_key, reason_in, requested
 from api.console.lists import PAGE_SIZE, Cursor, Filter, page_links
 from api.console.sessions import ConsoleRoute, WithSent, WithVisit
 from api.console.visits import Visit
@@ -33,7 +33,7 @@ async def list_customers(
     q: Filter = "",
     cursor: Cursor = "",
 ) -> Response:
-    q = storable(q)
+    q = q.strip()
     query = {"q": q} if q else {}
     search = Search(query["q"], searched_address(query["q"])) if query else None
     try:
@@ -69,7 +69,7 @@ async def show(
         return _form(visit, account)
     repositories = visit.repositories
     invoices, more = await repositories.billing_accounts.invoices(
-        visit.tenant, account.customer_id, after=storable(cursor) or None, limit=PAGE_SIZE
+        visit.tenant, account.customer_id, after=cursor or None, limit=PAGE_SIZE
     )
     had = await repositories.subscription_list.find(
         visit.tenant, Filters(customer=account.external_id), PageRequest(PAGE_SIZE)
@@ -117,7 +117,7 @@ async def change_contact(external_id: str, form: WithSent) -> Response:
 
 
 async def _account(visit: Visit, external_id: str) -> BillingAccount:
-    found = await visit.repositories.billing_accounts.by_external_id(visit.tenant, storable(external_id))
+    found = await visit.repositories.billing_accounts.by_external_id(visit.tenant, external_id)
     if found is None:
         raise Rejected(f"there is no customer {external_id!r}", code="unknown_customer")
     return found

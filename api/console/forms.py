@@ -35,11 +35,6 @@ def reason_in(fields: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     return reason, {}
 
 
-def storable(text: str) -> str:
-    """Return what PostgreSQL can be asked for of a text: one with other characters is nobody's."""
-    return text.replace("\0", "").encode(errors="ignore").decode().strip()
-
-
 def requested(model: type[Model], fields: Fields, **typed: Any) -> Model:
     """Return the request of a form, checked as the API's own.
 

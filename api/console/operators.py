@@ -5,10 +5,11 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Response
 
-from api.console.forms import new_key, storable
+from api.console.forms import new_key
 from api.console.sessions import ConsoleRoute, WithSent, WithVisit
 from api.console.visits import Visit
 from api.http.auth import ADMIN_ROLES
+from api.web.storable import storable
 from configuration.mail_addresses import mail_address
 from domain.audit import AuditTarget
 from domain.errors import Rejected
@@ -58,7 +59,7 @@ async def add(form: WithSent) -> Response:
 async def disable(form: WithSent) -> Response:
     visit, fields = form.visit, form.fields
     await visit.require("disableOperator", *ADMIN_ROLES, target=AuditTarget(OPERATOR))
-    email = storable(fields.get("email", ""))
+    email = storable(fields.get("email", "")).strip()
     try:
         async with visit.command("disableOperator", fields, target=AuditTarget(OPERATOR)) as command:
             disabled = await visit.repositories.operators.disable(email, tenant=visit.tenant)

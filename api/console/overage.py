@@ -4,10 +4,11 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Response
 
-from api.console.forms import new_key, reason_in, storable
+from api.console.forms import new_key, reason_in
 from api.console.sessions import ConsoleRoute, WithSent, WithVisit
 from api.console.visits import Visit
 from api.http.auth import OPERATOR_ROLES
+from api.web.storable import storable
 from domain.audit import AuditTarget
 from domain.errors import Rejected
 from storage.access.audit import CUSTOMER
@@ -27,7 +28,7 @@ async def show(visit: WithVisit) -> Response:
 @router.post("")
 async def decide(form: WithSent) -> Response:
     visit, fields = form.visit, form.fields
-    key, decision = storable(fields.get("use", "")), fields.get("decision", "")
+    key, decision = storable(fields.get("use", "")).strip(), fields.get("decision", "")
     waiting = await visit.repositories.usage_reports.unreported(limit=SHOWN, tenant=visit.tenant)
     use = next((one for one in waiting if one.key == key), None)
     customer = await visit.repositories.customers.id_of(tenant=visit.tenant, external_id=use.customer) if use else None

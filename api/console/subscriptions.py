@@ -7,11 +7,11 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from api.console.forms import storable
 from api.console.lists import PAGE_SIZE, Cursor, PageLinks, page_links
 from api.console.sessions import ConsoleRoute, WithSent, WithVisit
 from api.console.visits import Visit
 from api.http.auth import ADMIN_ROLES
+from api.web.storable import storable
 from configuration.mail_addresses import searched_address
 from domain.catalog.plans import Interval
 from domain.errors import Malformed, Rejected
@@ -45,12 +45,12 @@ def query_of(
 ) -> dict[str, str]:
     """Return the parameters of the list that say something."""
     given = zip(PARAMETERS, (q, status, plan, interval, trial_ends_before, renews_before, blocked, sort), strict=True)
-    return {name: storable(value) for name, value in given if storable(value)}
+    return {name: value.strip() for name, value in given if value.strip()}
 
 
 def given_query(fields: Mapping[str, str]) -> dict[str, str]:
     """Return the parameters of the list that a form carries, as `query_of` does."""
-    given = {name: storable(fields.get(name, ""))[:LONGEST] for name in PARAMETERS}
+    given = {name: storable(fields.get(name, "")).strip()[:LONGEST] for name in PARAMETERS}
     return {name: value for name, value in given.items() if value}
 
 

@@ -5,7 +5,6 @@ from typing import Final
 from fastapi import APIRouter, HTTPException, Response
 
 from api.console.engine_acts import EngineAct, act_once, ask
-from api.console.forms import storable
 from api.console.lists import PAGE_SIZE, Cursor, Filter, page_links
 from api.console.sessions import ConsoleRoute, WithSent, WithVisit
 from api.console.visits import Visit
@@ -29,7 +28,7 @@ async def list_events(
     subscription: Filter = "",
     cursor: Cursor = "",
 ) -> Response:
-    given = {"state": state, "type": storable(type), "subscription": storable(subscription)}
+    given = {"state": state, "type": type.strip(), "subscription": subscription.strip()}
     chosen = EventState(state) if state in set(EventState) else None
     wanted = InboxFilter(chosen, given["type"] or None, given["subscription"] or None)
     try:

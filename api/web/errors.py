@@ -6,13 +6,13 @@ from typing import Any, Final
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from api.http.errors import handle_expected, response_to
 from api.http.request_context import current_request
 from api.web.pages import PageMessage, pages_of
 from api.web.readers import Reader, reader_of
+from api.web.storable import StorableRoute
 from localization.languages import sentence
 
 PAGE_ROOTS: Final = ("/billing", "/checkout", "/console", "/pay", "/pricing")
@@ -55,7 +55,7 @@ KEPT_HEADERS: Final = ("Retry-After", "Allow")
 log = structlog.get_logger("tenure.web")
 
 
-class PageRoute(APIRoute):
+class PageRoute(StorableRoute):
     """A route whose errors are pages. Use it as the `route_class` of a router of pages."""
 
     def get_route_handler(self) -> Callable[[Request], Any]:
