@@ -56,9 +56,10 @@ def check_origin(request: Request) -> None:
 
 
 def _is_ours(origin: str, request: Request) -> bool:
-    given = urlsplit(origin)
+    # Not by `urlsplit`, which raises for what is no address: an origin is a scheme and a host, and nothing else.
+    host = origin.partition("://")[2]
     ours = urlsplit(request.app.state.dependencies.public_url)
-    return bool(given.netloc) and given.netloc in (ours.netloc, request.headers.get("Host"))
+    return bool(host) and host in (ours.netloc, request.headers.get("Host"))
 
 
 class StaleForm(Rejected):
