@@ -154,7 +154,10 @@ async def _confirm(visit: Visit, body: ChangePlanRequest, fields: Fields) -> Res
     if not isinstance(due, int) or not isinstance(price, int) or to.total.amount > price:
         return await _preview(visit, body, fields, problem="price_changed")
     seen = {"expected_due": due, "preview_at": fields.get("preview_at") or None}
-    guarded = ChangePlanRequest.model_validate(body.model_dump(exclude_none=True) | seen)
+    try:
+        guarded = ChangePlanRequest.model_validate(body.model_dump(exclude_none=True) | seen)
+    except ValidationError:  # no page of ours has shown that
+        return await _preview(visit, body, fields, problem="price_changed")
     try:
         await plan_commands.change_plan(visit.subscription.id, context, guarded)
     except Rejected as error:

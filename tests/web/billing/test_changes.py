@@ -69,7 +69,10 @@ async def test_a_confirmation_that_is_sent_twice_changes_and_bills_once(
 
 @pytest.mark.parametrize(
     "shown_instead",
-    [{"expected_due": "14999"}, {"next_amount": "19899"}, {"expected_due": ""}, {"next_amount": "x"}],
+    [
+        *({"expected_due": "14999"}, {"next_amount": "19899"}, {"expected_due": ""}, {"next_amount": "x"}),
+        *({"preview_at": "garbage"}, {"preview_at": "9" * 40}, {"expected_due": "-1"}),
+    ],
     ids=str,
 )
 async def test_a_change_that_costs_more_than_was_shown_is_shown_again_and_nothing_is_charged(

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from html import unescape
 from typing import Any, ClassVar, Self
-from urllib.parse import urljoin
+from urllib.parse import urlencode, urljoin
 
 import httpx
 
@@ -14,6 +14,7 @@ from tests.harness.patience import PATIENT
 from tests.web.markup import Markup, faults
 
 COOKIE = "__Host-tenure_billing"
+FORM = "application/x-www-form-urlencoded"
 
 
 class Visitor:
@@ -49,9 +50,12 @@ class Visitor:
             assert faults(answer.text) == [], address
         return answer
 
-    async def post(self, address: str, fields: Mapping[str, str], **headers: str) -> httpx.Response:
-        own = {"Sec-Fetch-Site": "same-origin"} | self._cookies() | headers
-        answer = await self.http.post(address, data=dict(fields), headers=own)
+    async def post(self, address: str, fields: Mapping[str, str] | str, **headers: str) -> httpx.Response:
+        """Send a form; as a text, *fields* is its body."""
+        own = {"Sec-Fetch-Site": "same-origin", "Content-Type": FORM} | self._cookies() | headers
+        answer = await self.http.post(
+            address, content=fields if isinstance(fields, str) else urlencode(fields), headers=own
+        )
         for cookie in answer.headers.get_list("Set-Cookie"):
             name, _, value = cookie.partition(";")[0].partition("=")
             if name == self.cookie_name:
