@@ -82,6 +82,7 @@ from api.system import routes as system_routes
 from api.usage import history
 from api.usage import routes as usage_routes
 from api.web import assets
+from api.web.cookies import PlainCookies
 from api.web.errors import add_error_pages
 from api.web.pages import Pages, add_pages
 from api.webhook_endpoints import deliveries as deliveries_routes
@@ -210,6 +211,7 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
     add_error_pages(app)
     problems = (DenialProblem, LimitConflictProblem, ConfirmationProblem)
     add_description(app, described_routes(), *problems, describe_webhooks=describe_events)
+    app.add_middleware(PlainCookies)
     app.add_middleware(PlainRoutes, routes=_plain_routes())
     app.add_middleware(JsonBodies)
     app.add_middleware(BodyLimit)

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale
@@ -17,10 +18,14 @@ from domain.money import DECIMALS, shown_decimals
 LOCALE_WITHOUT_COUNTRY = {"en": Locale("en", "GB")}
 """English without a country writes the day first and uses 24 hours: most of its readers are not American."""
 
+_MOST_PARTS: Final = 4
+"""Of a locale: language, script, country and variant."""
+
 
 def locale_of(tag: str) -> Locale | None:
     """Returns the nearest known locale: "de-AT" or "de_AT" as it is, "de-XX" as "de"; None for "xx"."""
-    parts = re.split(r"[-_]", re.split(r"[.@]", tag)[0])
+    # Not the rest of a longer one: each part would be tried, and anybody may send a tag.
+    parts = re.split(r"[-_]", re.split(r"[.@]", tag, maxsplit=1)[0], maxsplit=_MOST_PARTS)[:_MOST_PARTS]
     for length in range(len(parts), 0, -1):
         try:
             return Locale.parse("_".join(parts[:length]))

@@ -1,7 +1,7 @@
 """JSON bodies, without duplicate names or numbers that JSON does not have."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from fastapi import HTTPException, Request
@@ -46,11 +46,20 @@ def read_json(body: bytes) -> Any:
 def _without_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        duplicate = next(name for name in names if names.count(name) > 1)
+        duplicate = _first_duplicate(name for name, _ in pairs)
         field = duplicate if duplicate.isidentifier() and duplicate.isascii() else "body"
         raise Malformed(f"{duplicate[:64]!r} appears twice in one object: send it once", field=field[:64])
     return found
+
+
+def _first_duplicate(names: Iterable[str]) -> str:
+    # In one pass: callers without a key choose how many there are.
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    raise AssertionError("one of them is a duplicate")
 
 
 def _reject_constant(name: str) -> Any:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fastapi import Request, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 _LASTS: Final = 12 * 3600
 
@@ -40,3 +41,24 @@ class SessionCookie:
 
 BILLING: Final = SessionCookie("__Host-tenure_billing")
 CONSOLE: Final = SessionCookie("__Host-tenure_console")
+
+
+class PlainCookies:
+    """Leaves out cookies with escapes, before anything reads them. Ours have none.
+
+    Python before 3.11.10 takes a quarter of a minute to read 64 KiB of them, and FastAPI reads those of every request.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope["headers"] = [_without_escapes(*header) for header in scope["headers"]]
+        await self._app(scope, receive, send)
+
+
+def _without_escapes(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    if name == b"cookie" and b"\\" in value:
+        value = b";".join(each for each in value.split(b";") if b"\\" not in each)
+    return name, value
