@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import h11
 import structlog
@@ -10,6 +10,7 @@ from fastapi import Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.http.errors import problem
+from api.http.unread_answers import WatchedTransport, WatchedWriting
 
 WITHIN: Final = 15.0
 """Seconds from the first byte of a request, or from the opening of a connection, to the last byte of its body."""
@@ -76,11 +77,11 @@ def hang_up(cycle: Any) -> None:
         cycle.message_event.set()
 
 
-class PunctualH11Protocol(H11Protocol):
+class PunctualH11Protocol(WatchedWriting, H11Protocol):
     """The one that reads by h11."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", WatchedTransport(transport, self.loop)))
         self._deadline = Deadline(self.loop, self._end)
         self._deadline.begin()
 
@@ -94,6 +95,12 @@ class PunctualH11Protocol(H11Protocol):
             self._deadline.begin()
         else:
             self._deadline.stop()
+
+    def send_400_response(self, msg: str) -> None:
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:  # another response has begun
+            self.transport.close()
 
     def _is_reading(self) -> bool:
         """True if a part of a request is there, and the rest of it is not."""

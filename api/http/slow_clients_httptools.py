@@ -1,28 +1,32 @@
 """The deadline of `api.http.slow_clients` for uvicorn's protocol that reads by httptools, an optional library."""
 
 import asyncio
-from typing import Final
+from typing import Final, cast
 
 import httptools
 from fastapi import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.http.slow_clients import Deadline, Part, PunctualH11Protocol, hang_up, timeout_answer
+from api.http.unread_answers import WatchedTransport, WatchedWriting
 
 MAX_HEAD_BYTES: Final = 64 * 1024
-"""Of the request line and the headers together, as h11 takes; httptools itself would take any number."""
+"""Of the request line and the headers together, or of what stands between and behind the chunks of a body.
+
+httptools itself would take any number.
+"""
 
 
-class PunctualHttpToolsProtocol(HttpToolsProtocol):
+class PunctualHttpToolsProtocol(WatchedWriting, HttpToolsProtocol):
     """The one that reads by httptools."""
 
     _arriving: Part | None = None
     """The part of a request that has begun and is not complete."""
-    _head_bytes = 0
-    """Received of an incomplete head."""
+    _unread = 0
+    """Bytes received since a head, a piece of a body or a whole request was complete."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", WatchedTransport(transport, self.loop)))
         self._deadline = Deadline(self.loop, self._end)
         self._deadline.begin()
 
@@ -32,21 +36,21 @@ class PunctualHttpToolsProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
+        # Before the parser has read it: what belongs to something complete is counted no longer.
+        self._unread += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
             self._hand_over(data[offer.args[0] :])
             return
         except httptools.HttpParserError:
-            self.send_400_response("Invalid HTTP request received.")
+            self._refuse("Invalid HTTP request received.")
         if not self._is_reading():
             self._deadline.stop()
-            self._head_bytes = 0
             return
         self._deadline.begin()
-        self._head_bytes = 0 if self._arriving == "body" else self._head_bytes + len(data)
-        if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-            self.send_400_response("The head of the request is too large.")
+        if self._unread > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self._refuse("The head of the request is too large.")
 
     def on_message_begin(self) -> None:
         self._arriving = "headers"
@@ -58,11 +62,15 @@ class PunctualHttpToolsProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._arriving = "body"
+        self._arriving, self._unread = "body", 0
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        self._unread = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
-        self._arriving = None
+        self._arriving, self._unread = None, 0
         super().on_message_complete()
 
     def _should_upgrade(self) -> bool:
@@ -73,18 +81,30 @@ class PunctualHttpToolsProtocol(HttpToolsProtocol):
         """Have h11 read this request, which offers another protocol, and what follows: it ignores the offer."""
         self._deadline.stop()
         if self._is_responding():
-            # The client repeats what is not answered when a connection ends.
-            self.flow.pause_reading()
-            self.cycle.keep_alive = False
+            self._read_no_more()
             return
         headers = [b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"]
         version = self.parser.get_http_version().encode()
         head = b"%b %b HTTP/%b\r\n%b\r\n" % (self.parser.get_method(), self.url, version, b"".join(headers))
         self.connections.discard(self)
         other = PunctualH11Protocol(self.config, self.server_state, self.app_state, self.loop)
-        other.connection_made(self.transport)
+        self.transport.stop()
+        other.connection_made(self.transport.itself)
         self.transport.set_protocol(other)
+        if self.flow.write_paused:
+            other.pause_writing()
         other.data_received(head + rest)
+
+    def _refuse(self, why: str) -> None:
+        if self._arriving == "body" or not self._is_responding():
+            self.send_400_response(why)
+        else:  # it would be taken for the answer to the request before
+            self._read_no_more()
+
+    def _read_no_more(self) -> None:
+        """Close the connection behind the answers to what is read. The client repeats what has none."""
+        self.flow.pause_reading()
+        self.cycle.keep_alive = False
 
     def _is_reading(self) -> bool:
         """True if a part of a request is there, or bytes that belong to none, and the rest is not."""

@@ -3,10 +3,15 @@
 import asyncio
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 from uvicorn.loops.auto import auto_loop_factory
+
+FINISHES_WITHIN: Final = 28
+"""Seconds that requests in progress get when the process is asked to stop; a command waits up to 25 for its workflow.
+
+With the load balancer's pause and what the application itself ends, it is what deploy/ gives a process."""
 
 
 def run(serving: Coroutine[Any, Any, None]) -> None:
@@ -16,7 +21,11 @@ def run(serving: Coroutine[Any, Any, None]) -> None:
 
 
 class Server(uvicorn.Server):
-    """Leaves signals to us, so that a process that is asked to stop exits with status 0."""
+    """Leaves signals to us, so that a process that is asked to stop exits with status 0, and does not wait for ever."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        config.timeout_graceful_shutdown = FINISHES_WITHIN
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

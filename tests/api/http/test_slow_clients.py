@@ -1,4 +1,4 @@
-"""Deadlines for requests that do not arrive, by either of the libraries that may read them."""
+"""Deadlines for requests that do not arrive and answers that are not read, by either library that may read requests."""
 
 import asyncio
 import sys
@@ -14,10 +14,14 @@ from uvicorn.server import ServerState
 
 from api.http.slow_clients import WITHIN, PunctualH11Protocol, punctual_protocol
 from api.http.slow_clients_httptools import MAX_HEAD_BYTES, PunctualHttpToolsProtocol
+from api.http.unread_answers import LEAST
+from api.http.unread_answers import WITHIN as READ_WITHIN
 from tests.harness.patience import until
 
 GET = b"GET / HTTP/1.1\r\nHost: tenure\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: tenure\r\nContent-Length: 4\r\n\r\nbody"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: tenure\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n"
+CLOSING = GET[:-2] + b"Connection: close\r\n\r\n"
 
 
 class Wire(asyncio.Transport):
@@ -26,7 +30,9 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.sent = b""
-        self.closed = False
+        self.unread = 0
+        """Bytes that the other end has not taken. It takes each at once, until the test says otherwise."""
+        self.closed = self.aborted = False
         self.protocol: Any = None
         """One that has taken the connection over."""
 
@@ -39,8 +45,14 @@ class Wire(asyncio.Transport):
     def is_closing(self) -> bool:
         return self.closed
 
+    def get_write_buffer_size(self) -> int:
+        return self.unread
+
     def close(self) -> None:
         self.closed = True
+
+    def abort(self) -> None:
+        self.closed = self.aborted = True
 
     def pause_reading(self) -> None: ...
 
@@ -59,7 +71,7 @@ class Loop:
 
     def call_later(self, delay: float, call: Callable[..., object], *values: Any) -> asyncio.TimerHandle:
         handle = self._loop.call_later(3600, call, *values)
-        if delay == WITHIN:
+        if delay in (WITHIN, READ_WITHIN):
             self._deadlines[handle] = call
         return handle
 
@@ -82,16 +94,31 @@ class Connection:
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         self.headers: list[dict[str, str]] = []
-        self.hung_up = 0
+        self.hung_up = self.ended = 0
         self.wire, self.loop = Wire(), Loop()
         config = Config(self._answer, interface="asgi3", log_config=None, access_log=False, lifespan="off", ws="none")
         config.load()
         self.protocol = kind(config, ServerState(), {}, self.loop)  # type: ignore[arg-type]
         self.protocol.connection_made(self.wire)
 
+    @property
+    def owner(self) -> Any:
+        """The protocol that has the connection."""
+        return self.wire.protocol or self.protocol
+
     def receive(self, data: bytes) -> None:
-        protocol = self.wire.protocol or self.protocol
-        protocol.data_received(data)
+        self.owner.data_received(data)
+
+    def leave_unread(self, size: int) -> None:
+        """So much waits to be sent that writing is paused."""
+        self.wire.unread = size
+        self.owner.pause_writing()
+
+    def pass_deadline(self) -> None:
+        """Pass it, and lose the connection if it is aborted."""
+        self.loop.pass_deadline()
+        if self.wire.aborted:
+            self.owner.connection_lost(None)
 
     async def answered(self, times: int = 1) -> None:
         await until(lambda: self.wire.sent.count(b"HTTP/1.1 200 OK") == times)
@@ -106,6 +133,7 @@ class Connection:
             self.hung_up += 1
             return
         await PlainTextResponse(b"<" + body + b">")(scope, receive, send)
+        self.ended += 1
 
 
 @pytest.fixture(params=[PunctualH11Protocol, PunctualHttpToolsProtocol])
@@ -183,8 +211,9 @@ async def test_time_that_we_take_is_not_counted(connection: Connection, behind: 
     await connection.answered(2)
 
 
-async def test_a_head_without_end_is_refused(connection: Connection) -> None:
-    connection.receive(GET[:-2])
+@pytest.mark.parametrize("begun", [GET[:-2], CHUNKED, CHUNKED[:-5] + b"\r\n4;"])
+async def test_a_head_or_what_follows_a_body_without_end_is_refused(connection: Connection, begun: bytes) -> None:
+    connection.receive(begun)
     line = b"X: " + b"x" * 1021 + b"\r\n"
     for _ in range(MAX_HEAD_BYTES // len(line) + 1):
         if not connection.wire.closed:
@@ -194,9 +223,38 @@ async def test_a_head_without_end_is_refused(connection: Connection) -> None:
     assert connection.wire.sent.startswith(b"HTTP/1.1 400 ")
 
 
+async def test_a_field_without_end_behind_a_body_is_refused(connection: Connection) -> None:
+    connection.receive(CHUNKED + b"X: ")
+    for _ in range(MAX_HEAD_BYTES // 1024 + 1):
+        if not connection.wire.closed:
+            connection.receive(b"x" * 1024)
+
+    assert connection.wire.closed
+    assert connection.wire.sent.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_the_size_of_a_head_does_not_count_what_came_before_it(connection: Connection) -> None:
+    body = b"x" * 100_000
+    connection.receive(POST.replace(b"Length: 4", b"Length: 100000")[:-4] + body + GET[:10])
+    connection.receive(GET[10:])
+
+    await connection.answered(2)
+    assert b"<" + body + b">" in connection.wire.sent
+    assert connection.wire.sent.count(b"HTTP/1.1") == 2
+
+
+async def test_no_refusal_is_sent_in_place_of_the_answer_to_the_request_before(connection: Connection) -> None:
+    connection.may_answer.clear()
+    connection.receive(POST + b"no request\r\n\r\n")
+    connection.may_answer.set()
+
+    await until(lambda: connection.wire.closed)
+    assert connection.wire.sent.startswith(b"HTTP/1.1 200 OK")
+    assert b"<body>" in connection.wire.sent
+
+
 async def test_what_follows_a_body_is_no_header(connection: Connection) -> None:
-    head = b"POST / HTTP/1.1\r\nHost: tenure\r\nTransfer-Encoding: chunked\r\n\r\n"
-    connection.receive(head + b"4\r\nbody\r\n0\r\nX-Forwarded-For: 203.0.113.7\r\n\r\n")
+    connection.receive(CHUNKED + b"X-Forwarded-For: 203.0.113.7\r\n\r\n")
     await connection.answered()
     assert "x-forwarded-for" not in connection.headers[0]
     assert b"<body>" in connection.wire.sent
@@ -219,6 +277,85 @@ async def test_an_offer_behind_a_request_that_is_not_answered_ends_the_connectio
     connection.may_answer.set()
     await until(lambda: connection.wire.closed or connection.wire.sent.count(b"200 OK") == 2)
     assert connection.wire.sent.count(b"<body>") == connection.wire.sent.count(b"200 OK") - 1
+
+
+async def test_a_client_that_does_not_read_loses_its_connection_and_the_application_ends(
+    connection: Connection,
+) -> None:
+    connection.leave_unread(70_000)
+    connection.receive(GET)
+    await until(lambda: bool(connection.headers))
+    assert connection.loop.waits
+
+    connection.wire.unread -= LEAST - 1
+    connection.pass_deadline()
+
+    assert connection.wire.aborted
+    await until(lambda: connection.ended == 1)
+    assert connection.wire.sent == b""
+    assert not connection.loop.waits
+
+
+async def test_a_client_that_reads_slowly_keeps_its_connection(connection: Connection) -> None:
+    connection.receive(GET)
+    await connection.answered()
+    connection.leave_unread(3 * LEAST)
+    for left in (2 * LEAST, LEAST):
+        connection.wire.unread = left
+        connection.pass_deadline()
+        assert not connection.wire.aborted
+        assert connection.loop.waits
+
+    connection.owner.resume_writing()
+    assert not connection.loop.waits
+    connection.receive(GET)
+    await connection.answered(2)
+
+
+@pytest.mark.parametrize("is_half_closed", [False, True])
+async def test_what_is_not_read_keeps_no_connection_from_closing(connection: Connection, is_half_closed: bool) -> None:
+    connection.wire.unread = LEAST + 700
+    connection.receive(GET if is_half_closed else CLOSING)
+    await connection.answered()
+    if is_half_closed:
+        connection.owner.eof_received()
+    connection.wire.close()
+    connection.wire.unread = 700
+    connection.pass_deadline()
+    assert not connection.wire.aborted
+
+    connection.pass_deadline()
+
+    assert connection.wire.aborted
+
+
+async def test_what_is_left_of_a_long_answer_keeps_no_connection_from_closing(connection: Connection) -> None:
+    connection.leave_unread(70_000)
+    connection.receive(CLOSING)
+    connection.wire.unread = 10_000
+    connection.owner.resume_writing()
+    await until(lambda: connection.wire.closed)
+
+    connection.pass_deadline()
+
+    assert connection.wire.aborted
+
+
+async def test_what_is_read_is_not_waited_for(connection: Connection) -> None:
+    connection.receive(CLOSING)
+    await until(lambda: connection.wire.closed)
+    assert not connection.loop.waits
+
+
+async def test_an_offer_of_another_protocol_does_not_end_the_watch(connection: Connection) -> None:
+    connection.leave_unread(70_000)
+    connection.receive(POST.replace(b"\r\n\r\n", b"\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"))
+    await until(lambda: bool(connection.headers))
+
+    connection.pass_deadline()
+
+    assert connection.wire.aborted
+    await until(lambda: connection.ended == 1)
 
 
 def test_it_reads_by_h11_where_httptools_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
