@@ -56,9 +56,12 @@ def _for_contact(code: str, plan: PlanEntry) -> Iterator[Problem]:
         return
     for key in ("trial_days", "overage", "upgrades_to"):
         if getattr(plan, key):
-            yield Problem(("plans", code, key), "nobody signs up for a plan to ask for: remove this", at_key=True)
+            yield Problem(("plans", code, key), "a plan with a contact_url has no sign-up: remove this", at_key=True)
     if plan.hidden:
-        yield Problem(("plans", code, "hidden"), "a plan to ask for is there to be shown: remove one of the two")
+        yield Problem(
+            ("plans", code, "hidden"),
+            "a plan with a contact_url is only shown, so it cannot be hidden: remove one of the two",
+        )
 
 
 def _shown(entry: CatalogEntry) -> Iterator[Problem]:
@@ -144,7 +147,7 @@ def _upgrades(code: str, plan: PlanEntry, entry: CatalogEntry) -> Iterator[Probl
 def _why_no_upgrade(plan: PlanEntry) -> str:
     if plan.hidden:
         return "is hidden: nobody can change to it"
-    return "is to be asked for: nobody can change to it" if plan.is_for_contact else "is free: it is not an upgrade"
+    return "has a contact_url: nobody can change to it" if plan.is_for_contact else "is free: it is not an upgrade"
 
 
 def _overage(code: str, plan: PlanEntry, entry: CatalogEntry) -> Iterator[Problem]:

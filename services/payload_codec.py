@@ -90,7 +90,8 @@ class EncryptedPayloads(PayloadCodec):
             content = cipher.decrypt(nonce, encrypted, key_id)
         except (InvalidTag, ValueError):
             raise PayloadKeyMissing(
-                f"the key {name!r} in TENURE_PAYLOAD_KEYS is another one than what encrypted this, or it was changed"
+                f"the key {name!r} in TENURE_PAYLOAD_KEYS is not the key that encrypted this payload, or the payload"
+                " was changed"
             ) from None
         packed = content[1:]
         return Payload.FromString(zlib.decompress(packed) if content[:1] == _COMPRESSED else packed)

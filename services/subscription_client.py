@@ -252,7 +252,8 @@ def _retry_seconds(error: RPCError) -> float:
 def _give_up(error: RPCError, *, was_never_seen: bool) -> NoReturn:
     if was_never_seen:
         raise SubscriptionBusy(
-            "the subscription has as many commands under way as it takes; nothing was done: repeat the request"
+            "the subscription already has the maximum number of commands in progress; nothing was done: repeat the"
+            " request"
         ) from error
     if is_full(error) or is_aborted_wait(error):
         raise SubscriptionBusy(

@@ -62,7 +62,7 @@ class QueueStatus:
     backlog: Backlog | None = None
     routing: Routing = Routing()
     rate: float = 0.0
-    """Tasks a second that the queue hands out: what the worker that asked last wants, or what is set in Temporal."""
+    """Tasks a second that the queue hands out: as set by the worker that polled last, or in Temporal."""
 
 
 class Queues:

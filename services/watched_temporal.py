@@ -99,7 +99,7 @@ class _WatchedConnection(ServiceClient):
         return answer
 
     def _note_failure(self, now: float) -> None:
-        """Calls that fail at once, for longer than a restart of one of several servers, are no reason to go on."""
+        """Suspects the server when calls fail at once for longer than one of several servers takes to restart."""
         if self._failing_since is None:
             self._failing_since = now
         elif now - self._failing_since >= PATIENCE.before_asking:

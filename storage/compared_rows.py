@@ -32,7 +32,7 @@ from storage.db.engine import transaction
 from storage.schema.tables import customers, invoices, provider_sightings, subscriptions
 
 UNSEEN_AFTER: Final = PASS + timedelta(hours=2)
-"""A pass should have met an agreement within this time: a day, and what a run may be late."""
+"""A pass should have compared an agreement within this time: a day, plus how late a run may be."""
 _IT, _SIGHTING = subscriptions.c, provider_sightings.c
 _IS_OVER: Final = _IT.status == Status.CANCELED.value
 
@@ -110,7 +110,7 @@ class SubscriptionPages:
 
 
 def _is_met(run_began: datetime, shard: int | None) -> ColumnElement[bool]:
-    """Whether the agreement needs no look of its own.
+    """Whether the agreement need not be read individually.
 
     Looked up for each row: joined, all sightings up to the page would be read.
     """

@@ -21,7 +21,7 @@ async def check_payload_keys(engine: AsyncEngine, fingerprints: Mapping[str, str
     Args:
         engine: of the role that sees every tenant.
         fingerprints: those of the process, by name; the first one encrypts.
-        noting: False for who encrypts nothing.
+        noting: False for a process that encrypts nothing.
 
     Raises:
         Rejected: code `payload_key_missing` or `payload_key_differs`.
@@ -45,8 +45,8 @@ def _check(name: str, fingerprint: str, fingerprints: Mapping[str, str]) -> None
         )
     if fingerprints[name] != fingerprint:
         raise Rejected(
-            f"the key {name!r} in TENURE_PAYLOAD_KEYS is another one than workflows are stored under: give a new key a"
-            " name of its own",
+            f"the key {name!r} in TENURE_PAYLOAD_KEYS is not the key of this name that workflows are encrypted with:"
+            " give a new key a name of its own",
             code="payload_key_differs",
         )
 

@@ -71,7 +71,7 @@ class ApiKeyList(BaseModel):
 @router.get(
     "",
     operation_id="listApiKeys",
-    summary="List API keys, with those that are accepted no more (admins)",
+    summary="List API keys, including revoked and expired ones (admins)",
     responses=READING,
 )
 async def list_keys(caller: Admin, repositories: WithRepositories, page: WithPage) -> ApiKeyList:

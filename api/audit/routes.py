@@ -106,7 +106,7 @@ _HEADS = (
 Filter = Annotated[str | None, Query(max_length=100, pattern="^[ -~]*$")]
 
 
-@router.get("", operation_id="listAudit", summary="List who has asked for what, newest first", response_model=AuditList)
+@router.get("", operation_id="listAudit", summary="List audit entries, newest first", response_model=AuditList)
 async def list_audit(
     caller: Analyst,
     repositories: WithRepositories,

@@ -113,12 +113,10 @@ class BulkPreviewRequest(RequestModel):
 
 
 class StartBulkRequest(BulkPreviewRequest):
-    """As the preview, and what makes sure that it is meant."""
+    """The previewed action, with a reason and the number of subscriptions that the caller expects."""
 
     reason: Annotated[Reason, Field(min_length=1, description="for the audit, and each subscription's timeline")]
-    expected: Annotated[int, Field(strict=True, ge=1)] = Field(
-        description="for how many the preview said that it would be done"
-    )
+    expected: Annotated[int, Field(strict=True, ge=1)] = Field(description="`would_be_done` of the preview")
     rate: Annotated[int, Field(strict=True, ge=1, le=HIGHEST_RATE)] = Field(
         default=DEFAULT_RATE, description="subscriptions a second"
     )

@@ -27,7 +27,7 @@ _AS_CSV: dict[int | str, dict[str, Any]] = {
 
 @router.post("/preview", operation_id="previewBulk", summary="Preview a bulk run", responses=USING)
 async def preview_bulk(body: BulkPreviewRequest, caller: Analyst, repositories: WithRepositories) -> BulkPreviewView:
-    """Nothing is changed. Each subscription is asked what its workflow asks before it carries the command out."""
+    """Nothing is changed. The checks of each subscription's workflow are made as before the command."""
     choice = await chosen(repositories, caller.tenant, body)
     return BulkPreviewView.of(choice.action, choice.preview)
 

@@ -57,8 +57,8 @@ class BulkPreviewView(BaseModel):
 
     action: BulkActionView
     chosen: int = Field(description="subscriptions that the filter finds")
-    would_be_done: int = Field(description="of these; what `expected` must be")
-    refused: dict[str, int] = Field(description="the others, by the code with which they refuse")
+    would_be_done: int = Field(description="subscriptions that would be changed: pass this as `expected`")
+    refused: dict[str, int] = Field(description="subscriptions that would refuse, by error code")
     by_status: dict[str, BulkStatusCounts]
     examples: list[BulkExample] = Field(description="a few that would be done, and a few of each code")
     inverse: BulkActionView | None = Field(description="what would undo it; null: nothing does")
@@ -80,7 +80,7 @@ class BulkPreviewView(BaseModel):
 
 
 class BulkCounts(BaseModel):
-    """How many subscriptions have come to what."""
+    """Number of subscriptions by outcome."""
 
     done: int
     refused: int = Field(description="when it was started or since; nothing was changed")

@@ -68,7 +68,7 @@ class CustomerBanner(BaseModel):
     banner: BannerView | None = Field(description="null: nothing is to be said")
 
 
-@router.get("/banner", operation_id="getBanner", summary="Get the one thing to say to a customer now")
+@router.get("/banner", operation_id="getBanner", summary="Get the banner to show to a customer")
 async def banner(
     external_id: CustomerId,
     caller: Reader,

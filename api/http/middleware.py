@@ -340,7 +340,7 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 
 
 def _overloaded() -> Response:
-    detail = "the API has as many requests in progress as it takes; nothing was done: repeat it after Retry-After"
+    detail = "the API is at its limit of concurrent requests; nothing was done: repeat the request after Retry-After"
     return problem(503, OVERLOADED, detail)
 
 

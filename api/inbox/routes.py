@@ -61,8 +61,10 @@ class RecentDeliveriesView(BaseModel):
 
     received: int = Field(description=f"events; at most {COUNTED}, the newest")
     delivered: int = Field(description="those of them that were delivered to a subscription")
-    p50_seconds: float | None = Field(description="from receipt to delivery, of half of these; null without any")
-    p95_seconds: float | None = Field(description="the same of nineteen of twenty")
+    p50_seconds: float | None = Field(
+        description="median seconds from receipt to delivery; null if nothing was delivered"
+    )
+    p95_seconds: float | None = Field(description="95th percentile of the same")
 
 
 class InboxSummaryView(BaseModel):
@@ -107,7 +109,7 @@ async def list_inbox(
 ) -> InboxEventList:
     """What was received, when, and what was done with it; `created_from` and `created_to` are about receipt.
 
-    An event is nobody's until it is delivered: what waits, and what was set aside as nobody's, is of tenant `default`.
+    An event has no tenant until it is delivered: events that wait, and those set aside, are shown to tenant `default`.
     A page may hold fewer events than its limit although there are more: follow `next_cursor`.
     """
     found = await repositories.inbox.find(caller.tenant, InboxFilter(state, type, subscription), page)

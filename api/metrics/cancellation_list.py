@@ -56,7 +56,7 @@ class CancellationList(BaseModel):
 @router.get(
     "",
     operation_id="listCancellations",
-    summary="List who asked to leave, and what they said",
+    summary="List cancellation requests with their comments",
     response_model=CancellationList,
 )
 async def list_cancellations(

@@ -99,7 +99,7 @@ class AskedCancellations:
 @router.get(
     "/cancellations",
     operation_id="getCancellations",
-    summary="Get who asks to leave, and why",
+    summary="Get cancellations by reason and outcome",
     response_model=CancellationsView,
 )
 async def cancellations(

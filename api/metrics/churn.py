@@ -117,7 +117,7 @@ class ChurnReportView(ReportView):
     data: list[ChurnPeriodView]
 
 
-@router.get("/churn", operation_id="getChurn", summary="Get what is lost, and why", response_model=ChurnReportView)
+@router.get("/churn", operation_id="getChurn", summary="Get churn and retention", response_model=ChurnReportView)
 async def churn(asked: WithRange, reading: WithReading) -> ChurnReportView | Response:
     """Customers and revenue that leave in each period, as shares of what it starts with, and by who ended it."""
     asked.refuse_status("churn rates")

@@ -111,9 +111,7 @@ class AskedCohorts:
     format: Format = None
 
 
-@router.get(
-    "/cohorts", operation_id="getCohorts", summary="Get who began when, and still pays", response_model=CohortsView
-)
+@router.get("/cohorts", operation_id="getCohorts", summary="Get retention by cohort", response_model=CohortsView)
 async def cohorts(
     asked: Annotated[AskedCohorts, Depends()], reading: WithReading, repositories: WithRepositories
 ) -> CohortsView | Response:

@@ -61,11 +61,11 @@ class CustomersReportView(ReportView):
 @router.get(
     "/customers",
     operation_id="getCustomerCounts",
-    summary="Get how many customers pay, and who came and went",
+    summary="Get the number of paying customers, and its changes",
     response_model=CustomersReportView,
 )
 async def customers(asked: WithRange, reading: WithReading) -> CustomersReportView | Response:
-    """Who pay at the start of each period, who came, who went, and who pay at its end."""
+    """Paying customers at the start of each period, gained, lost, and at its end."""
     asked.refuse_status("customers")
     query = asked.query(reading.currency)
     report = await reading.figures.periods(reading.tenant, query)

@@ -35,7 +35,9 @@ CURRENCY: Final = "^[a-z]{3}$"
 CurrencyCode = Annotated[
     str | None, Query(pattern=CURRENCY, description="by default the catalog's; currencies are never added")
 ]
-Format = Annotated[Literal["json", "csv"] | None, Query(description="`csv` is also to be had by `Accept: text/csv`")]
+Format = Annotated[
+    Literal["json", "csv"] | None, Query(description="`csv`; the header `Accept: text/csv` asks for the same")
+]
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ class AskedRecovery:
 @router.get(
     "/recovery",
     operation_id="getRecovery",
-    summary="Get what comes of failed payments",
+    summary="Get the recovery of failed payments",
     response_model=RecoveryReportView,
 )
 async def recovery(

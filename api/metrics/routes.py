@@ -12,9 +12,7 @@ from domain.revenue.figures import MOVES
 router = APIRouter(prefix="/v1/metrics", tags=["Metrics"], responses=RESPONSES)
 
 
-@router.get(
-    "/movements", operation_id="getMovements", summary="Get what moved recurring revenue", response_model=MovementsView
-)
+@router.get("/movements", operation_id="getMovements", summary="Get the movements of MRR", response_model=MovementsView)
 async def movements(asked: WithRange, reading: WithReading) -> MovementsView | Response:
     """New, expansion, contraction, churn, reactivation, pauses: what a period starts with, plus these, is its end.
 

@@ -113,7 +113,7 @@ class AskedTrials:
     format: Format = None
 
 
-@router.get("/trials", operation_id="getTrials", summary="Get what comes of trials", response_model=TrialsView)
+@router.get("/trials", operation_id="getTrials", summary="Get trials and their conversion", response_model=TrialsView)
 async def trials(
     asked: Annotated[AskedTrials, Depends()], reading: WithReading, repositories: WithRepositories
 ) -> TrialsView | Response:

@@ -88,7 +88,7 @@ class AskedUsage:
 
 
 @router.get(
-    "/usage", operation_id="getUsageFigures", summary="Get how plans use features", response_model=UsageFiguresView
+    "/usage", operation_id="getUsageFigures", summary="Get usage of features by plan", response_model=UsageFiguresView
 )
 async def usage_figures(
     asked: Annotated[AskedUsage, Depends()], caller: Analyst, repositories: WithRepositories, request: Request

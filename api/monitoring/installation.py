@@ -1,7 +1,7 @@
 """How the installation is: what waits, is late or blocked, in the database and in Temporal's queues.
 
-It is told by the API and not by workers: that nothing happens must be seen above all where no worker runs. Several API
-processes tell the same.
+The API serves these series and workers do not: they matter most when no worker runs. All API processes serve the same
+values.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from services.system import QueueStatus
 from storage.monitoring.installation import Backlog, Business, DueActions, Waiting
 
 FRESH_FOR = 10.0
-"""Seconds for which what was found is told again."""
+"""Seconds for which the same values are served again."""
 BUSINESS_FRESH_FOR = 60.0
 
 

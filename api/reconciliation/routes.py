@@ -24,7 +24,7 @@ router = APIRouter(prefix="/v1", tags=["Operations"], route_class=IdempotentRout
 class DiscrepancyView(BaseModel):
     """A difference between the provider, the database and the workflows."""
 
-    id: str = Field(description="each run that finds it gives it another one; earlier ones still lead to it")
+    id: str = Field(description="each run that finds the discrepancy gives it a new id; earlier ids keep working")
     kind: DifferenceKind
     details: str = Field(examples=["invoice in_1T2b3C of 49.00 is paid, but not known here"])
     subscription: str | None = Field(description="the subscription's id; null if no subscription is known")

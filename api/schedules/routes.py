@@ -38,7 +38,7 @@ async def trigger(
 @router.post(
     "/{schedule_id}/pause",
     operation_id="pauseSchedule",
-    summary="Start no more runs of a Schedule (admins)",
+    summary="Pause a Schedule (admins)",
     responses=USING,
 )
 async def pause(
@@ -51,7 +51,7 @@ async def pause(
 @router.post(
     "/{schedule_id}/resume",
     operation_id="resumeSchedule",
-    summary="Start runs of a Schedule again (admins)",
+    summary="Resume a Schedule (admins)",
     responses=USING,
 )
 async def resume(

@@ -126,8 +126,8 @@ def _catalog(published: Published) -> CatalogInForceView:
 async def get_system(
     _caller: InstallationAnalyst, dependencies: WithDependencies, repositories: WithRepositories
 ) -> SystemView:
-    """For callers of tenant `default`. Who has pushed the catalog or the policy is in the audit, under its name.
+    """For callers of tenant `default`. The audit says who pushed the catalog or the policy, under its name.
 
-    What does not respond is said so within three seconds, with status 200.
+    A part that does not respond is reported as such within three seconds; the status is 200 all the same.
     """
     return SystemView.of(await system_status(dependencies, repositories))

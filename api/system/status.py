@@ -1,4 +1,4 @@
-"""How the parts of the installation are. Whatever does not respond is told within three seconds."""
+"""How the parts of the installation are. A part that does not respond is reported as such within three seconds."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence

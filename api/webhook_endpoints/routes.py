@@ -47,7 +47,7 @@ async def list_endpoints(
     "",
     status_code=201,
     operation_id="createWebhookEndpoint",
-    summary="Have events sent to an address",
+    summary="Create a webhook endpoint",
     responses=USING,
 )
 async def create(
@@ -151,7 +151,7 @@ async def list_deliveries(
 @router.post(
     "/{endpoint_id}/recover",
     operation_id="recoverDeliveries",
-    summary="Send a webhook endpoint what it has missed",
+    summary="Recover the events that a webhook endpoint missed",
     responses=USING,
 )
 async def recover(

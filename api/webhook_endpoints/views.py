@@ -25,7 +25,8 @@ class WebhookEndpointView(BaseModel):
         description="`gone`: it answered 410; `failing`: it has taken nothing for 5 days; `operator`: it was asked for"
     )
     failing_since: datetime | None = Field(
-        description="when the first attempt failed of those since the last that succeeded; null: none has"
+        description="when the current series of failures began: the first failed attempt after the last successful one;"
+        " null if the last attempt succeeded, or there was none"
     )
     created_at: datetime
     created_by: str = Field(description="role and id of the key that made it")

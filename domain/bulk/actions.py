@@ -40,9 +40,9 @@ class BulkAction:
 
 
 def check(action: BulkAction, subscription: Subscription, *, has_mail_given_up: bool = False) -> None:
-    """Ask of a subscription's state what its workflow asks before it carries the command out.
+    """Checks that the subscription's workflow would accept the command; the workflow makes the same check.
 
-    Of mails no state tells: whether one was given up is passed.
+    Whether a mail was given up is not in the state, so it is passed.
 
     Raises:
         Rejected: it would refuse; the code says why.

@@ -1,4 +1,4 @@
-"""What a bulk run would do, in counts: those that it would be carried out for, and those that would refuse it."""
+"""What a bulk run would do, in counts: subscriptions that would be changed, and those that would refuse."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

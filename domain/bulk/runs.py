@@ -47,7 +47,7 @@ class RowOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class Tally:
-    """How many rows have come to what."""
+    """Number of rows by outcome."""
 
     done: int = 0
     refused: int = 0

@@ -52,7 +52,10 @@ class Outcome(StrEnum):
     IS_A_GAUGE = "is_a_gauge"
     """A gauge is set, not reset."""
     OVERAGE_BILLED = "overage_billed"
-    """Usage beyond the limit is billed in this period: after a reset it would be billed and had for nothing."""
+    """Usage beyond the limit is billed in this period.
+
+    After a reset it would stay on the invoice although the limit is free again.
+    """
     IN_THE_FUTURE = "in_the_future"
     TOO_LATE = "too_late"
 

@@ -1,1 +1,1 @@
-"""What products are told: events, the endpoints that receive them, and their deliveries."""
+"""Events for products: their types, the endpoints that receive them, and their deliveries."""

@@ -10,13 +10,13 @@ from domain.events.types import EventType
 
 
 def customer_updated(change: str, tenant: str, customer: str, fields: Sequence[str], at: datetime) -> OutboundEvent:
-    """Something of a customer was changed; *fields* are told by name."""
+    """Customer data was changed; *fields* are the names of the changed fields."""
     type_ = EventType.CUSTOMER_UPDATED
     return OutboundEvent(event_id(change, type_), type_, tenant, customer, at, changed_payload(fields))
 
 
 def customer_erased(tenant: str, customer: str, at: datetime) -> OutboundEvent:
-    """Told by our id alone: what the product calls them was erased."""
+    """Names the customer by our id alone: their external id was erased."""
     type_ = EventType.CUSTOMER_ERASED
     return OutboundEvent(event_id(customer, type_), type_, tenant, customer, at, {})
 

@@ -54,7 +54,7 @@ class Endpoint:
     state: EndpointState
     disabled_reason: DisabledReason | None
     failing_since: datetime | None
-    """When the first attempt failed of those since the last that succeeded; None: none has."""
+    """When the first attempt after the last successful one failed; None if the last succeeded, or there was none."""
     created_at: datetime
     created_by: str
 

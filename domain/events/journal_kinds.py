@@ -1,4 +1,4 @@
-"""Which kinds of the journal are told to products, and as what. A test fails for a kind that is in no list."""
+"""Which kinds of journal entries become events for products, and of which type. A test fails for a kind in no list."""
 
 from collections.abc import Mapping
 from typing import Final

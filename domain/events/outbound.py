@@ -14,7 +14,7 @@ _NAMESPACE: Final = UUID("6a7c1d34-6d3f-5b0e-9c7e-2f1f64c8d0a9")
 
 @dataclass(frozen=True)
 class OutboundEvent:
-    """Something that happened, as products are told it. Holds ids, states, amounts and times, nothing that names."""
+    """Something that happened, as reported to products. Contains ids, states, amounts and times; no names."""
 
     id: str
     """Made of what happened: told twice, it is the same event."""

@@ -1,4 +1,4 @@
-"""The events that products are told, by type. What each means to them is in docs/events.md."""
+"""The types of events for products; docs/events.md says what each means."""
 
 from enum import StrEnum
 from typing import Final

@@ -21,7 +21,7 @@ class KnownState:
 
 
 def digest_of(card: Card | None) -> str:
-    """Tell a card from others, and from itself with other details; empty: there is no card."""
+    """Returns a digest that identifies the card and its details; empty: there is no card."""
     return sha256(dumps(asdict(card), sort_keys=True).encode()).hexdigest()[:16] if card is not None else ""
 
 

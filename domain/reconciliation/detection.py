@@ -47,4 +47,4 @@ HOURLY: Final[Mapping[DifferenceKind, FoundHourly]] = {
     DifferenceKind.PURCHASE_UNKNOWN: FoundHourly.ALWAYS,
     DifferenceKind.REVENUE_DIFFERS: FoundHourly.NEVER,
 }
-"""What events tell is heard before any of this, and what earlier runs have found is looked at every hour."""
+"""Events are processed before any of this, and open discrepancies are checked every hour."""

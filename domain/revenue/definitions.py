@@ -13,18 +13,18 @@ REVENUE: Mapping[str, str] = {
 }
 
 CUSTOMERS: Mapping[str, str] = {
-    "customers": "who pay: each of a subscription that counts in mrr",
-    "free_customers": "who use the free plan",
-    "trialing_customers": "whose trial runs",
+    "customers": "paying customers: those with a subscription that counts towards mrr",
+    "free_customers": "customers on the free plan",
+    "trialing_customers": "customers with a running trial",
 }
 
 GROWTH: Mapping[str, str] = {
     "net_new": "mrr at the end of the month less that at its start",
-    "growth": "net_new by mrr at the start of the month; null if there was none",
-    "quick_ratio": "new and expansion by contraction and churn of the month; null if nothing was lost",
-    "arpu": "mrr by customers who pay; null if nobody does",
-    "ltv": "arpu by the mean logo churn of the last three full months, of those in which somebody paid at the start;"
-    " null if there is none, or nobody has left: ltv_missing says which",
+    "growth": "net_new divided by mrr at the start of the month; null if there was none",
+    "quick_ratio": "new plus expansion, divided by contraction plus churn, of the month; null if nothing was lost",
+    "arpu": "mrr divided by the number of paying customers; null if there are none",
+    "ltv": "arpu divided by the mean logo churn of those of the last three full months that began with a paying"
+    " customer; null if nobody pays, there is no such month, or nobody has left: ltv_missing says which",
 }
 
 MOVEMENTS: Mapping[str, str] = {
@@ -41,8 +41,8 @@ MOVEMENTS: Mapping[str, str] = {
 }
 
 CHURN: Mapping[str, str] = {
-    "logo_churn": "customers who churned, each counted once, by customers at the start of the period",
-    "gross_revenue_churn": "churn and contraction by mrr at the start of the period",
+    "logo_churn": "customers who churned, each counted once, divided by customers at the start of the period",
+    "gross_revenue_churn": "churn plus contraction, divided by mrr at the start of the period",
     "net_revenue_churn": "the same less expansion: negative if that was more. Reactivation is not in it.",
     "grr": "gross revenue retention: 1 less gross_revenue_churn",
     "nrr": "net revenue retention: 1 less net_revenue_churn",
@@ -57,7 +57,7 @@ TRIALS: Mapping[str, str] = {
     "running": "trials that run at the end of the period",
     "ended": "trials that ended in the period, whenever they began",
     "converted": "of these, those that were paid for, also later",
-    "conversion": "converted by ended: never above 1, as both are of the same trials",
+    "conversion": "converted divided by ended: never above 1, as both count the same trials",
     "expired": "of those that ended: nothing was paid, as there was no card",
     "canceled": "of those that ended: canceled during the trial",
     "free": "of those that ended: continued on the free plan",
@@ -73,8 +73,8 @@ RECOVERY: Mapping[str, str] = {
     "open": "failed payments of which neither is known yet: in no rate",
     "waived": "failed payments that are no longer owed: voided at the payment provider, or forgiven by an operator; in"
     " no rate",
-    "recovery_rate": "recovered by recovered and lost, by number",
-    "recovery_amount_rate": "the same by what was owed, tax included",
+    "recovery_rate": "recovered divided by (recovered plus lost), counted in payments",
+    "recovery_amount_rate": "the same, counted in the amounts owed, tax included",
     "first_payments": "the same of customers who had not paid before; they are in no other figure of recovery",
 }
 
@@ -84,9 +84,9 @@ CANCELLATIONS: Mapping[str, str] = {
     "undone_by": "what was taken instead, until the subscription would have ended: nothing, a pause, or another plan",
     "in_effect": "of those asked: the subscription has ended",
     "pending": "of those asked: the subscription is set to end",
-    "save_rate": "undone by undone and in_effect",
+    "save_rate": "undone divided by (undone plus in_effect)",
     "by_operators": "cancellations by operators: in no other figure of cancellations",
-    "reasons": "the reason that the customer gave, of eight that compare; none: the customer did not say",
+    "reasons": "the customer's reason, one of eight fixed codes; none: the customer did not say",
 }
 
 USAGE: Mapping[str, str] = {
@@ -104,9 +104,10 @@ USAGE: Mapping[str, str] = {
 COHORTS: Mapping[str, str] = {
     "cohort": "customers who first paid in this month, in any of their subscriptions in this currency, with what they"
     " paid at first; an import counts as the month in which it was taken over",
-    "customer_retention": "customers of the cohort who pay at the end of the month, by all of them",
-    "revenue_retention": "their mrr at the end of the month by what they began with, whatever plan they are on: more"
-    " than 1 if they have grown",
+    "customer_retention": "customers of the cohort who pay at the end of the month, divided by all customers of"
+    " the cohort",
+    "revenue_retention": "their mrr at the end of the month, divided by what they began with, whatever plan they are"
+    " on: more than 1 if they have grown",
 }
 
 SECTIONS: Mapping[str, Mapping[str, str]] = {

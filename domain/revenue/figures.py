@@ -64,7 +64,7 @@ ALL = Segment()
 
 
 class Grouping(StrEnum):
-    """Of what figures are told apart."""
+    """How figures are grouped."""
 
     PLAN = "plan"
     BILLING_INTERVAL = "billing_interval"

@@ -1,1 +1,1 @@
-"""The payment webhooks in our own words: payments, agreements, events, and the port it stands behind."""
+"""The payment provider's events: the inbox that stores them, and the ports of their delivery."""

@@ -168,7 +168,7 @@ def _new(id_: str, tenant: str, choice: Choice, order: Order) -> NewRun:
 def _check_expected(now: int, expected: int) -> None:
     if now != expected:
         raise Rejected(
-            f"it would be done for {now} subscriptions now, and {expected} were expected: preview it again",
+            f"{now} subscriptions would be changed now, and {expected} were expected: preview the run again",
             code="bulk_changed",
             details={"would_be_done": now},
         )

@@ -64,7 +64,7 @@ class HandOver:
 
 
 class Announcer:
-    """Implements `DeliveryAnnouncer`: hands over in the background. What a process takes with it is swept up."""
+    """Implements `DeliveryAnnouncer`: hands over in the background. If the process dies, the sweep does the rest."""
 
     def __init__(self, hand_over: HandOver) -> None:
         self._hand_over = hand_over

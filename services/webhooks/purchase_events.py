@@ -1,4 +1,4 @@
-"""Events about purchases: a completed page is taken over, no subscription is told."""
+"""Events about purchases: a completed page starts a sign-up; no subscription is signalled."""
 
 import asyncio
 from collections.abc import Sequence

@@ -129,7 +129,7 @@ class ApiKeys:
         expires_in: timedelta | None = None,
         created_by: str = "",
     ) -> IssuedKey:
-        """Makes the key with this id, once: who asks again gets it without its plain text."""
+        """Creates the key with this id, once: a repeat returns it without its plain text."""
         plaintext = new_key(mode)
         values = {"id": key_id, "created_by": created_by, "expires_at": _after(expires_in)}
         async with transaction(self._engine, tenant) as connection:
@@ -178,7 +178,7 @@ class ApiKeys:
             await connection.execute(used)
 
     async def find(self, tenant: str, page: PageRequest) -> KeyPage:
-        """One page of a tenant's keys, with those that are accepted no more.
+        """One page of a tenant's keys, including revoked and expired ones.
 
         Raises:
             Malformed: field `cursor`; it is not a valid cursor.

@@ -129,7 +129,10 @@ class OperatorMails:
 async def write_to_operators(
     connection: AsyncConnection, tenant: str, key: UUID, occasion: Occasion, facts: Mapping[str, str]
 ) -> Sequence[QueuedMail]:
-    """Stores a mail to each operator of a tenant who can act; *key* names what it tells, which is told once."""
+    """Stores a mail to each operator of a tenant who can act.
+
+    *key* identifies the occasion, for which only one mail is stored.
+    """
     it = operators.c
     acting = it.tenant == tenant, it.disabled_at.is_(None), it.role.in_((Role.OPERATOR.value, Role.ADMIN.value))
     ids = (await connection.execute(select(it.id).where(*acting))).scalars().all()

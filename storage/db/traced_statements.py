@@ -61,7 +61,10 @@ class _Recorder:
             self._record(context.statement, monotonic() - connection.info[_BEGAN], error_type)
 
     def listen(self, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        """Hear from the driver of what is asked without SQLAlchemy; what that asks is prepared, and not told here."""
+        """Listen to the driver for statements sent without SQLAlchemy.
+
+        SQLAlchemy's own are prepared, and not reported here.
+        """
         connection.driver_connection.add_query_logger(self._asked)
 
     def _asked(self, asked: Any) -> None:

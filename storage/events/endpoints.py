@@ -104,7 +104,7 @@ class WebhookEndpoints:
             return await existing_endpoint(connection, tenant, endpoint)
 
     async def create(self, tenant: str, new: NewEndpoint) -> EndpointSecret:
-        """Makes an endpoint with a secret, once: who asks again gets it without its secret.
+        """Creates an endpoint with a secret, once: a repeat returns it without its secret.
 
         Raises:
             Rejected: code `too_many_webhook_endpoints`.
@@ -214,7 +214,7 @@ async def _check_room(connection: AsyncConnection, tenant: str) -> None:
     counted = select(func.count()).where(_IT.tenant == tenant, _IT.deleted_at.is_(None))
     if (await connection.execute(counted)).scalar_one() >= MOST_ENDPOINTS:
         raise Rejected(
-            f"there are {MOST_ENDPOINTS} webhook endpoints already, and no more are possible:"
+            f"there are {MOST_ENDPOINTS} webhook endpoints already, which is the maximum:"
             " delete one, or let one of your own pass events on",
             code="too_many_webhook_endpoints",
         )

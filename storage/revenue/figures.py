@@ -129,7 +129,7 @@ class RevenueFigures:
             first = earlier(first_day_of(extent.latest, PeriodLength.MONTH), PeriodLength.MONTH, months_before)
             wanted = ReportQuery(currency, first, extent.latest, segment=segment).range(extent.latest)
             months = {line.currency: periods for line, periods in (await reader.periods(wanted)).items()}
-            # Whose trials run pays nothing yet.
+            # Customers with a running trial pay nothing yet.
             for part in parts:
                 months.setdefault(part.currency, by_period([], [], wanted.first, wanted.beyond, wanted.length))
             return OverviewReport(extent, overviews(parts, months), months)

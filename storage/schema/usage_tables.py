@@ -107,7 +107,7 @@ usage = Table(
         Integer,
         nullable=False,
         server_default="0",
-        doc="the highest share at which to tell the customer that is reached now",
+        doc="the highest threshold with a mail that is reached now",
     ),
     Column("noticed_of", BigInteger, doc="the limit that share was of"),
     _now("updated_at"),

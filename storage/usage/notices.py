@@ -85,7 +85,7 @@ async def _claim_with_catalogs(
 ) -> tuple[Sequence[Row[Any]], dict[str, Catalog]]:
     """The next notices, and their catalogs.
 
-    A notice holders catalog this release cannot read waits for one that can, and holds up no others.
+    A notice whose catalog this release cannot read waits for a release that can, and holds up no others.
     """
     unreadable: set[str] = set()
     while True:

@@ -21,7 +21,7 @@ log = structlog.get_logger("tenure")
 
 
 def codec_server() -> None:
-    """Decrypt payloads for Temporal's pages, for who has an API key of an admin or operator, until SIGTERM."""
+    """Decrypt payloads for the Temporal UI until SIGTERM; callers need an API key of role admin or operator."""
     run(stoppable(_serve()))
 
 

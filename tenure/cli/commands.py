@@ -82,13 +82,13 @@ COMMANDS: Final[dict[str, Command]] = {
     "codec-server": Command(
         "codec_server",
         "codec_server",
-        "Decrypt payloads for Temporal's pages, for who has an API key of an admin or operator, until SIGTERM.",
+        "Decrypt payloads for the Temporal UI until SIGTERM; callers need an API key of role admin or operator.",
     ),
     "payload-keys list": Command(
         "payload_keys", "list_", "List the keys that have encrypted, and how many running subscriptions need each."
     ),
     "payload-keys forget": Command(
-        "payload_keys", "forget", "Let processes start without a key, once no running subscription needs it."
+        "payload_keys", "forget", "Forget a payload key that no running subscription needs any more."
     ),
     "keys create": Command("keys", "create", "Create an API key and print it; it cannot be shown again."),
     "keys list": Command("keys", "list_", "List the API keys of a tenant, newest first, with when each was last used."),
@@ -142,7 +142,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "restored": Command(
         "restored",
         "restored",
-        "After a restore: say what the database cannot know of the time since the backup.",
+        "After a restore: mark waiting overage as possibly reported, and restart the feed of events.",
     ),
     "customers put-back": Command(
         "restored",
@@ -159,15 +159,13 @@ COMMANDS: Final[dict[str, Command]] = {
         "metrics_reports", "movements", "Show what moved monthly recurring revenue in each period."
     ),
     "metrics customers": Command(
-        "metrics_reports", "customers", "Show how many customers pay in each period, who came and who went."
+        "metrics_reports", "customers", "Show paying customers in each period: at the start, gained, lost, at the end."
     ),
-    "metrics churn": Command(
-        "metrics_reports", "churn", "Show what was lost in each period, as shares of what it starts with."
-    ),
+    "metrics churn": Command("metrics_reports", "churn", "Show churn and retention in each period."),
     "metrics cohorts": Command(
         "metrics_reports",
         "cohorts",
-        "Show who began to pay in each month, and which share of them and of their revenue is left.",
+        "Show the retention of customers and revenue by monthly cohort.",
     ),
     "metrics check": Command(
         "metrics",
@@ -175,15 +173,15 @@ COMMANDS: Final[dict[str, Command]] = {
         "Check that revenue adds up: by subscription, by month, and what is counted by day; status 1 if it does not.",
     ),
     "metrics trials": Command(
-        "outcome_figures", "trials", "Show what came of trials, by the period in which they ended."
+        "outcome_figures", "trials", "Show trials and their conversion, by the period in which they ended."
     ),
     "metrics recovery": Command(
-        "outcome_figures", "recovery", "Show what came of failed payments, by the period in which they failed first."
+        "outcome_figures", "recovery", "Show the recovery of failed payments, by the period of the first failure."
     ),
     "metrics cancellations": Command(
         "outcome_figures",
         "cancellations",
-        "Show who asked to leave, why, and who stayed after all, by the period in which they asked.",
+        "Show cancellations by reason and outcome, by the period of the request.",
     ),
     "metrics usage": Command(
         "outcome_figures", "usage", "Show how plans use features, by the last statistics of each period."

@@ -18,7 +18,7 @@ def in_words(queues: Sequence[QueueStatus]) -> str:
     """Workers that have stopped count for five minutes more: Temporal remembers them for so long."""
     differing = [(queue, sorted({poller.rate for poller in queue.pollers})) for queue in queues]
     return "".join(
-        f", {queue.name} at {queue.rate:g} a second as the worker that asked last wants"
+        f", {queue.name} at {queue.rate:g} a second, as set by the worker that polled last"
         f" (workers have {' and '.join(f'{rate:g}' for rate in rates)})"
         for queue, rates in differing
         if len(rates) > 1

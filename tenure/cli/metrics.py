@@ -60,9 +60,7 @@ def in_words(
         f"with {_money(it.movements, it.currency)}"
         for it in months
     ]
-    lines += [
-        f"{it.day} of tenant {it.tenant}: other {_PLURALS[it.fact]} are counted than there are" for it in outcomes
-    ]
+    lines += [f"{it.day} of tenant {it.tenant}: the stored count of {_PLURALS[it.fact]} is wrong" for it in outcomes]
     if subscriptions:
         lines.append("`tenure reconcile --fix` records what is missing of subscriptions")
     return lines or ["revenue adds up, by subscription and month by month"]

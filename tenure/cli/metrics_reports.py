@@ -98,17 +98,17 @@ def movements(periods: Periods = Periods()) -> None:
 
 
 def customers(periods: Periods = Periods()) -> None:
-    """Show how many customers pay in each period, who came and who went."""
+    """Show paying customers in each period: at the start, gained, lost, at the end."""
     _print(customers_table(asyncio.run(_read(periods))))
 
 
 def churn(periods: Periods = Periods()) -> None:
-    """Show what was lost in each period, as shares of what it starts with."""
+    """Show churn and retention in each period."""
     _print(churn_table(asyncio.run(_read(periods))))
 
 
 def cohorts(months: Months = Months()) -> None:
-    """Show who began to pay in each month, and which share of them and of their revenue is left.
+    """Show the retention of customers and revenue by monthly cohort.
 
     A month that is not over has a star.
     """

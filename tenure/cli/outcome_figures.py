@@ -41,7 +41,7 @@ def trials(
     by_plan: bool = False,
     tenant: str = DEFAULT_TENANT,
 ) -> None:
-    """Show what came of trials, by the period in which they ended.
+    """Show trials and their conversion, by the period in which they ended.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def recovery(
     currency: str = "",
     tenant: str = DEFAULT_TENANT,
 ) -> None:
-    """Show what came of failed payments, by the period in which they failed first.
+    """Show the recovery of failed payments, by the period of the first failure.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def cancellations(
     group: CancellationGroup | None = None,
     tenant: str = DEFAULT_TENANT,
 ) -> None:
-    """Show who asked to leave, why, and who stayed after all, by the period in which they asked.
+    """Show cancellations by reason and outcome, by the period of the request.
 
     Parameters
     ----------

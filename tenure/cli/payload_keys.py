@@ -35,7 +35,7 @@ async def _list() -> None:
 
 
 def forget(key: str, /) -> None:
-    """Let processes start without a key, once no running subscription needs it.
+    """Forget a payload key that no running subscription needs any more.
 
     Parameters
     ----------

@@ -20,17 +20,17 @@ from workflows.subscription.workflow import SubscriptionWorkflow
 
 
 def restored() -> None:
-    """After a restore: say what the database cannot know of the time since the backup.
+    """After a restore: mark waiting overage as possibly reported, and restart the feed of events.
 
     Run it before the workers, once. Overage that waits to be reported may have been since: the provider knows a report
     for a day, within which it is repeated; later it is left to `tenure usage report`. The feed of events begins again,
     and those of another server are put first in it.
     """
     waiting, moved = asyncio.run(_restored())
-    print(f"{waiting} usages wait that may have been reported since the backup")
+    print(f"{waiting} overage records may have been reported since the backup, and are marked so")
     if moved:
-        print(f"{moved} events are of another server, and are put first in the feed")
-    print("readers of the feed of events begin again without a cursor")
+        print(f"{moved} events were written on another server, and are now first in the feed")
+    print("readers of the events feed must start again without a cursor")
 
 
 async def _restored() -> tuple[int, int]:

@@ -199,7 +199,9 @@ class TakeOver:
         known = await self._adoptions.subscription_of(agreement.ref)
         if known is None and agreement.subscription:
             if not await self._adoptions.is_known(agreement.subscription):
-                raise NotAdoptable([f"it is noted as that of subscription {agreement.subscription}, which is not here"])
+                raise NotAdoptable(
+                    [f"it is marked as belonging to subscription {agreement.subscription}, which does not exist here"]
+                )
             return agreement.subscription
         if known is not None and not agreement.subscription and self._client is not None:
             await self._claim(agreement.ref, known)  # an earlier run was interrupted just before

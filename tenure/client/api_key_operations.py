@@ -16,7 +16,7 @@ from tenure.client.values import Role
 def list_api_keys(
     core: Core, *, cursor: str | None = None, limit: int | None = None, **part: Unpack[Listing]
 ) -> Steps[ApiKeyPage]:
-    """Return one page of API keys, newest first, with those that are accepted no more."""
+    """Return one page of API keys, newest first, including revoked and expired ones."""
     return core.ask(Call("GET", "/v1/api-keys", ApiKeyPage, query=body_of(cursor=cursor, limit=limit, **part)))
 
 

@@ -21,7 +21,7 @@ def list_audit(
     limit: int | None = None,
     **part: Unpack[Listing],
 ) -> Steps[AuditPage]:
-    """Return one page of who asked for what, newest first."""
+    """Return one page of audit entries, newest first."""
     query = body_of(target=target, action=action, actor=actor, cursor=cursor, limit=limit, **part)
     return core.ask(Call("GET", "/v1/audit", AuditPage, query=query))
 
@@ -34,7 +34,7 @@ def audit(
     actor: str | None = None,
     **part: Unpack[Listing],
 ) -> Pages[AuditEntry]:
-    """Iterate over who asked for what, newest first; pages are fetched as needed."""
+    """Iterate over audit entries, newest first; pages are fetched as needed."""
     return lambda cursor: list_audit(
         core, target=target, action=action, actor=actor, cursor=cursor, limit=PAGE_SIZE, **part
     )

@@ -48,7 +48,7 @@ class BulkPreview:
     would_be_done: int
     """Pass it as `expected`."""
     refused: Mapping[str, int] = field(default_factory=dict)
-    """The others, by the code with which they refuse."""
+    """Subscriptions that would refuse, by error code."""
     by_status: Mapping[str, BulkStatusCounts] = field(default_factory=dict)
     examples: tuple[BulkExample, ...] = ()
     inverse: BulkAction | None = None
@@ -57,7 +57,7 @@ class BulkPreview:
 
 @dataclass(frozen=True)
 class BulkCounts:
-    """How many subscriptions have come to what."""
+    """Number of subscriptions by outcome."""
 
     done: int = 0
     refused: int = 0

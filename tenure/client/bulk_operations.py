@@ -53,14 +53,14 @@ def start_bulk(
         core: the client's core.
         action: as in the preview.
         filter: as in the preview.
-        expected: for how many the preview said that it would be done.
+        expected: `would_be_done` of the preview.
         reason: for the audit, and each subscription's timeline.
         of: as in the preview.
         rate: subscriptions a second.
         key: identifies the run: a repeat starts none again.
 
     Raises:
-        Conflict: code `bulk_changed`; it would be done for another number. `problem` has `would_be_done`.
+        Conflict: code `bulk_changed`; the number of subscriptions differs. `problem` has `would_be_done`.
 
     """
     body = _body(action, filter, of) | body_of(expected=expected, reason=reason, rate=rate)

@@ -49,7 +49,7 @@ def create_webhook_endpoint(
     description: str | None = None,
     key: str | None = None,
 ) -> Steps[NewWebhookEndpoint]:
-    """Have events sent to an address, of these *types* or of all; the result has the secret, once."""
+    """Create a webhook endpoint for these *types* of events or for all; the result has the secret, once."""
     body = body_of(url=url, types=None if types is None else list(types), description=description)
     return core.ask(Call("POST", _ROOT, NewWebhookEndpoint, body=body, key=key or new_key()))
 

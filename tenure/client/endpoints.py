@@ -19,7 +19,7 @@ class WebhookEndpoint:
     """Of the events that it receives; empty: all."""
     disabled_reason: DisabledReason | None = None
     failing_since: datetime | None = None
-    """When the first attempt failed of those since the last that succeeded; None: none has."""
+    """When the first attempt after the last successful one failed; None if the last succeeded, or there was none."""
     created_by: str = ""
 
 

@@ -63,7 +63,7 @@ def require_active_subscription(core: Core, customer: str) -> Steps[Standing]:
     if not found.is_subscribed:
         of = found.subscription
         stands = f"the subscription is {of.status}" if of is not None else "there is no subscription"
-        raise _denied("subscription_required", f"this takes a subscription that runs: {stands}", found)
+        raise _denied("subscription_required", f"an active subscription is required: {stands}", found)
     return found
 
 

@@ -42,9 +42,9 @@ class RecentDeliveries:
     received: int
     delivered: int
     p50_seconds: float | None = None
-    """From receipt to delivery, of half of those delivered; None without any."""
+    """Median seconds from receipt to delivery; None if nothing was delivered."""
     p95_seconds: float | None = None
-    """The same of nineteen of twenty."""
+    """95th percentile of the same."""
 
 
 @dataclass(frozen=True)

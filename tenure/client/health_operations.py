@@ -134,7 +134,7 @@ def trigger_schedule(core: Core, schedule: str, reason: str, *, key: str | None 
 
 
 def pause_schedule(core: Core, schedule: str, reason: str, *, key: str | None = None) -> Steps[Schedule]:
-    """Start no more runs of a Schedule; requires a key of role `admin` of tenant `default`.
+    """Pause a Schedule; requires a key of role `admin` of tenant `default`.
 
     Raises:
         NotFound: code `unknown_schedule`.
@@ -143,7 +143,7 @@ def pause_schedule(core: Core, schedule: str, reason: str, *, key: str | None = 
 
 
 def resume_schedule(core: Core, schedule: str, reason: str, *, key: str | None = None) -> Steps[Schedule]:
-    """Start runs of a Schedule again; requires a key of role `admin` of tenant `default`.
+    """Resume a Schedule; requires a key of role `admin` of tenant `default`.
 
     Raises:
         NotFound: code `unknown_schedule`.

@@ -77,7 +77,7 @@ async def test_schedules_mails_and_the_system_are_shown(operator: Visitor) -> No
 
 async def test_an_endpoint_is_added_and_what_was_sent_there_is_looked_at(operator: Visitor, customer: Begin) -> None:
     await operator.opens("/console/endpoints")
-    await operator.sees_here("console: endpoints", "Have events sent to an address")
+    await operator.sees_here("console: endpoints", "Create a webhook endpoint")
     await operator.writes("Address", "http://127.0.0.1:9/hooks")
     await operator.presses("Add")
     await operator.sees_here("console: the secret of an endpoint", "Events are sent there now", "whsec_")

@@ -94,12 +94,12 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "a trial of what nobody signs up for": (
         "    contact_url: https",
         "    trial_days: 7\n    contact_url: https",
-        "30: plans.max.trial_days: nobody signs up for a plan to ask for: remove this",
+        "30: plans.max.trial_days: a plan with a contact_url has no sign-up: remove this",
     ),
     "a hidden plan to ask for": (
         "    contact_url: https",
         "    hidden: true\n    contact_url: https",
-        "30: plans.max.hidden: a plan to ask for is there to be shown: remove one of the two",
+        "30: plans.max.hidden: a plan with a contact_url is only shown, so it cannot be hidden: remove one of the two",
     ),
     "two recommendations": (
         "    name: Free\n",
@@ -119,7 +119,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "an upgrade to what is asked for": (
         "upgrades_to: []",
         "upgrades_to: [max]",
-        "27: plans.pro.upgrades_to.0: 'max' is to be asked for: nobody can change to it",
+        "27: plans.pro.upgrades_to.0: 'max' has a contact_url: nobody can change to it",
     ),
     "a misspelt group": (
         "group: Team}",

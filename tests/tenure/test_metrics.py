@@ -22,7 +22,7 @@ def test_what_differs_is_named_with_its_amounts() -> None:
     assert of_subscription == "subscription s-1: its movements add up to $1,200.00 a year, and it is worth $588.00"
     moved = "starts with $0.00 a year, $588.00 moved, ends with $588.00; by the movements it ends with $589.00"
     assert of_month == f"2026-03 of tenant default: {moved}"
-    assert of_day == "2026-03-14 of tenant default: other recoveries are counted than there are"
+    assert of_day == "2026-03-14 of tenant default: the stored count of recoveries is wrong"
     assert "tenure reconcile --fix" in advice
 
 

@@ -97,7 +97,7 @@ MOVEMENTS: Final = Report(
 CUSTOMERS: Final = Report(
     "customers",
     "Customers",
-    "Who pay at the start of each period, who came, who went, and who pay at its end.",
+    "Paying customers at the start of each period, gained, lost, and at its end.",
     lambda asked, reading, _: customers(asked, reading),
     TypeAdapter(Asked),
     _FIELDS,

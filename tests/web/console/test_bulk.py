@@ -62,7 +62,7 @@ async def test_a_list_is_previewed_started_once_and_undone(stack: Stack, email: 
 
         action, fields = form_to(shown, BULK)
         wrong = await ada.post(action, fields | {"expected": "3", "reason": WHY})
-        assert (wrong.status_code, "it would be done for 2 subscriptions now" in said(wrong)) == (409, True)
+        assert (wrong.status_code, "2 subscriptions would be changed now" in said(wrong)) == (409, True)
         missing = await ada.post(action, fields | {"expected": "", "reason": "", "rate": "500"})
         assert missing.status_code == 422
         for word in ("Say why", "Enter a whole number", "Enter 1 to 50"):
