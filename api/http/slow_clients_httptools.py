@@ -1,11 +1,11 @@
 """The deadline of `api.http.slow_clients` for uvicorn's protocol that reads by httptools, an optional library."""
 
 import asyncio
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import httptools
 from fastapi import Response
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from api.http.slow_clients import Deadline, Part, PunctualH11Protocol, hang_up, timeout_answer
 from api.http.unread_answers import WatchedTransport, WatchedWriting
@@ -24,6 +24,8 @@ class PunctualHttpToolsProtocol(WatchedWriting, HttpToolsProtocol):
     """The part of a request that has begun and is not complete."""
     _unread = 0
     """Bytes received since a head, a piece of a body or a whole request was complete."""
+    _answered: RequestResponseCycle | None = None
+    """The request that the application has; uvicorn itself knows only the one that came last."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast("asyncio.Transport", WatchedTransport(transport, self.loop)))
@@ -32,6 +34,8 @@ class PunctualHttpToolsProtocol(WatchedWriting, HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._deadline.stop()
+        if self._answered is not None:
+            hang_up(self._answered)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -62,8 +66,9 @@ class PunctualHttpToolsProtocol(WatchedWriting, HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._arriving, self._unread = "body", 0
         super().on_headers_complete()
+        # Behind it: it raises an error if the request has a bad URL, and then none of it is carried out.
+        self._arriving, self._unread = "body", 0
 
     def on_body(self, body: bytes) -> None:
         self._unread = 0
@@ -72,6 +77,10 @@ class PunctualHttpToolsProtocol(WatchedWriting, HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._arriving, self._unread = None, 0
         super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _should_upgrade(self) -> bool:
         # Not the request itself: it is given to h11, as httptools does not read the body of one that offers that.

@@ -243,12 +243,16 @@ async def test_the_size_of_a_head_does_not_count_what_came_before_it(connection:
     assert connection.wire.sent.count(b"HTTP/1.1") == 2
 
 
-async def test_no_refusal_is_sent_in_place_of_the_answer_to_the_request_before(connection: Connection) -> None:
+@pytest.mark.parametrize("behind", [b"no request\r\n\r\n", GET.replace(b"/", b"http://", 1)])
+async def test_no_refusal_is_sent_in_place_of_the_answer_to_the_request_before(
+    connection: Connection, behind: bytes
+) -> None:
     connection.may_answer.clear()
-    connection.receive(POST + b"no request\r\n\r\n")
+    connection.receive(POST + behind)
     connection.may_answer.set()
 
-    await until(lambda: connection.wire.closed)
+    # One of the libraries reads the second of these.
+    await until(lambda: connection.wire.closed or connection.wire.sent.count(b"200 OK") == 2)
     assert connection.wire.sent.startswith(b"HTTP/1.1 200 OK")
     assert b"<body>" in connection.wire.sent
 
@@ -279,11 +283,12 @@ async def test_an_offer_behind_a_request_that_is_not_answered_ends_the_connectio
     assert connection.wire.sent.count(b"<body>") == connection.wire.sent.count(b"200 OK") - 1
 
 
+@pytest.mark.parametrize("sent", [GET, GET + GET])
 async def test_a_client_that_does_not_read_loses_its_connection_and_the_application_ends(
-    connection: Connection,
+    connection: Connection, sent: bytes
 ) -> None:
     connection.leave_unread(70_000)
-    connection.receive(GET)
+    connection.receive(sent)
     await until(lambda: bool(connection.headers))
     assert connection.loop.waits
 
