@@ -21,6 +21,8 @@ from storage.schema.revenue_tables import mrr_cohorts, mrr_movements, mrr_roll_u
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Before anything was recorded."""
+EVERYBODY: Mapping[str, int] = {"shares": 1, "share": 0}
+"""One share with all customers."""
 _ALL_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 _CHANGES = Path(__file__).parent / "sql" / "cohort_changes.sql"
 _KEY = ("currency", "cohort", "plan", "interval", "month")
@@ -58,6 +60,7 @@ class CohortFigures:
             known_until = select(mrr_roll_up.c.cohorts_until).where(mrr_roll_up.c.timezone == self._timezone)
             since: datetime | None = (await connection.execute(known_until)).scalar()
             given = {"tenant": tenant, "timezone": self._timezone, "since": since or EVER, "until": _ALL_TIME}
+            given |= EVERYBODY
             rows = (await connection.execute(_reading(tenant, wanted, is_summed_up=since is not None), given)).all()
         changes: dict[Line, list[CohortChange]] = defaultdict(list)
         if wanted.currency and wanted.group is None:
@@ -68,8 +71,10 @@ class CohortFigures:
         return CohortsReport(extent, wanted, lines)
 
 
-async def sum_up_cohorts(connection: AsyncConnection, timezone: str, since: datetime, until: datetime) -> None:
-    """Adds to the sums what was recorded from *since* until *until*, of all tenants."""
+async def sum_up_cohorts(
+    connection: AsyncConnection, timezone: str, since: datetime, until: datetime, *, shares: int
+) -> None:
+    """Adds to the sums what was recorded from *since* until *until*, of all tenants; a share of customers at a time."""
     recorded = mrr_movements.c.recorded_at
     tenants = select(mrr_movements.c.tenant).distinct().where(recorded >= since, recorded < until)
     for tenant in (await connection.execute(tenants)).scalars().all():
@@ -80,7 +85,8 @@ async def sum_up_cohorts(connection: AsyncConnection, timezone: str, since: date
         added = {name: mrr_cohorts.c[name] + adding.excluded[name] for name in _SUMS}
         statement = adding.on_conflict_do_update(index_elements=["tenant", *_KEY], set_=added)
         given = {"tenant": tenant, "timezone": timezone, "since": since, "until": until}
-        await connection.execute(statement, given)
+        for share in range(shares):
+            await connection.execute(statement, given | {"shares": shares, "share": share})
 
 
 def _changes() -> TextualSelect:

@@ -13,7 +13,7 @@ from domain.revenue.figures import PeriodLength, first_day_of, following
 from storage.db.engine import sql_text, transaction
 from storage.revenue.cohorts import EVER, sum_up_cohorts
 from storage.revenue.counting import STANDING, outcomes
-from storage.schema.revenue_tables import mrr_cohorts, mrr_daily, mrr_movers, mrr_roll_up
+from storage.schema.revenue_tables import mrr_cohorts, mrr_daily, mrr_movements, mrr_movers, mrr_roll_up
 
 ADVISORY_LOCK = 7_314_420_192
 """The advisory lock for writing sums."""
@@ -27,6 +27,10 @@ _PARTS = {
     PeriodLength.YEAR: PeriodLength.YEAR,
 }
 """Within what the customers of periods are counted at once."""
+
+
+AT_ONCE = 250_000
+"""Movements that one statement adds up."""
 
 
 @dataclass(frozen=True)
@@ -69,18 +73,40 @@ class RevenueRollUpRecords:
                 return
             await connection.execute(_PLANNING)
             given = {"timezone": self._timezone, "since": known.days, "until": until}
-            for name in ("forget_days", "sum_days", "forget_customers"):
-                await connection.execute(sql_text(_FILES / f"{name}.sql"), given)
-                alive()
-            # In parts, none of which takes as long as a statement may.
-            for length, first in await self._changed(connection, given):
-                part = {"length": length.value, "first": first, "beyond": following(first, _PARTS[length])}
-                await connection.execute(sql_text(_FILES / "count_customers.sql"), given | part)
-                alive()
-            await sum_up_cohorts(connection, self._timezone, known.cohorts, until)
+            shares = await self._shares_of_new(connection, min(known.days, known.cohorts), until)
+            await self._sum_days(connection, given, shares, alive)
+            await self._count_customers(connection, given, alive)
+            await sum_up_cohorts(connection, self._timezone, known.cohorts, until, shares=shares)
             await connection.execute(delete(mrr_roll_up))
             row = {"timezone": self._timezone, "recorded_until": until, "cohorts_until": until}
             await connection.execute(mrr_roll_up.insert().values(row))
+
+    # In shares of the customers, none of which takes as long as a statement may.
+
+    async def _shares_of_new(self, connection: AsyncConnection, since: datetime, until: datetime) -> int:
+        recorded = mrr_movements.c.recorded_at
+        new = select(func.count()).select_from(mrr_movements).where(recorded >= since, recorded < until)
+        return _shares((await connection.execute(new)).scalar_one())
+
+    async def _sum_days(
+        self, connection: AsyncConnection, given: Mapping[str, Any], shares: int, alive: Callable[[], None]
+    ) -> None:
+        await connection.execute(sql_text(_FILES / "forget_days.sql"), given)
+        for share in range(shares):
+            await connection.execute(sql_text(_FILES / "sum_days.sql"), {**given, "shares": shares, "share": share})
+            alive()
+
+    async def _count_customers(
+        self, connection: AsyncConnection, given: Mapping[str, Any], alive: Callable[[], None]
+    ) -> None:
+        await connection.execute(sql_text(_FILES / "forget_customers.sql"), given)
+        for length, first in await self._changed(connection, given):
+            part = {**given, "length": length.value, "first": first, "beyond": following(first, _PARTS[length])}
+            number = (await connection.execute(sql_text(_FILES / "count_movements.sql"), part)).scalar_one()
+            for share in range(_shares(number)):
+                part |= {"shares": _shares(number), "share": share}
+                await connection.execute(sql_text(_FILES / "count_customers.sql"), part)
+                alive()
 
     async def _changed(self, connection: AsyncConnection, given: Mapping[str, Any]) -> list[tuple[PeriodLength, date]]:
         """The parts with periods that have changed: by the length of these, and the first day of the part."""
@@ -105,3 +131,8 @@ class RevenueRollUpRecords:
             # A process of an earlier release does not note them.
             await connection.execute(delete(mrr_cohorts))
         return _Until(days or EVER, of_cohorts or EVER)
+
+
+def _shares(movements: int) -> int:
+    """In how many shares of the customers so many movements are added up."""
+    return -(-movements // AT_ONCE) or 1

@@ -1,9 +1,10 @@
 -- By how much movements that were recorded from one moment until another change the cohorts of a tenant: what their
 -- customers come to by all that was recorded until then, less what they came to by what was recorded before.
--- A customer is of the month, plan and billing interval in which they first paid in the currency.
+-- Of a share of the customers at a time. A customer is of the month, plan and billing interval in which they first paid in the currency.
 WITH changed AS (
     SELECT DISTINCT customer FROM mrr_movements
     WHERE tenant = :tenant AND recorded_at >= :since AND recorded_at < :until
+      AND (uuid_hash(customer) & 2147483647) % CAST(:shares AS integer) = :share
 ), known AS (
     SELECT sign, currency, before, after,
            date_trunc('month', at AT TIME ZONE CAST(:timezone AS text))::date AS month,

@@ -1,6 +1,6 @@
 -- The customers who moved in these periods of one length, within some days, over everything that was recorded before: of
 -- all, of each plan, each billing interval, and each of both. Customers of longer periods are not the sum of shorter
--- ones: each counts once.
+-- ones: each counts once. So a share of the customers is counted at a time, and added to those of the other shares.
 INSERT INTO mrr_movers (tenant, length, month, currency, plan, interval, kind, end_kind, customers)
 WITH moved AS (
     SELECT tenant, date_trunc(:length, at AT TIME ZONE CAST(:timezone AS text))::date AS first_day, currency, kind,
@@ -10,6 +10,7 @@ WITH moved AS (
     WHERE recorded_at < :until
       AND at >= CAST(:first AS date)::timestamp AT TIME ZONE CAST(:timezone AS text)
       AND at < CAST(:beyond AS date)::timestamp AT TIME ZONE CAST(:timezone AS text)
+      AND (uuid_hash(customer) & 2147483647) % CAST(:shares AS integer) = :share
 ), changed AS (
     SELECT DISTINCT tenant, date_trunc(:length, at AT TIME ZONE CAST(:timezone AS text))::date AS first_day
     FROM mrr_movements
@@ -37,3 +38,5 @@ GROUP BY GROUPING SETS (
     (tenant, first_day, currency, seen.plan, seen.billing, seen.kind),
     (tenant, first_day, currency, seen.plan, seen.billing, seen.kind, end_kind)
 )
+ON CONFLICT (tenant, length, month, currency, plan, interval, kind, end_kind)
+DO UPDATE SET customers = mrr_movers.customers + excluded.customers

@@ -213,7 +213,7 @@ async def test_sums_are_the_movements_in_whatever_order_they_are_recorded(ledger
         assert found == expected
         since, until = (RECORDED + timedelta(hours=each) for each in (hour - 1, hour))
         async with ledger.engine.begin() as connection:
-            await sum_up_cohorts(connection, "UTC", since, until)
+            await sum_up_cohorts(connection, "UTC", since, until, shares=2)
             await connection.execute(delete(mrr_roll_up))
             await connection.execute(
                 mrr_roll_up.insert().values(timezone="UTC", recorded_until=until, cohorts_until=until)

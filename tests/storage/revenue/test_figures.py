@@ -13,6 +13,7 @@ from domain.revenue.queries import Range
 from domain.subscription.ends import EndKind
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Pause, Subscription
+from storage.revenue import roll_up
 from storage.revenue.figures import RevenueFigures
 from storage.revenue.roll_up import RevenueRollUpRecords
 from tests.builders import FREE, PRO, a_recovery
@@ -226,14 +227,14 @@ async def test_a_switch_moves_between_plans_and_is_no_figure_of_all(ledger: Ledg
 async def test_a_movement_that_comes_late_is_summed_up_with_its_day(ledger: Ledger) -> None:
     await a_quarter(ledger)
     await ledger.rewrite(SINCE_EVER)
-    roll_up, figures = RevenueRollUpRecords(ledger.engine, "UTC"), RevenueFigures(ledger.engine, "UTC")
-    await roll_up.roll_up()
+    sums, figures = RevenueRollUpRecords(ledger.engine, "UTC"), RevenueFigures(ledger.engine, "UTC")
+    await sums.roll_up()
     await pays(ledger, "late", on(1))
     before = await periods_of(figures, QUARTER)
 
     await ledger.rewrite(f"{SINCE_EVER} where recorded_at > now() - interval '1 minute'")
     await ledger.rewrite("update mrr_roll_up set recorded_until = recorded_until - interval '2 hours'")
-    await roll_up.roll_up()
+    await sums.roll_up()
 
     assert await periods_of(figures, QUARTER) == before
     assert before[0].moved["new"] == Figure(4 * YEAR, 4)
@@ -267,12 +268,12 @@ async def test_what_an_open_transaction_may_still_record_is_not_passed_over(ledg
 async def test_rolling_up_again_changes_nothing(ledger: Ledger) -> None:
     await a_quarter(ledger)
     await ledger.rewrite(SINCE_EVER)
-    roll_up = RevenueRollUpRecords(ledger.engine, "UTC")
-    await roll_up.roll_up()
+    sums = RevenueRollUpRecords(ledger.engine, "UTC")
+    await sums.roll_up()
     before = await ledger.rows("select * from mrr_daily order by mrr_daily::text")
 
     await ledger.rewrite("update mrr_roll_up set recorded_until = '2026-01-01'")
-    await roll_up.roll_up()
+    await sums.roll_up()
 
     assert await ledger.rows("select * from mrr_daily order by mrr_daily::text") == before
 
@@ -322,3 +323,28 @@ async def test_figures_reach_as_far_as_the_subscription_that_is_furthest_ahead(l
     assert (extent.latest, extent.since, extent.currencies) == (ahead.date(), date(2026, 1, 10), ("usd",))
     await ledger.rewrite("update mrr_movements set sequence = 0 where at < '2026-02-01'")
     assert (await extent_of(figures)).since == extent.today
+
+
+async def test_sums_are_the_same_whatever_share_of_the_customers_is_added_up_at_a_time(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_quarter(ledger)
+    await ledger.rewrite(SINCE_EVER)
+    await RevenueRollUpRecords(ledger.engine, "UTC").roll_up()
+    at_once = await summed_up(ledger)
+    await ledger.rewrite("delete from mrr_roll_up")
+    monkeypatch.setattr(roll_up, "AT_ONCE", 1)
+
+    await RevenueRollUpRecords(ledger.engine, "UTC").roll_up()
+
+    assert await summed_up(ledger) == at_once
+    assert all(at_once.values())
+
+
+async def summed_up(ledger: Ledger) -> dict[str, list[str]]:
+    """All sums, in some order that is the same each time."""
+    tables = ("mrr_daily", "mrr_movers", "mrr_cohorts")
+    return {
+        table: sorted(str(sorted(row.items())) for row in await ledger.rows(f"select * from {table}"))  # noqa: S608
+        for table in tables
+    }

@@ -1,0 +1,5 @@
+-- How many movements there are within some days: as many are read to count the customers of its periods.
+SELECT count(*)
+FROM mrr_movements
+WHERE at >= CAST(:first AS date)::timestamp AT TIME ZONE CAST(:timezone AS text)
+  AND at < CAST(:beyond AS date)::timestamp AT TIME ZONE CAST(:timezone AS text)
