@@ -17,6 +17,8 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    TypeAdapter,
+    ValidationError,
     model_validator,
 )
 
@@ -163,8 +165,8 @@ def subscription_id_of(text: str) -> str:
         raise Rejected(f"there is no subscription {text[:64]!r}", code="unknown_subscription") from None
 
 
-_SUB_PATHS = re.compile(r"/(?:(?:entitlements|usage)(?:/[^/]+)?|export)\Z")
-"""Paths below a customer's."""
+_SUB_PATHS = re.compile(r"/(?:(?:entitlements|usage)(?:/[^/]+)?|banner|export)\Z")
+"""Paths below a customer's that are read: to read a customer with an id that ends in one would read another's."""
 _DOT_SEGMENTS = frozenset((".", ".."))
 
 
@@ -177,12 +179,25 @@ def _unambiguous_in_a_path(external_id: str) -> str:
     return external_id
 
 
+def new_external_id(text: str) -> str:
+    """Return an id for a new customer, in the form that requests have.
+
+    Raises:
+        ValueError: it is none that requests may have; the message says why.
+    """
+    try:
+        return _NEW_EXTERNAL_ID.validate_python(text)
+    except ValidationError as error:
+        raise ValueError(error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")) from None
+
+
 _line = AfterValidator(_on_one_line)
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), _line]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=64), _line]
 ExternalId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), _line]
 NewExternalId = Annotated[ExternalId, AfterValidator(_unambiguous_in_a_path)]
+_NEW_EXTERNAL_ID: TypeAdapter[str] = TypeAdapter(NewExternalId)
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), _line, AfterValidator(_email)]
 TimeZone = Annotated[str, StringConstraints(max_length=64), _line, AfterValidator(_timezone)]
 Locale = Annotated[str, StringConstraints(max_length=100), _line, AfterValidator(_locale)]

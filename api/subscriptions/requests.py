@@ -43,8 +43,9 @@ class CustomerRequest(RequestModel):
     """The customer who signs up, identified by `external_id`, the product's own id."""
 
     external_id: NewExternalId = Field(
-        description="one line of up to 200 characters that is unambiguous in a URL path: it must not end in `/usage`, "
-        "`/entitlements` or `/export`, or have `.` or `..` between slashes",
+        description="one line of up to 200 characters that is unambiguous in a URL path: it must not end in `/banner`, "
+        "`/export`, `/usage` or `/entitlements`, nor in one of the last two and a name (`/usage/runs`), or have `.` or "
+        "`..` between slashes",
         examples=["user-1815"],
     )
     email: Email = Field(

@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 
 from temporalio.client import Client
 
-from api.http.fields import language_tag
+from api.http.fields import language_tag, new_external_id
 from configuration.mail_addresses import mail_address
 from configuration.timezones import is_timezone
 from domain.catalog.plans import Catalog, Selection
@@ -213,7 +213,7 @@ class TakeOver:
         card = await self._pace(lambda: self._handover.card_of_agreement(agreement.ref))
         customer = _reachable(check_customer(agreement, found, card))
         await self._check_is_alone_on(agreement, card)
-        external_id = customer.metadata.get(self._offer.external_id_key) or customer.customer_ref
+        external_id = _known_as(customer.metadata.get(self._offer.external_id_key) or customer.customer_ref)
         await self._check_is_free(external_id, agreement)
         return _Judged(agreement, selection, customer, card, external_id)
 
@@ -290,6 +290,18 @@ class TakeOver:
     async def _claim(self, agreement_ref: str, subscription: str) -> None:
         key = f"{subscription}/claim/{agreement_ref}"
         await self._pace(lambda: self._agreements.claim(agreement_ref, subscription, key=key))
+
+
+def _known_as(external_id: str) -> str:
+    """The id of a customer here, as requests have it.
+
+    Raises:
+        NotAdoptable: no request may have it, or it would read another customer.
+    """
+    try:
+        return new_external_id(external_id)
+    except ValueError as error:
+        raise NotAdoptable([f"the external id of its customer, {external_id[:64]!r}: {error}"]) from None
 
 
 def _timezone(customer: KnownCustomer) -> str | None:

@@ -223,3 +223,15 @@ def test_an_option_that_cannot_be_is_refused_before_anything_is_done(options: di
         import_(**options)
 
     assert refused.value.field == field
+
+
+async def test_a_customer_whose_id_would_read_another_is_skipped_with_the_reason(
+    terminal: Terminal, elsewhere: Elsewhere
+) -> None:
+    name = a_name("org")
+    agreement = await elsewhere.subscriber(f"{name}/banner", await elsewhere.price_of_ours(STARTER))
+
+    said = lines(await imports(terminal, agreement))[agreement]
+
+    assert said.startswith(Result.SKIPPED)
+    assert f"the external id of its customer, '{name}/banner': an id must not end in '/banner'" in said

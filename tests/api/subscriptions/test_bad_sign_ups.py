@@ -71,6 +71,7 @@ BAD_FIELDS: list[tuple[str, dict[str, Any]]] = [
     ("customer.external_id", {"customer": {"external_id": "org/entitlements "}}),
     ("customer.external_id", {"customer": {"external_id": "org/7/entitlements/export"}}),
     ("customer.external_id", {"customer": {"external_id": "org/export"}}),
+    ("customer.external_id", {"customer": {"external_id": "org/banner"}}),
     ("customer.external_id", {"customer": {"external_id": LONG}}),
     ("customer.external_id", {"customer": {"external_id": 7}}),
     ("customer.email", {"customer": {"email": "ada"}}),
