@@ -13,12 +13,25 @@ from storage.db.engine import listing, transaction
 from storage.reconciliation import REPORT, discrepancy_of
 from storage.schema.reconciliation_tables import discrepancies, reconciliation_runs
 
-_IT = discrepancies.c
-_KEYS = Keyset(_IT.since, _IT.id, read_id=int)
-_RUNS = reconciliation_runs.c
-_RUN_KEYS = Keyset(_RUNS.began_at, _RUNS.run, read_id=str)
 LARGEST_ID = 2**63 - 1
 MOST_DIGITS = len(str(LARGEST_ID))
+
+
+def _id_of(text: str) -> int:
+    """The id of a difference.
+
+    Raises:
+        ValueError: none has such an id.
+    """
+    if not text.isascii() or not text.isdigit() or len(text) > MOST_DIGITS or int(text) > LARGEST_ID:
+        raise ValueError(text)
+    return int(text)
+
+
+_IT = discrepancies.c
+_KEYS = Keyset(_IT.since, _IT.id, read_id=_id_of)
+_RUNS = reconciliation_runs.c
+_RUN_KEYS = Keyset(_RUNS.began_at, _RUNS.run, read_id=str)
 
 
 class DiscrepancyList:
@@ -47,11 +60,13 @@ class DiscrepancyList:
 
     async def current(self, tenant: str, id: str) -> StoredDiscrepancy | None:  # noqa: A002 - it is one
         """The difference with this id as it was last found: each run finds it again, under another id."""
-        if not id.isascii() or not id.isdigit() or len(id) > MOST_DIGITS or int(id) > LARGEST_ID:
+        try:
+            id_ = _id_of(id)
+        except ValueError:
             return None
         of_tenant = select(discrepancies).where(_IT.tenant == tenant)
         async with transaction(self._engine, tenant) as connection:
-            row = (await connection.execute(of_tenant.where(_IT.id == int(id)))).one_or_none()
+            row = (await connection.execute(of_tenant.where(_IT.id == id_))).one_or_none()
             if row is None:
                 return None
             same = of_tenant.where(

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -130,7 +130,7 @@ def _read(page: PageRequest) -> _Place | None:
             return _Place(position.created, source, _moment(first), plain_text(second), int(part))
         if source == _LINES:
             return _Place(position.created, source, _number(first), _number(second), int(part))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):  # the last: Infinity, or next to the ends of the calendar
         pass
     raise not_a_cursor()
 
@@ -139,7 +139,7 @@ def _moment(text: str) -> datetime:
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError(text)
-    return at
+    return at.astimezone(UTC)
 
 
 def _number(number: int) -> int:

@@ -7,10 +7,11 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from domain.errors import Malformed
 from domain.reconciliation.differences import DifferenceKind, Discrepancy, Outcome
 from domain.reconciliation.ports import Found
 from domain.reconciliation.runs import RunReport, StoredDiscrepancy
-from storage.db.cursors import PageRequest
+from storage.db.cursors import PageRequest, Position, after
 from storage.discrepancies import DiscrepancyList
 from storage.reconciliation import Reconciliations
 from tests.storage.ledger import Ledger
@@ -120,6 +121,13 @@ async def test_open_differences_come_in_pages_and_by_subscription(
 @pytest.mark.parametrize("id_", ["", "0", "-1", "one", "9" * 30, "٣"])
 async def test_what_is_no_id_of_a_difference_is_unknown(shown: DiscrepancyList, id_: str) -> None:
     assert await shown.current("acme", id_) is None
+
+
+@pytest.mark.parametrize("id_", ["", "-1", "one", "9" * 19, "9" * 30, "٣"])
+async def test_a_cursor_with_what_is_no_id_of_a_difference_is_malformed(shown: DiscrepancyList, id_: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        await shown.open("acme", PageRequest(10, after(Position(LATER, id_))))
+    assert caught.value.field == "cursor"
 
 
 async def test_runs_are_kept_once_for_a_month_with_what_they_have_found(
