@@ -11,6 +11,7 @@ from cyclopts import App
 
 from domain.errors import TenureError
 from tenure.cli.commands import ALONE, COMMANDS, GROUPS, SANDBOX_COMMANDS
+from tenure.cli.os_errors import in_words
 
 OBJECTS_A_COLLECTION = 20_000
 """Made since the last one. Imports make some 100,000 that stay: Python's 700 looks through them again and again."""
@@ -67,10 +68,10 @@ def _run() -> int:
     try:
         words = in_full(sys.argv[1:])
         build_app(words)(words)
-    except TenureError as error:
-        print(f"tenure: {error}", file=sys.stderr)
-        return 1
     except BrokenPipeError:
+        return 1
+    except (TenureError, OSError) as error:
+        print(f"tenure: {in_words(error) if isinstance(error, OSError) else error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

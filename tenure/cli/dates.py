@@ -22,14 +22,14 @@ def moment(text: str, *, field: str, now: datetime | None = None) -> datetime:
         if ago is not None:
             return (now or datetime.now(UTC)) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
         found = datetime.fromisoformat(text)
+        if found.tzinfo is not None:
+            return found.astimezone(UTC)
     except (ValueError, OverflowError):
-        found = None
-    if found is None or found.tzinfo is None:
-        raise Malformed(
-            f"{text!r} is not a point in time: write how long ago (30m, 2h or 3d) or when (2026-11-05T09:00:00Z)",
-            field=field,
-        )
-    return found.astimezone(UTC)
+        pass  # of a day that no calendar has, or that none has in UTC
+    raise Malformed(
+        f"{text!r} is not a point in time: write how long ago (30m, 2h or 3d) or when (2026-11-05T09:00:00Z)",
+        field=field,
+    )
 
 
 def length(text: str, *, field: str, least: timedelta, most: timedelta) -> timedelta:

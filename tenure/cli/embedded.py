@@ -22,12 +22,17 @@ from sandbox.servers import Servers
 from sandbox.story.teller import StoryBroken
 from tenure.cli import logs
 from tenure.cli.defaults import DEFAULT_CATALOG, DEFAULT_POLICY
+from tenure.cli.options import check_port
+from tenure.cli.os_errors import writing
 from tenure.cli.progress import progress
 from tenure.cli.signals import stoppable
 
 DEFAULT_PORT = 8080
 TRAVELLED_WITHIN = 900
 """Seconds: a year has hundreds of steps, and each can be slow on a busy machine."""
+
+FARTHEST = timedelta(days=3660)
+"""The farthest that a sandbox moves a clock at once."""
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -55,6 +60,7 @@ def up(
     crowd
         Fill the sandbox with this many customers who have a year behind them, before it is ready.
     """
+    check_port(port)
     if crowd is not None:
         check_size(crowd)
     load_offer(catalog, policy)  # what is refused starts nothing
@@ -97,11 +103,8 @@ def travel(subscription: str, time: str, *, data: Path = Path(".tenure")) -> Non
     data
         The folder of the running `tenure up`.
     """
-    file = data / "stack.json"
-    if not file.exists():
-        raise Rejected(f"no sandbox is running in {data}: start one with `tenure up --data {data}`")
-    url = json.loads(file.read_text())["sandbox_url"]
     body = {"subscription": subscription, "seconds": _duration(time).total_seconds()}
+    url = _sandbox_in(data)
     try:
         with progress(f"Advancing {subscription} by {time}"):
             answer = httpx.post(f"{url}/travel", json=body, timeout=TRAVELLED_WITHIN)
@@ -112,11 +115,25 @@ def travel(subscription: str, time: str, *, data: Path = Path(".tenure")) -> Non
     print(answer.json()["now"])
 
 
+def _sandbox_in(folder: Path) -> str:
+    """The address of the sandbox that runs in a folder."""
+    try:
+        return str(json.loads((folder / "stack.json").read_text(encoding="utf-8"))["sandbox_url"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Rejected(f"no sandbox is running in {folder}: start one with `tenure up --data {folder}`") from error
+
+
 def _duration(text: str) -> timedelta:
     parts = re.findall(r"(\d+(?:\.\d+)?)([smhdw])", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise Malformed(f"{text!r} is not a duration: write it as 7d, 12h, 30m or 1d12h", field="time")
-    return sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in parts), timedelta())
+    try:
+        duration = sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in parts), timedelta())
+    except OverflowError:
+        duration = timedelta.max
+    if not timedelta() < duration <= FARTHEST:
+        raise Malformed(f"a clock goes forward by more than 0s and up to {FARTHEST.days}d, not by {text}", field="time")
+    return duration
 
 
 def _run(folder: Path, work: Callable[[Servers], Awaitable[None]], *, durable: bool) -> None:
@@ -127,11 +144,12 @@ def _run(folder: Path, work: Callable[[Servers], Awaitable[None]], *, durable: b
             await asyncio.to_thread(import_module, "tenure.cli.embedded_runs")
             await work(servers)
 
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder, "name another folder with --data"):
+        folder.mkdir(parents=True, exist_ok=True)
     try:
         with (folder / "tenure.log").open("a") as log:
             logs.configure(as_json=False, stream=log)
             asyncio.run(stoppable(on_servers()))
-    except (StartFailed, StoryBroken, OSError) as error:
+    except (StartFailed, StoryBroken) as error:
         print(f"tenure: {error}", file=sys.stderr)
         sys.exit(1)

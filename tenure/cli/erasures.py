@@ -12,6 +12,7 @@ from storage.privacy.erasures_file import line_of, read
 from storage.subscriptions.trial_key import check_trial_key
 from tenure.cli.audited import noted
 from tenure.cli.connections import database, hold_to_payload_keys, temporal
+from tenure.cli.os_errors import writing
 from tenure.cli.processes import trial_key_of
 from worker.composition.services import erasing
 
@@ -30,7 +31,8 @@ def export(file: Path | None = None) -> None:
     if file is None:
         sys.stdout.write(text)
     else:
-        file.write_text(text, encoding="utf-8")
+        with writing(file, "name a file in a folder that is there"):
+            file.write_text(text, encoding="utf-8")
 
 
 async def _export() -> str:

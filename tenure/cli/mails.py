@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 from jinja2 import Environment, PackageLoader
@@ -15,6 +15,9 @@ from gateways.mail.logo import logo_of
 from gateways.mail.renderer import MailRenderer
 from gateways.mail.samples import samples
 from localization.languages import languages
+from tenure.cli.os_errors import writing
+
+LONGEST_LOCALE: Final = 100
 
 Written = dict[str, Rendered]
 
@@ -50,7 +53,11 @@ class Scene:
         """
         if self.logo is None:
             return ""
-        if not self.logo.is_file() or logo_of(self.logo) is None:
+        try:
+            is_image = self.logo.is_file() and logo_of(self.logo) is not None
+        except OSError as error:
+            raise Malformed(f"{self.logo} cannot be read: {error.strerror}", field="logo") from error
+        if not is_image:
             raise Malformed(f"{self.logo} is no image for mails: give a .png or .jpg file", field="logo")
         return self.logo.resolve().as_uri()
 
@@ -68,9 +75,10 @@ def preview(
     """
     scene = scene or Scene()
     written = {reader: dict(_mails(scene, reader)) for reader in _readers(language or [], locale or [])}
-    for reader, mails in written.items():
-        _write(folder / reader, mails)
-    (folder / "index.html").write_text(_index(scene.brand, written), encoding="utf-8")
+    with writing(folder, "name another folder"):
+        for reader, mails in written.items():
+            _write(folder / reader, mails)
+        (folder / "index.html").write_text(_index(scene.brand, written), encoding="utf-8")
     print(f"{sum(map(len, written.values()))} mails: {folder / 'index.html'}")
 
 
@@ -79,7 +87,7 @@ def _readers(wanted: list[str], locales: list[str]) -> list[str]:
         if code not in languages():
             raise Malformed(f"there are no mails in {code!r}, only in {', '.join(languages())}", field="language")
     for tag in locales:
-        if not tag.replace("-", "").replace("_", "").isalnum():
+        if len(tag) > LONGEST_LOCALE or not tag.replace("-", "").replace("_", "").isalnum():
             raise Malformed(f"{tag!r} is not a locale: write it as 'de-AT'", field="locale")
     return list(dict.fromkeys([*wanted, *locales])) or list(languages())
 

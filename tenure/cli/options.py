@@ -7,6 +7,7 @@ from cyclopts import Parameter
 from domain.errors import Malformed
 
 LONGEST: Final = 200
+HIGHEST_PORT: Final = 65_535
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 
@@ -21,6 +22,16 @@ def one_line(text: str, field: str) -> str:
     if not text.isprintable() or len(text) > LONGEST:
         raise Malformed(f"this must be one line of at most {LONGEST} characters", field=field)
     return text
+
+
+def check_port(port: int) -> None:
+    """Check a port to listen at.
+
+    Raises:
+        Malformed: there is no such port.
+    """
+    if not 0 <= port <= HIGHEST_PORT:
+        raise Malformed(f"a port is 1 to {HIGHEST_PORT}, or 0 for a free one, not {port}", field="port")
 
 
 def tenant_named(text: str) -> str:

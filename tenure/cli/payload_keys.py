@@ -5,10 +5,11 @@ from collections import Counter
 from typing import Final
 
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from configuration.loading import Process, load_settings
 from domain.audit import AuditTarget
-from domain.errors import Rejected
+from domain.errors import GatewayUnavailable, Rejected
 from services.payload_codec import KEY_ID
 from storage.payload_keys import forget_payload_key, payload_keys
 from tenure.cli.audited import noted
@@ -62,8 +63,17 @@ async def _forget(key: str) -> None:
 
 
 async def keys_needed(client: Client) -> Counter[str]:
-    """How many running subscriptions were begun or continued under each key; an empty name: under none."""
+    """How many running subscriptions were begun or continued under each key; an empty name: under none.
+
+    Raises:
+        GatewayUnavailable: Temporal does not list them.
+    """
     found: Counter[str] = Counter()
-    async for one in client.list_workflows(OPEN_SUBSCRIPTIONS):
-        found[one.raw_info.memo.fields[SUMMARY].metadata.get(KEY_ID, b"").decode(errors="replace")] += 1
+    try:
+        async for one in client.list_workflows(OPEN_SUBSCRIPTIONS):
+            found[one.raw_info.memo.fields[SUMMARY].metadata.get(KEY_ID, b"").decode(errors="replace")] += 1
+    except RPCError as error:
+        raise GatewayUnavailable(
+            f"Temporal does not list its workflows ({error.message}): check TENURE_TEMPORAL_NAMESPACE"
+        ) from error
     return found

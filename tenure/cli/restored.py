@@ -2,12 +2,14 @@
 
 import asyncio
 
-from temporalio.client import WorkflowQueryFailedError
+from temporalio.client import RPCTimeoutOrCancelledError, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from configuration.loading import Process, load_settings
+from configuration.mail_addresses import mail_address
+from configuration.timezones import is_timezone
 from domain.audit import AuditTarget
-from domain.errors import GatewayUnavailable, Rejected
+from domain.errors import GatewayUnavailable, Malformed, Rejected
 from domain.names import subscription_workflow_id
 from domain.subscription.state import Subscription
 from storage.events.feed import begin_anew
@@ -69,9 +71,19 @@ def put_back(
     locale
         Their language.
     """
+    _check_contact(email, timezone)
     contact = {"external_id": external_id, "email": email, "name": name, "timezone": timezone, "locale": locale}
     customer = asyncio.run(_put_back(subscription, contact))
     print(f"customer {customer} is back: now run `tenure reconcile --fix`")
+
+
+def _check_contact(email: str, timezone: str) -> None:
+    try:
+        mail_address(email)
+    except ValueError as error:
+        raise Malformed(f"{email!r} is not a mail address: {error}", field="email") from None
+    if not is_timezone(timezone):
+        raise Malformed(f"{timezone!r} is not a time zone like Europe/Berlin", field="timezone")
 
 
 async def _put_back(subscription: str, contact: dict[str, str | None]) -> str:
@@ -85,7 +97,7 @@ async def _put_back(subscription: str, contact: dict[str, str | None]) -> str:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise GatewayUnavailable(f"Temporal does not respond: {error.message}") from error
         raise Rejected(f"no workflow of subscription {subscription!r} is known", code="unknown_subscription") from error
-    except WorkflowQueryFailedError as error:
+    except (WorkflowQueryFailedError, RPCTimeoutOrCancelledError) as error:
         raise GatewayUnavailable("its workflow does not respond: are the workers running?") from error
     async with database(settings) as engine, noted(engine, "customers put-back", target, tenant=running.tenant):
         customers = Customers(engine)

@@ -36,6 +36,8 @@ from tenure.cli.progress import progress
 WIDTH = 150
 """Columns of the output where there is no terminal."""
 MISUSED, INTERRUPTED = 2, 130
+LONGEST_COUNT = 6
+"""Digits."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
 def _units(given: tuple[str, ...]) -> Iterator[tuple[str, int]]:
     for one in given:
         code, _, count = one.partition("=")
-        if not (code and count.isdecimal()):
+        if not (code and count.isdecimal() and len(count) <= LONGEST_COUNT):
             raise Malformed(f"{one!r} is not an add-on: write it as users=2", field="add-on")
         yield code, int(count)
 

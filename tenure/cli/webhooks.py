@@ -26,7 +26,7 @@ from tenure.cli.dates import moment
 from tenure.cli.processes import trial_key_of
 from worker.composition.services import webhook_backfill, webhook_delivery
 
-SHOWN = 100
+SHOWN, MOST_SHOWN = 100, 10_000
 BATCH_SIZE = 100
 
 Flag = Annotated[bool, Parameter(negative="")]
@@ -46,8 +46,8 @@ def show(*, set_aside: Flag = False, waiting: Flag = False, since: str | None = 
     limit
         Maximum number to list.
     """
-    if limit < 1:
-        raise Malformed("the limit must be at least 1", field="limit")
+    if not 1 <= limit <= MOST_SHOWN:
+        raise Malformed(f"the limit must be from 1 to {MOST_SHOWN}", field="limit")
     chosen = Chosen(_moment(since, "since"), set_aside=set_aside, waiting=waiting)
     rows = asyncio.run(_rows(chosen, limit))
     for row in rows:
