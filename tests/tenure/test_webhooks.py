@@ -61,7 +61,7 @@ async def test_what_did_not_get_through_is_fetched_once_and_replayed_as_often_as
         (("backfill", "--since", "31d"), "30 days only"),
         (("backfill", "--since", "2099-01-01T00:00:00Z"), "still to come"),
         (("replay", "--since", "yesterday"), "is not a point in time"),
-        (("list", "--limit", "0"), "at least 1"),
+        (("list", "--limit", "0"), "from 1 to 10000"),
     ],
 )
 async def test_what_cannot_be_done_is_reported_in_words(hand: Terminal, words: tuple[str, ...], told: str) -> None:
