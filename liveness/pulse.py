@@ -31,11 +31,6 @@ class Patience:
     between_questions: float = 0.5
     """A lost server is asked again after this."""
 
-    @property
-    def until_known(self) -> float:
-        """Until a server that hangs is known to be lost."""
-        return self.before_asking + self.for_an_answer
-
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Call:

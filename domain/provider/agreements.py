@@ -51,7 +51,6 @@ class AgreedItem:
     interval: str
     """day, week, month or year."""
     interval_count: int = 1
-    product_ref: str = ""
     is_sold: bool = True
     """Whether a new agreement could use its price."""
     is_by_use: bool = False

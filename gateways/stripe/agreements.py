@@ -132,7 +132,6 @@ def _item(found: dict[str, Any]) -> AgreedItem:
         currency=price.get("currency") or "",
         interval=recurring.get("interval") or "",
         interval_count=recurring.get("interval_count") or 1,
-        product_ref=mapping.id_of(price.get("product")),
         is_sold=price.get("active") is not False,
         is_by_use=mapping.is_by_use(price),
     )

@@ -196,7 +196,3 @@ def _saved_by_paying(draft: Draft) -> None:
 
 def _lost(draft: Draft) -> None:
     _declines(draft, 1)
-
-
-def _won_back(draft: Draft) -> None:
-    draft.add(_declines(draft, 1) + 22, Deed.NEW_CARD)

@@ -18,7 +18,6 @@ from domain.errors import GatewayForbidden, GatewayUnavailable
 
 UNAVAILABLE = "database_unavailable"
 NOT_ALLOWED = "42501"
-NO_SUCH_ROLE = "22023"
 ATTEMPTS = 5
 """Roles belong to the whole server: somebody may be migrating another of its databases."""
 

@@ -84,12 +84,6 @@ async def check_secret_keys(engine: AsyncEngine, encryption: Encryption) -> None
         )
 
 
-async def keys_in_use(engine: AsyncEngine) -> set[str]:
-    """Returns the ids of the keys that encrypted a secret; *engine* is of the system's role."""
-    async with transaction(engine) as connection:
-        return set((await connection.execute(select(_IT.key_id).where(_is_valid()).distinct())).scalars())
-
-
 class SecretKeeping:
     """Re-encrypts secrets under the first key, so that the others can be dropped. Implements `EventSweep`."""
 

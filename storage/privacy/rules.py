@@ -1,10 +1,10 @@
-"""What a rule of the registry says of a table, and which columns need one."""
+"""What a rule of the registry says of a table."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sqlalchemy import ARRAY, ColumnElement, LargeBinary, Table, Text
+from sqlalchemy import ColumnElement, Table
 
 from storage.privacy.whose import (
     Subject,
@@ -39,16 +39,3 @@ class Rule:
     def columns(self) -> frozenset[str]:
         """All columns that the rule names."""
         return self.kept | self.emptied.keys() | self.redacted.keys() | self.deleted
-
-
-def holds_text(table: Table) -> set[str]:
-    """The columns of a table that can hold text of somebody's: texts, JSON and bytes."""
-    return {
-        column.name
-        for column in table.columns
-        if isinstance(column.type, Text | LargeBinary) or "JSON" in str(column.type) or _is_of_text(column.type)
-    }
-
-
-def _is_of_text(kind: object) -> bool:
-    return isinstance(kind, ARRAY) and isinstance(kind.item_type, Text)
