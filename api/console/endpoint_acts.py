@@ -14,6 +14,7 @@ from api.console.once import once
 from api.console.sessions import ConsoleRoute, WithSent, WithVisit
 from api.console.visits import Visit
 from api.http.auth import ADMIN_ROLES, OPERATOR_ROLES
+from api.web.wording import as_sentence
 from api.webhook_endpoints.ids import new_id
 from domain.audit import AuditTarget
 from domain.errors import Rejected
@@ -130,7 +131,7 @@ async def recover(endpoint_id: str, form: WithSent) -> Response:
             path = f"{PATH}/{endpoint.id}/recover"
             await once(visit, command.key, path, "recoverDeliveries", lambda: _recover(visit, endpoint, since))
     except Rejected as error:
-        problem = f"{error.message[:1].upper()}{error.message[1:]}."
+        problem = as_sentence(error.message)
         return _recovery(visit, endpoint, status=409, problem=problem, given=fields)
     return visit.to(f"{PATH}/{endpoint.id}?state=pending")
 

@@ -10,6 +10,7 @@ from api.console.lists import PAGE_SIZE, Cursor, Filter, page_links
 from api.console.sessions import ConsoleRoute, WithSent, WithVisit
 from api.console.visits import Visit
 from api.http.auth import ADMIN_ROLES, OPERATOR_ROLES
+from api.web.wording import as_sentence
 from api.webhook_endpoints.ids import new_id
 from domain.audit import AuditTarget
 from domain.errors import Malformed, Rejected
@@ -47,9 +48,9 @@ async def create(form: WithSent) -> Response:
             new = NewEndpoint(id_, *change, visit.caller.actor)
             made = await visit.repositories.webhook_endpoints.create(visit.tenant, new)
     except Malformed as error:
-        return await _list(visit, given=fields, errors={error.field: _sentence(error.message)}, status=422)
+        return await _list(visit, given=fields, errors={error.field: as_sentence(error.message)}, status=422)
     except Rejected as error:
-        return await _list(visit, given=fields, problem=_sentence(error.message), status=409)
+        return await _list(visit, given=fields, problem=as_sentence(error.message), status=409)
     return visit.page("endpoint_secret.html", endpoint=made.endpoint, secret=made.secret, is_new=True)
 
 
@@ -69,7 +70,9 @@ async def change(endpoint_id: str, form: WithSent) -> Response:
     try:
         wanted = EndpointChange(*await _wanted(visit, fields))
     except Malformed as error:
-        return await _show(visit, endpoint.id, given=fields, errors={error.field: _sentence(error.message)}, status=422)
+        return await _show(
+            visit, endpoint.id, given=fields, errors={error.field: as_sentence(error.message)}, status=422
+        )
     async with visit.command("updateWebhookEndpoint", fields, target=target):
         await endpoints.change(visit.tenant, endpoint.id, wanted)
     return visit.to(f"{PATH}/{endpoint.id}")
@@ -151,7 +154,3 @@ def _chosen(fields: Mapping[str, str]) -> set[str]:
 
 def _types(chosen: set[str]) -> dict[str, object]:
     return {"types": [each.value for each in EventType], "chosen": chosen, "type_prefix": TYPE_PREFIX}
-
-
-def _sentence(message: str) -> str:
-    return f"{message[:1].upper()}{message[1:].rstrip('.')}."

@@ -9,6 +9,7 @@ from api.console.forms import REASON, new_key, reason_in
 from api.console.once import once
 from api.console.visits import Visit
 from api.http.auth import OPERATOR_ROLES
+from api.web.wording import as_sentence
 from domain.audit import AuditTarget
 from domain.errors import Rejected
 from storage.access.api_keys import Role
@@ -57,7 +58,7 @@ async def act_once(
         async with visit.command(act.operation, fields, target=act.target, reason=reason) as command:
             await once(visit, command.key, act.path, act.operation, do)
     except Rejected as error:
-        return _page(visit, act, status=409, problem=f"{error.message[:1].upper()}{error.message[1:]}.", reason=reason)
+        return _page(visit, act, status=409, problem=as_sentence(error.message), reason=reason)
     return visit.to(act.back)
 
 

@@ -9,6 +9,7 @@ from api.console.lists import PAGE_SIZE, Cursor, page_links
 from api.console.sessions import ConsoleRoute, WithSent, WithVisit
 from api.console.visits import Visit
 from api.http.auth import OPERATOR_ROLES
+from api.web.wording import as_sentence
 from domain.audit import AuditTarget
 from domain.errors import Malformed
 from domain.names import DEFAULT_TENANT, reconcile_schedule_id
@@ -76,7 +77,7 @@ async def _heal(visit: Visit, discrepancy_id: str) -> EngineAct:
     why_not = "" if found.closed_at is None else "It is healed, or the latest run has not found it any more."
     if not why_not and not it.is_healable:
         why_not = f"No rule can decide this one: {found.remedy}."
-    remedy = f"{found.remedy[:1].upper()}{found.remedy[1:]}. What is right by now stays as it is."
+    remedy = f"{as_sentence(found.remedy)} What is right by now stays as it is."
     return EngineAct(
         "healDiscrepancy",
         AuditTarget("discrepancy", discrepancy_id),

@@ -20,6 +20,7 @@ from api.web.errors import PageRoute, error_page
 from api.web.forms import StaleForm, check_csrf, check_origin, read_form
 from api.web.pages import PageMessage, pages_of
 from api.web.readers import Reader
+from api.web.wording import as_sentence
 from configuration.mail_addresses import mail_address
 from domain.audit import AuditedCommand, AuditOutcome, AuditTarget
 from domain.errors import GatewayUnavailable, Rejected
@@ -185,7 +186,7 @@ async def _begin_by_key(request: Request, plaintext: str) -> Response:
     try:
         token = await repositories.crossings.console.begin_by_key(key)
     except Rejected as error:
-        return await _ask(request, problem=f"{error.message[0].upper()}{error.message[1:]}.", status=409)
+        return await _ask(request, problem=as_sentence(error.message), status=409)
     session = ConsoleSession(key.tenant, key.id, WebRole.API_KEY, key.name, key.role, "")
     return await _begin(request, token, session, request.query_params.get(NEXT, ""))
 

@@ -5,6 +5,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from api.web.wording import as_sentence
 from domain.errors import Malformed
 
 FIELDS: Final = ("from", "to", "interval", "plan", "billing_interval", "status", "currency", "feature", "group")
@@ -29,7 +30,7 @@ class WrongQueryError(Exception):
 
     @classmethod
     def of(cls, error: Malformed) -> "WrongQueryError":
-        return cls({error.field: f"{error.message[0].upper()}{error.message[1:]}."})
+        return cls({error.field: as_sentence(error.message)})
 
 
 def read_query(query: TypeAdapter[Asked], given: Mapping[str, str], form: Any) -> Asked:
