@@ -1,4 +1,4 @@
-"""The webhook inbox: delivers waiting messages and fetches missed ones."""
+"""The webhook inbox: delivers waiting events and fetches missed ones."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from domain.webhooks.ports import EventSweep, Fetched, MissedEvents
 TIME_BUDGET = 90.0
 """Seconds; the next run continues with the rest."""
 BACKFILL_WINDOW = timedelta(days=3)
-"""How long the provider retries its messages; older ones need no fetching."""
+"""How long the provider resends its events; older ones need not be fetched."""
 
 
 class InboxActivities:
@@ -22,12 +22,12 @@ class InboxActivities:
 
     @activity.defn(name="sweep_webhooks")
     async def sweep(self) -> int:
-        """Deliver waiting messages; returns how many. Idempotent: a workflow takes each message once, by event id."""
+        """Deliver waiting events; return how many. Idempotent: a workflow takes each event once, by its id."""
         with as_temporal_failures():
             return await self._sweep.sweep(TIME_BUDGET)
 
     @activity.defn(name="fetch_unheard_webhooks")
     async def fetch_unheard(self) -> Fetched:
-        """Fetch messages that had never reached us. Idempotent: each message is stored once."""
+        """Fetch events that never arrived. Idempotent: each event is stored once."""
         with as_temporal_failures():
             return await self._missed.of_last(BACKFILL_WINDOW, seconds=TIME_BUDGET)

@@ -14,7 +14,7 @@ from domain.provider.events import KeptEvent
 from domain.webhooks.ports import Delivered
 
 BATCH = 100
-"""Messages delivered at once."""
+"""Events delivered at once."""
 MAX_QUEUED = 5000
 """Kept in memory; the sweep delivers any others from the inbox."""
 BURST_THRESHOLD = 20
@@ -25,7 +25,7 @@ MAX_REST = 1.0
 SHUTDOWN_TIMEOUT = timedelta(seconds=10)
 """How long the current batch may take at shutdown."""
 RETRY_AFTER = (0.2, 0.5, 1.0, 2.0, 1.5, 3.0)
-"""Seconds until a message that matches no subscription yet is tried again; after that it is left to the sweep.
+"""Seconds until an event that matches no subscription yet is tried again; after that it is left to the sweep.
 
 The last try but one follows right after `services.webhooks.routing.FIRST_PAYMENT_GRACE`.
 """
@@ -64,7 +64,7 @@ class WebhookDispatcher:
                 await asyncio.wait_for(task, SHUTDOWN_TIMEOUT.total_seconds())
 
     def submit(self, message: KeptEvent) -> None:
-        """Queue a stored message for delivery; never waits."""
+        """Queue a stored event for delivery; never waits."""
         self._arrivals += 1
         self._queue(message, attempts=0)
 
@@ -101,7 +101,7 @@ class WebhookDispatcher:
             log.warning("webhooks left to the sweep", count=len(delivered.failed), why=why)
 
     def _retry_unmatched(self, batch: Sequence[tuple[KeptEvent, int]], delivered: Delivered) -> None:
-        """Queue messages that match no subscription yet: its sign-up may be in progress."""
+        """Queue events that match no subscription yet: its sign-up may be in progress."""
         unmatched = {message.event.id for message in delivered.left} - set(delivered.failed)
         for message, attempts in batch:
             if message.event.id in unmatched and attempts < len(RETRY_AFTER):

@@ -8,31 +8,34 @@ from domain.provider.hints import EventKind
 
 
 class Owners(Protocol):
-    """Finds out whom the provider's messages are about."""
+    """Finds out which customer the provider's events are about."""
 
     async def owner_of(self, news: EventKind, object_ref: str) -> ObjectOwner:
-        """Whom a message's object belongs to; *news* implies its kind. Empty: the provider does not know it."""
+        """The owner of an event's object; *news* implies the object's kind.
+
+        Empty when the provider does not know it.
+        """
         ...
 
 
 class EventHistory(Protocol):
-    """The messages that the provider sent or tried to send."""
+    """The events that the provider sent or tried to send."""
 
     async def events(
         self, since: datetime, until: datetime | None, cursor: str | None, *, undelivered: bool
     ) -> PastEvents:
-        """Returns a page of messages, newest first; with *undelivered* only those that did not get through."""
+        """Returns a page of events, newest first; with *undelivered* only those that did not arrive."""
         ...
 
 
 class EventReader(Protocol):
-    """Reads the provider's signed messages."""
+    """Verifies and reads the provider's signed requests."""
 
     def read(self, body: bytes, signature: str) -> ProviderEvent:
-        """Returns the event in a signed message.
+        """Returns the event in a signed request.
 
         Raises:
-            Rejected: code `bad_signature`, `stale_signature`, `bad_event`, `wrong_account` or `wrong_mode`; the message
+            Rejected: code `bad_signature`, `stale_signature`, `bad_event`, `wrong_account` or `wrong_mode`; the request
                 is not authentic, or not for us.
         """
         ...

@@ -1,4 +1,4 @@
-"""The provider's messages: what they say, whose they are, and what was done with them."""
+"""The provider's events: what they say, whose they are, and how each was processed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,20 +10,20 @@ from domain.provider.hints import EventKind
 
 @dataclass(frozen=True)
 class ProviderEvent:
-    """A message from the provider: a hint where to look, not a fact to act on."""
+    """An event from the provider: a hint where to look, not a fact to act on."""
 
     id: str
     type: str
     """The provider's name for it."""
     object_id: str
     customer_ref: str
-    """Empty when the message names none: then we ask the provider."""
+    """Empty when the event names none; then the provider is asked."""
     news: EventKind | None
     """What it may mean for a subscription; None: it does not concern one."""
     charge_ref: str = ""
     """The disputed charge."""
     agreement_ref: str = ""
-    """The agreement that the message names, if any."""
+    """The agreement that the event names, if any."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class ObjectOwner:
 
 @dataclass(frozen=True)
 class KeptEvent:
-    """A stored message from the provider."""
+    """A stored event from the provider."""
 
     event: ProviderEvent
     received_at: datetime
 
 
 class Disposition(StrEnum):
-    """What was done with a message."""
+    """How an event was processed."""
 
     DELIVERED = "delivered"
     PASSED_OVER = "passed_over"
@@ -56,7 +56,7 @@ class Disposition(StrEnum):
 
 @dataclass(frozen=True)
 class Routing:
-    """What was done with a message and why, in words for an operator."""
+    """How an event was processed and why, in words for an operator."""
 
     disposition: Disposition
     words: str
@@ -69,7 +69,7 @@ NOTHING_NEW = Routing(Disposition.PASSED_OVER, "passed over: says nothing new to
 
 @dataclass(frozen=True)
 class PastEvent:
-    """A message from the provider's history, with the body that would have been sent."""
+    """An event from the provider's history, with the body that would have been sent."""
 
     event: ProviderEvent
     body: bytes
@@ -77,7 +77,7 @@ class PastEvent:
 
 @dataclass(frozen=True)
 class PastEvents:
-    """A page of messages, newest first, and the cursor of the next page; None: this is the last page."""
+    """A page of events, newest first, and the cursor of the next page, which is None on the last."""
 
     events: tuple[PastEvent, ...]
     next_cursor: str | None = None
@@ -85,7 +85,7 @@ class PastEvents:
 
 @dataclass(frozen=True)
 class Address:
-    """A subscription that messages can be routed to."""
+    """A subscription that events can be routed to."""
 
     subscription: str
     agreement_ref: str = ""

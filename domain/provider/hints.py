@@ -1,11 +1,11 @@
-"""Provider messages as hints: what may have changed and where to look."""
+"""Provider events as hints: what may have changed and where to look."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """What a message from the provider may mean."""
+    """What an event from the provider may mean."""
 
     INVOICE_PAID = "bill_paid"
     INVOICE_FAILED = "bill_failed"
@@ -20,7 +20,7 @@ class EventKind(StrEnum):
     CONTACT_CHANGED = "contact_changed"
     """The customer's address or name was changed. It concerns the customer, so it goes to no subscription."""
     CARD_AND_CONTACT = "card_and_contact"
-    """The default card and the address or name changed, or the message does not say which."""
+    """The default card, the address or the name changed; the event does not always say which."""
     REFUNDED = "refunded"
     DISPUTED = "disputed"
     """A dispute was opened, updated or closed."""
@@ -37,7 +37,7 @@ MONEY_WENT_BACK = (EventKind.REFUNDED, EventKind.DISPUTED)
 
 @dataclass(frozen=True)
 class EventHint:
-    """A message from the provider, by its event id."""
+    """A hint, identified by its event id."""
 
     event: str
     news: EventKind

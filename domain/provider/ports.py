@@ -335,7 +335,7 @@ class Reversals(Protocol):
     """Refunds and disputes."""
 
     async def reversal(self, kind: ReversalKind, object_ref: str) -> Reversal:
-        """The current state of a refund or dispute; *object_ref* is the object of the provider's message."""
+        """The current state of a refund or dispute; *object_ref* is the object that the event names."""
         ...
 
 

@@ -16,7 +16,7 @@ HOLD = "hold"
 END = "end"
 """End the agreement at the provider, immediately or with the paid period."""
 HEAR = "hear"
-"""Process a message from the provider."""
+"""Process an event from the provider."""
 HAND_OVER = "hand_over"
 """End a trial at the provider that continues here."""
 FIRST_PAYMENT = "first_payment"
@@ -88,7 +88,7 @@ def continued(subscription: Subscription) -> Step:
 
 
 def event_rejected(subscription: Subscription, why: str, now: datetime, cause: Cause) -> Step:
-    """A message from the provider could not be processed, permanently; the next regular check covers its subject."""
+    """An event from the provider could not be processed, permanently; the next regular check covers its subject."""
     entry = Entry("news_refused", now, f"A message could not be processed: {why[:LONGEST_WHY]}", cause)
     return Step(subscription.after(Event.NOTED), (entry,))
 

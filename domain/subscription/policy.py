@@ -140,7 +140,7 @@ class Policy:
     trial: TrialPolicy = TrialPolicy()
     recovery: tuple[LadderStep, ...] = DEFAULT_LADDER
     ask_after_hours: int = 3
-    """How long after a period's end the provider is checked if it has sent no message."""
+    """How long after a period's end the provider is checked if no event has arrived."""
     ask_every_hours: int = 6
     retry_earliest: str = ""
     """Recovery steps run from this hour of the customer's day on; empty: at the hour of the decline."""

@@ -181,7 +181,7 @@ class Subscription:
     period_start: datetime | None = None
     period_end: datetime | None = None
     ask_at: datetime | None = None
-    """When to check the provider about the renewal if it sends no message."""
+    """When to check the provider about the renewal if no event arrives."""
     settled_invoice: str = ""
     is_held: bool = False
     """Whether we put billing on hold at the provider."""

@@ -26,7 +26,7 @@ class Delivered:
 
 @dataclass(frozen=True)
 class Fetched:
-    """The result of fetching messages."""
+    """The result of fetching events."""
 
     new: int = 0
     """How many had never reached us."""
@@ -91,10 +91,10 @@ class EventDelivery(Protocol):
 
 
 class EventSweep(Protocol):
-    """Delivers the provider's waiting messages to subscriptions."""
+    """Delivers waiting provider events to subscriptions."""
 
     async def sweep(self, seconds: float) -> int:
-        """Deliver waiting messages for this many seconds; returns how many were processed.
+        """Deliver waiting events for this many seconds; return how many were processed.
 
         Raises:
             GatewayUnavailable: some were not accepted.
@@ -103,13 +103,13 @@ class EventSweep(Protocol):
 
 
 class MissedEvents(Protocol):
-    """Fetches the provider's messages that did not get through."""
+    """Fetches the provider's events that did not arrive."""
 
     async def of_last(self, time: timedelta, *, seconds: float) -> Fetched:
-        """Store and deliver recent missed messages, for this many seconds.
+        """Store and deliver recent missed events, for this many seconds.
 
         Raises:
-            GatewayUnavailable: the provider or the database does not respond; messages fetched so far are stored.
+            GatewayUnavailable: the provider or the database does not respond; events fetched so far are stored.
         """
         ...
 
