@@ -161,9 +161,9 @@ class AppDependencies:
     standalone_activities: bool = False
     """Deliveries run as activities by themselves, without a workflow each."""
     erasure_log: ErasureLog | None = None
+    """Where erasures are listed outside the database; None: restored backups are not covered."""
     spans: Spans | None = None
     """None: requests are not traced."""
-    """Where erasures are listed outside the database; None: restored backups are not covered."""
 
     @property
     def entitlement_rules(self) -> EntitlementRules:

@@ -190,7 +190,7 @@ class ExpectedRenewal:
 
 
 def of_step(after: Subscription, entry: Entry) -> Renewal:
-    """What the workflow is told of a renewal: of the state after it, and of its journal entry."""
+    """What a renewal reports to the workflow: the state after it, and its journal entry."""
     line = f"{moment(entry.at)} {entry.summary}"
     return Renewal(after.period_start, after.period_end, after.ask_at, after.settled_invoice, line)
 

@@ -108,7 +108,7 @@ class StripeOwnProration:
         return Order(purpose, proration.settles, tuple(line for line in lines if line.amount))
 
     async def lines(self, agreement: dict[str, Any], items: tuple[Item, ...], proration: OwnProration) -> list[Line]:
-        """What the change costs: Stripe's lines for its whole period, each reduced to what is left of ours."""
+        """The change's cost: Stripe's lines for its whole period, each reduced to what is left of Tenure's period."""
         start, _ = mapping.period(agreement)
         assert start is not None  # noqa: S101 - or else nothing is prorated apart
         moment = int(start.timestamp())

@@ -262,7 +262,7 @@ class _Reached:
 
 
 def _translated(error: BaseException) -> GatewayUnavailable | None:
-    """The error of ours that says the same; None: it is not about reaching the database."""
+    """The matching error from `domain.errors`; None when it is not about reaching the database."""
     match error:
         case DBAPIError():
             return _unavailable(error.orig) if _is_transient(error) else None

@@ -33,7 +33,8 @@ class BillingLinkMails:
         """Stores a mail with a link to the account's pages; None if nothing was ever subscribed to.
 
         The link is not in the mail's row: the worker derives it from the mail's id and its own first
-        secret. While secrets are replaced, that may be any of ours: so there is a link for each, and one is mailed.
+        secret. While secrets are replaced, that may be any configured secret: a link exists for
+        each, and one is mailed.
         """
         it = account.subscription
         if it is None:
