@@ -50,6 +50,7 @@ BY_STATE: Final = frozenset(
         "recovered",
         "recovery_advanced",
         "recovery_suspended",
+        "waived_bill_paid",
     }
 )
 """Told by what they change: the status or access of the subscription, an invoice, money that went back."""

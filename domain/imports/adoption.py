@@ -15,6 +15,7 @@ from domain.provider.payments import Card, Charge, ChargeOutcome
 from domain.subscription.ends import EndKind
 from domain.subscription.journal import Cause, Entry, Step, TrialClaim
 from domain.subscription.lifecycle import Event, Status
+from domain.subscription.payments_received import waived_with
 from domain.subscription.state import Subscription
 
 TRIAL_MARGIN = timedelta(hours=1)
@@ -229,6 +230,7 @@ def _state(agreement: Agreement, now: datetime) -> dict[str, object]:
     invoice = latest.invoice if latest is not None else None
     is_settled = latest is not None and latest.outcome in (ChargeOutcome.PAID, ChargeOutcome.GONE)
     settled_invoice = invoice.ref if invoice is not None and is_settled else ""
+    is_waived = latest is not None and latest.outcome is ChargeOutcome.GONE
     if agreement.state is AgreementState.IN_TRIAL:
         return {
             "status": Status.TRIALING,
@@ -241,6 +243,7 @@ def _state(agreement: Agreement, now: datetime) -> dict[str, object]:
         "period_end": agreement.period_end,
         "ask_at": now,
         "settled_invoice": settled_invoice,
+        "waived_invoices": waived_with((), invoice) if is_waived else (),
         # The card networks also count attempts made by others.
         "recent_tries": (now,) * invoice.attempts if invoice is not None and _is_declined(latest) else (),
     }

@@ -110,6 +110,7 @@ PLAIN: Final = frozenset(
         "trial_started",
         "unblocked",
         "usage_exceeds_plan",
+        "waived_bill_paid",
         "written_again",
     }
 )

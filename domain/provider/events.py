@@ -94,7 +94,7 @@ class Address:
     """Our id of its customer."""
     tenant: str = ""
     settled_invoice: str = ""
-    """The invoice that it was recorded as paid by last; empty: there is none, or it is over."""
+    """The invoice that it was recorded as paid by last; empty: there is none, it was waived, or it is over."""
     awaited_agreement: str = ""
     """The agreement whose first payment the customer has to confirm with their bank; empty: there is none."""
 

@@ -10,6 +10,7 @@ from domain.provider.agreements import Agreement, AgreementState
 from domain.provider.payments import ChargeOutcome
 from domain.subscription.agenda import Action
 from domain.subscription.lifecycle import Status
+from domain.subscription.payments_received import pays_waived
 from domain.subscription.reconcile_steps import wants_end
 from domain.subscription.state import Blocked, Subscription
 
@@ -258,7 +259,9 @@ def of_agreement(subscription: Subscription, agreement: Agreement | None) -> Ite
 
 def _of_invoices(subscription: Subscription, agreement: Agreement) -> Iterator[Discrepancy]:
     latest = agreement.latest
-    if latest is None or latest.invoice is None or latest.invoice.ref == subscription.settled_invoice:
+    if latest is None or latest.invoice is None:
+        return
+    if latest.invoice.ref == subscription.settled_invoice and not pays_waived(subscription, latest):
         return
     if latest.is_of_change and subscription.unheard_change is None:
         return  # somebody else's change, which the items show

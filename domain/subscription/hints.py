@@ -4,6 +4,11 @@ from domain.provider.hints import MONEY_WENT_BACK, EventHint, EventKind
 from domain.subscription.state import Subscription
 
 
+def pays_waived(subscription: Subscription, hint: EventHint) -> bool:
+    """True if the hint reports the payment of an invoice that was written off, which is still to be recorded."""
+    return hint.news is EventKind.INVOICE_PAID and hint.object_id in subscription.waived_invoices
+
+
 def is_relevant(subscription: Subscription, hint: EventHint) -> bool:
     """False if the subscription already knows what the hint is about, as with echoes of its own calls."""
     if subscription.is_over or hint.news is EventKind.CONTACT_CHANGED:

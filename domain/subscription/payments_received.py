@@ -7,7 +7,7 @@ from typing import Any
 from domain.access import Access
 from domain.money import Money, formatted
 from domain.notifications.mail_types import Occasion
-from domain.provider.payments import Charge, Invoice
+from domain.provider.payments import Charge, ChargeOutcome, Invoice
 from domain.subscription import billing_day, recovery
 from domain.subscription.confirmation import KEYS_KEPT
 from domain.subscription.journal import Cause, Entry, Step
@@ -15,6 +15,9 @@ from domain.subscription.lifecycle import Event, Status
 from domain.subscription.mails import invoice_facts, mail, provider_key, receipt
 from domain.subscription.policy import Policy
 from domain.subscription.state import Dispute, Subscription, Suspension, SuspensionKind
+
+WAIVED_KEPT = 6
+"""How many invoices that were written off are kept, in case they are paid after all."""
 
 
 def paid(subscription: Subscription, charge: Charge, policy: Policy, now: datetime, cause: Cause) -> Step:
@@ -152,12 +155,44 @@ def is_waiver(subscription: Subscription, invoice: Invoice) -> bool:
 def not_owed(subscription: Subscription, charge: Charge, policy: Policy, now: datetime, cause: Cause) -> Step:
     """The invoice was voided or written off at the provider: this period is no longer owed."""
     entry = Entry("bill_waived", now, "The invoice was voided at the payment provider: nothing is owed", cause)
+    waived = waived_with(subscription.waived_invoices, charge.invoice)
     if _is_held(subscription):
-        after = subscription.after(Event.NOTED, **_settled_while_held(subscription, charge))
+        changes = _settled_while_held(subscription, charge)
+        after = subscription.after(Event.NOTED, **changes, waived_invoices=waived)
     else:
         event = Event.RENEWED if subscription.status in (Status.ACTIVE, Status.PAUSED) else Event.RECOVERED
-        after = subscription.after(event, **_paid_up(subscription, charge, policy, now))
+        after = subscription.after(event, **_paid_up(subscription, charge, policy, now), waived_invoices=waived)
     return Step(after, (entry,), withdraws=recovery.MAILS, invoice=charge.invoice)
+
+
+def waived_with(waived: tuple[str, ...], invoice: Invoice | None) -> tuple[str, ...]:
+    """Adds a waived invoice, unless nobody can pay it any more: a void one is final, one written off is not."""
+    if invoice is None or invoice.status == "void" or invoice.ref in waived:
+        return waived
+    return (*waived, invoice.ref)[-WAIVED_KEPT:]
+
+
+def pays_waived(subscription: Subscription, charge: Charge) -> bool:
+    """True if an invoice was paid after it had been written off, and this is not recorded yet."""
+    invoice = charge.invoice
+    return charge.outcome is ChargeOutcome.PAID and invoice is not None and invoice.ref in subscription.waived_invoices
+
+
+def paid_after_waiver(subscription: Subscription, charge: Charge, now: datetime, cause: Cause) -> Step:
+    """An invoice was paid after it had been written off: it is recorded and receipted, and nothing else changes.
+
+    What it is for was given when it was waived; what is owed since is still owed.
+    """
+    invoice = charge.invoice
+    assert invoice is not None, "the payment of an invoice"  # noqa: S101
+    # The provider's current period is a later one.
+    charge = replace(charge, period_start=invoice.period_start, period_end=invoice.period_end)
+    waived = tuple(ref for ref in subscription.waived_invoices if ref != invoice.ref)
+    # Also after the end, where no event is allowed.
+    after = replace(subscription, sequence=subscription.sequence + 1, waived_invoices=waived)
+    summary = f"Paid after it was written off: {_amount(after, charge)}"
+    entry = Entry("waived_bill_paid", now, summary, cause, invoice_facts(invoice, charge.period_end))
+    return Step(after, (entry,), tuple(receipt(after, charge, now)), invoice=invoice)
 
 
 def undecided(subscription: Subscription, policy: Policy, now: datetime, cause: Cause) -> Step:

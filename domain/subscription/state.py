@@ -183,6 +183,9 @@ class Subscription:
     ask_at: datetime | None = None
     """When to check the provider about the renewal if no event arrives."""
     settled_invoice: str = ""
+    """The latest invoice that nothing is owed of: it was paid or waived."""
+    waived_invoices: tuple[str, ...] = ()
+    """The latest invoices that were written off and not paid since: the provider still takes money for them."""
     is_held: bool = False
     """Whether we put billing on hold at the provider."""
     paused_at_provider: str = ""

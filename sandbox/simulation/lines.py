@@ -23,6 +23,7 @@ _PAID = {
     "recovered": "recovered",
     "paid_while_suspended": "while suspended",
     "plan_changed": "change of plan",
+    "waived_bill_paid": "after it was written off",
 }
 
 

@@ -110,11 +110,24 @@ class Dashboard:
             ValueError: they have no open invoice.
 
         """
+        return self._close_invoice(customer, "void")
+
+    def write_off_invoice(self, customer: str) -> Object:
+        """Mark the latest open invoice as uncollectible in Stripe's dashboard: its page still takes the money.
+
+        Raises:
+            LookupError: Stripe knows no such customer.
+            ValueError: they have no open invoice.
+
+        """
+        return self._close_invoice(customer, "uncollectible")
+
+    def _close_invoice(self, customer: str, status: str) -> Object:
         with self._store.transaction():
             for stripe_id in self._known(customer):
                 for invoice in self._store.find("invoice", customer=stripe_id):
                     if invoice["status"] == "open":
-                        invoices.close(self._world, invoice, "void")
+                        invoices.close(self._world, invoice, status)
                         return shown(invoice)
             raise ValueError(f"{customer!r} has no open invoice")
 

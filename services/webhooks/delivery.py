@@ -19,6 +19,7 @@ from domain.provider.events import NOTHING_NEW, Directory, Disposition, KeptEven
 from domain.provider.hints import ABOUT_CUSTOMERS, EventHint, EventKind
 from domain.webhooks.ports import Delivered, PendingEvents, SubscriptionAddresses
 from services.customer_dispatcher import start_customer_sync
+from services.webhooks.late_payments import LatePayments
 from services.webhooks.late_reversals import LateReversals
 from services.webhooks.purchase_events import PurchaseEvents
 from services.webhooks.routing import Route, needs_owner_lookup, route, tenant_of, with_owner
@@ -102,6 +103,7 @@ class Delivery:
         owners: asks the provider for the owner of an event's object, if the event does not name it; without it such
             events wait for a delivery that has it.
         late_reversals: records refunds and disputes of ended subscriptions; without it they are ignored.
+        late_payments: records the payments of invoices that were written off, of ended subscriptions; likewise.
         purchases: takes over what was bought on hosted pages; without it such events go to subscriptions.
 
     """
@@ -114,6 +116,7 @@ class Delivery:
         owners: Owners | None = None,
         late_reversals: LateReversals | None = None,
         purchases: PurchaseEvents | None = None,
+        late_payments: LatePayments | None = None,
     ) -> None:
         self._client = client
         self._inbox = inbox
@@ -121,6 +124,7 @@ class Delivery:
         self._owners = owners
         self._late_reversals = late_reversals
         self._purchases = purchases
+        self._late_payments = late_payments
 
     async def deliver(self, messages: Sequence[KeptEvent], *, redelivered: bool = False) -> Delivered:
         """Deliver events to the subscriptions they concern; those of one subscription one after the other.
@@ -274,6 +278,9 @@ class Delivery:
         return Routing(Disposition.DELIVERED, f"delivered to subscription {subscription}")
 
     async def _deliver_after_end(self, subscription: str, hint: EventHint) -> Routing | None:
+        late_payment = await self._late_payments.note(subscription, hint) if self._late_payments is not None else None
+        if late_payment is not None:
+            return late_payment
         if self._late_reversals is None:
             return Routing(Disposition.PASSED_OVER, f"passed over: subscription {subscription} is over")
         return await self._late_reversals.note(subscription, hint)

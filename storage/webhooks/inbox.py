@@ -12,6 +12,7 @@ from sqlalchemy import (
     Row,
     Select,
     Text,
+    and_,
     bindparam,
     case,
     cast,
@@ -239,9 +240,10 @@ class RoutingIndex:
     async def look_up(self, customer_refs: Iterable[str], agreement_refs: Iterable[str]) -> Directory:
         """All subscriptions of these customers and agreements, in any status, with one query."""
         it = subscriptions.c
-        settled = case((it.status != Status.CANCELED.value, it.state["settled_invoice"].astext)).label(
-            "settled_invoice"
-        )
+        settled = it.state["settled_invoice"].astext
+        # One that was written off is settled, and may still be paid: of that payment nothing is recorded.
+        is_waived = func.coalesce(it.state["waived_invoices"].has_key(settled), False)
+        settled = case((and_(it.status != Status.CANCELED.value, ~is_waived), settled)).label("settled_invoice")
         awaited = it.state["confirmation"]["agreement_ref"].astext.label("awaited_agreement")
         shown = (it.id, it.agreement_ref, it.created_at, it.customer, it.tenant, settled, awaited)
         joined = subscriptions.join(customers, customers.c.id == it.customer)

@@ -176,7 +176,12 @@ async def test_a_refused_mail_is_sent_no_more(database: Database) -> None:
 
 @pytest.mark.parametrize(
     ("looks", "status"),
-    [(["open", "paid"], "paid"), (["open", "uncollectible"], "uncollectible"), (["paid", "open"], "paid")],
+    [
+        (["open", "paid"], "paid"),
+        (["open", "uncollectible"], "uncollectible"),
+        (["open", "uncollectible", "paid"], "paid"),
+        (["paid", "open"], "paid"),
+    ],
 )
 async def test_an_invoice_has_its_latest_state_and_paid_stays_paid(
     database: Database, looks: list[str], status: str

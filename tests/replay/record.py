@@ -25,11 +25,12 @@ from tests.harness.catalogs import CATALOG, POLICY
 from tests.replay.lives import LIVES, OF_ANOTHER_CATALOG, TAKEN_OVER
 from tests.replay.plays import Play, PlayElsewhere, PlayUnder
 from tests.replay.unheard_lives import UNHEARD
+from tests.replay.written_off_lives import WRITTEN_OFF
 
 HISTORIES = Path(__file__).parent / "histories"
 NAMES_OF_MACHINES = frozenset({"identity", "stackTrace", "binaryChecksum", "deploymentName"})
 AnyPlay = Play | PlayElsewhere | PlayUnder
-ALL: list[AnyPlay] = [*LIVES, *TAKEN_OVER, *OF_ANOTHER_CATALOG, *UNHEARD]
+ALL: list[AnyPlay] = [*LIVES, *TAKEN_OVER, *OF_ANOTHER_CATALOG, *UNHEARD, *WRITTEN_OFF]
 KEPT = (
     "SubscriptionWorkflow",
     "MailWorkflow",
@@ -68,7 +69,7 @@ async def record(lives: Sequence[AnyPlay]) -> list[Path]:
 
 
 async def _play(life: AnyPlay, stack: Stack, product: Product, folder: Path) -> None:
-    for under in (*OF_ANOTHER_CATALOG, *UNHEARD):
+    for under in (*OF_ANOTHER_CATALOG, *UNHEARD, *WRITTEN_OFF):
         if life is under:
             await under(stack, folder)
             return

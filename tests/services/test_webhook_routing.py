@@ -36,6 +36,12 @@ def test_the_payment_of_another_invoice_is_delivered(settled: str) -> None:
     assert route(kept(PAID), Directory({"cus_1": [address]}, {"sub_1": address})) == "s"
 
 
+def test_the_payment_of_an_invoice_that_was_written_off_is_delivered() -> None:
+    waived = Address("s", "sub_1", "c", "default", settled_invoice="")
+
+    assert route(kept(PAID), Directory({"cus_1": [waived]}, {"sub_1": waived})) == "s"
+
+
 def test_the_payment_of_an_agreement_that_is_not_known_yet_waits_a_moment_to_be_recorded() -> None:
     unknown = Directory({"cus_1": [UNPAID]})
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.harness.lives import CONVERTED, Life
+from sandbox.stack import Stack
+from tests.harness.lives import A_MINUTE, CONVERTED, Life
 
 Begin = Callable[..., Awaitable[Life]]
 
@@ -81,3 +82,37 @@ async def test_the_link_in_a_payment_failed_mail_leads_to_the_open_bill(declined
 
     assert page.status_code == 200
     assert "49" in page.text
+
+
+async def test_a_renewal_that_support_has_written_off_and_that_is_paid_all_the_same_is_receipted_once(
+    declined: Declined, stack: Stack
+) -> None:
+    life = await declined("insufficient_funds")
+    bill = stack.simulator.write_off_invoice(life.external_id)
+    await life.live(A_MINUTE)
+    assert (await life.status(), await life.bills()) == (("active", "full"), Counter(paid=1, uncollectible=1))
+    await life.product.card_answers(life.external_id, "ok")
+
+    await life.pay_at(str(bill["hosted_invoice_url"]), "pm_card_visa")
+    await life.live(A_MINUTE)
+
+    assert (await life.status(), await life.bills()) == (("active", "full"), Counter(paid=2))
+    assert (await life.mails())["receipt"] == 2
+    assert (await life.kinds())["waived_bill_paid"] == 1
+
+
+async def test_a_renewal_that_was_written_off_and_is_paid_after_the_end_is_receipted_once(
+    declined: Declined, stack: Stack
+) -> None:
+    life = await declined("insufficient_funds")
+    bill = stack.simulator.write_off_invoice(life.external_id)
+    await life.live(A_MINUTE)
+    await life.command("cancel", at="now")
+    await life.product.card_answers(life.external_id, "ok")
+
+    await life.pay_at(str(bill["hosted_invoice_url"]), "pm_card_visa")
+    await life.live(A_MINUTE)
+
+    assert (await life.status(), await life.bills()) == (("canceled", "none"), Counter(paid=2))
+    assert (await life.mails())["receipt"] == 2
+    assert (await life.kinds())["waived_bill_paid"] == 1

@@ -17,6 +17,7 @@ from services.refunds import RefundService
 from services.sign_up import SignUpService
 from services.webhooks.backfill import Backfill
 from services.webhooks.delivery import Delivery
+from services.webhooks.late_payments import LatePayments
 from services.webhooks.late_reversals import LateReversals
 from services.webhooks.purchase_events import PurchaseEvents
 from storage.access.audit import AuditLog
@@ -148,8 +149,11 @@ def webhook_delivery(
 ) -> Delivery:
     """Return the delivery of stored provider events to subscriptions; a sweep takes those that have waited so long."""
     late_reversals = _late_reversals(client, engine, provider, trial_key, starter)
+    records, mails = records_of(client, engine, trial_key, starter), TemporalMailDispatcher(client, starter)
+    late_payments = LatePayments(provider.billing, Subscriptions(engine), records, mails)
     bought = PurchaseEvents(purchases(client, engine, provider, trial_key, starter))
-    return Delivery(client, Inbox(engine, waits=waits), RoutingIndex(engine), provider.owners, late_reversals, bought)
+    inbox, addresses = Inbox(engine, waits=waits), RoutingIndex(engine)
+    return Delivery(client, inbox, addresses, provider.owners, late_reversals, bought, late_payments)
 
 
 def webhook_backfill(

@@ -275,13 +275,15 @@ async def end_late(subscription: Subscription, open_invoice: str) -> None:
     )
 
 
-async def invoice_state(subscription: Subscription, invoice: str) -> ProviderState:
+async def invoice_state(
+    subscription: Subscription, invoice: str, *, summary: str = "Read what was billed after the end"
+) -> ProviderState:
     """Return the state of an invoice, or of the agreement's latest one."""
     return await workflow.execute_activity_method(
         PaymentActivities.standing,
         StandingRequest(subscription.customer_ref, subscription.agreement_ref, invoice, subscription.customer),
         **provider_call(Urgency.LOOKUP, subscription),
-        summary="Read what was billed after the end",
+        summary=summary,
     )
 
 

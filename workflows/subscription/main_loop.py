@@ -11,11 +11,12 @@ from domain.errors import TenureError
 from domain.provider.hints import EventHint, EventKind
 from domain.subscription import blocked_steps
 from domain.subscription.agenda import next_due
-from domain.subscription.hints import is_relevant
+from domain.subscription.hints import is_relevant, pays_waived
 from domain.subscription.journal import Cause, CauseKind
 from tracing import steps
 from workflows.subscription.blocked_steps import BLOCKED_RETRY_DELAY, retry_delay
 from workflows.subscription.process import SubscriptionProcess
+from workflows.subscription.provider_sync import PAYMENTS_OF_WAIVED
 
 CLOCK_SKEW = timedelta(seconds=1)
 """By how much the clocks of two servers that run a workflow in succession may differ."""
@@ -96,6 +97,13 @@ class MainLoop:
 
     # Waiting
 
+    def concerns(self, hint: EventHint) -> bool:
+        """True if a provider event can bring anything new."""
+        return self._pays_waived(hint) or is_relevant(self._recorder.subscription, hint)
+
+    def _pays_waived(self, hint: EventHint) -> bool:
+        return pays_waived(self._recorder.subscription, hint) and workflow.patched(PAYMENTS_OF_WAIVED)
+
     def add(self, hint: EventHint) -> None:
         """Queue a provider event, unless it is queued already."""
         if all(known.event != hint.event for known in self.hints):
@@ -158,7 +166,7 @@ class MainLoop:
         Without an answer from the provider the hint stays: nothing else reports a card entered on a checkout page.
         """
         try:
-            if is_relevant(self._recorder.subscription, hint):
+            if self.concerns(hint):
                 await self._apply_event(hint)
         except STEP_FAILED as error:
             if not can_be_had_later(error):
@@ -175,6 +183,9 @@ class MainLoop:
             # After a restore, everything is reconciled before any due action.
             cause = Cause(CauseKind.RECONCILIATION, hint.event)
             await self._process.reconciler.reconcile(cause, unheard_agreement=hint.object_id)
+        elif self._pays_waived(hint):
+            cause = Cause(CauseKind.WEBHOOK, hint.event)
+            await self._process.provider_sync.check_waived(hint.object_id, cause)
         else:
             await self._process.events.process(hint)
 

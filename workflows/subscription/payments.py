@@ -101,6 +101,14 @@ class Charges:
         await recorder.commit(payments_received.paid(recorder.subscription, charge, recorder.policy, now, cause))
         await self._paying_cards.put_on_file(cause)
 
+    async def record_paid_after_waiver(self, charge: Charge, cause: Cause) -> None:
+        """Record the payment of an invoice that was written off; the card that has paid comes on file."""
+        recorder, now = self._recorder, workflow.now()
+        if not recorder.subscription.is_over:
+            self._paying_cards.note(charge)
+        await recorder.commit(payments_received.paid_after_waiver(recorder.subscription, charge, now, cause))
+        await self._paying_cards.put_on_file(cause)
+
     async def begin_recovery(self, charge: Charge, cause: Cause) -> None:
         """Record that a period's charge was declined, and begin to recover it."""
         recorder, now = self._recorder, workflow.now()

@@ -50,6 +50,8 @@ SETTLES_OF_DELETED = "settles-of-deleted"
 stayed open if it was."""
 FINDS_DELETED = "finds-deleted"
 """A change to the order of commands: before, deleted customers were not detected."""
+PAYMENTS_OF_WAIVED = "payments-of-waived"
+"""A change to the order of commands: before, the payment of an invoice that was written off was taken for known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,6 +211,9 @@ class ProviderSync:
         subscription = recorder.subscription
         if confirmation_steps.is_waiting_for(subscription, latest):
             return  # not a renewal, and checked on its own
+        if latest is not None and self._pays_waived(latest):
+            await self._charges.record_paid_after_waiver(latest, cause)
+            return
         invoice = latest.invoice if latest is not None else None
         is_new = invoice is not None and invoice.ref != subscription.settled_invoice
         if is_new and latest is not None and invoice is not None and not self._is_invoice_of_change(latest):
@@ -224,6 +229,17 @@ class ProviderSync:
                 return
         if subscription.status is Status.ACTIVE and subscription.ask_at is not None and subscription.ask_at <= now:
             await self._ask_again_later(cause)
+
+    async def check_waived(self, invoice_ref: str, cause: Cause) -> None:
+        """Read an invoice that was written off, which need not be the latest one, and record its payment."""
+        summary = "Read an invoice that was written off"
+        read = await activity_calls.invoice_state(self._recorder.subscription, invoice_ref, summary=summary)
+        if read.latest is not None and self._pays_waived(read.latest):
+            await self._charges.record_paid_after_waiver(read.latest, cause)
+
+    def _pays_waived(self, latest: Charge) -> bool:
+        is_paid = payments_received.pays_waived(self._recorder.subscription, latest)
+        return is_paid and workflow.patched(PAYMENTS_OF_WAIVED)
 
     def _has_chosen_another_card(self, standing: ProviderState) -> bool:
         """True if the customer has a card at the provider that is not known here: a choice counts, not a payment."""

@@ -9,7 +9,6 @@ with workflow.unsafe.imports_passed_through():
     from domain.provider.hints import EventHint
     from domain.subscription.agenda import agenda
     from domain.subscription.cancellation import CancelPreview
-    from domain.subscription.hints import is_relevant
     from domain.subscription.state import Subscription
     from tracing import steps
     from workflows.subscription import visibility
@@ -128,7 +127,7 @@ class SubscriptionWorkflow:
         )
 
     async def _process_late_events(self) -> None:
-        """After the end, process the refunds and disputes that arrived meanwhile; no other event repeats them."""
+        """After the end, process refunds and payments that arrived meanwhile; no other event repeats them."""
         while self._recorder.subscription.is_over and self._loop.hints:
             await self._loop.wait_for_late_event()
             async with self._lock:
@@ -151,7 +150,7 @@ class SubscriptionWorkflow:
     @workflow.signal(name="hear", description="The payment provider has news of this subscription.")
     def provider_event(self, hint: EventHint) -> None:
         """Queue a hint of a provider event, unless the subscription knows already what it is about."""
-        if not self._activation.is_done or is_relevant(self._recorder.subscription, hint):
+        if not self._activation.is_done or self._loop.concerns(hint):
             self._loop.add(hint)
 
     # Payments

@@ -77,7 +77,7 @@ class Desk:
             bill.ref, bill.ref, bill.status, amount, bill.currency, url, f"{url}.pdf", bill.attempts, start, end
         )
         outcome, decline = ChargeOutcome.PAID, None
-        if bill.status == "void":
+        if bill.status in ("void", "uncollectible"):
             outcome = ChargeOutcome.GONE
         elif bill.status == "open" and bill.decline is not None:
             outcome, decline = ChargeOutcome.DECLINED, bill.decline

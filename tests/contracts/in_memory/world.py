@@ -127,6 +127,19 @@ class InMemoryWorld:
         books.take(books.deals[bill.agreement], bill, is_confirmed=True, card=given)
         books.settle(bill)
 
+    async def write_off(self, invoice_ref: str) -> None:
+        """Somebody marks an open bill as uncollectible in the provider's dashboard."""
+        self._close(invoice_ref, "uncollectible")
+
+    async def void(self, invoice_ref: str) -> None:
+        """Somebody voids an open bill there."""
+        self._close(invoice_ref, "void")
+
+    def _close(self, invoice_ref: str, status: str) -> None:
+        bill = self._payments.books.bills[invoice_ref]
+        bill.status = status
+        self._payments.books.tell(EventKind.INVOICE_CLOSED, bill.ref, bill)
+
     def _charged(self, name: str) -> Bill:
         person = self._person(name)
         return [bill for bill in self._payments.books.bills.values() if bill.customer == person.ref and bill.charge][-1]

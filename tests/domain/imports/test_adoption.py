@@ -202,6 +202,17 @@ def test_an_owing_agreement_has_nothing_settled_and_counts_attempts_of_others() 
     assert (it.status, it.settled_invoice, it.recent_tries) == (Status.ACTIVE, "", (NOW,))
 
 
+@pytest.mark.parametrize(("status", "waived"), [("uncollectible", ("in_1",)), ("void", ())])
+def test_an_agreement_whose_invoice_was_written_off_may_still_pay_it(status: str, waived: tuple[str, ...]) -> None:
+    latest = a_paid_charge("in_1", outcome=ChargeOutcome.GONE)
+    assert latest.invoice is not None
+    agreement = an_agreement(latest=replace(latest, invoice=replace(latest.invoice, status=status)))
+
+    it = adoptable(agreement, OWNER, VISA, check(agreement, CATALOG, PriceMap(), NOW), CATALOG, NOW)
+
+    assert (it.settled_invoice, it.waived_invoices) == ("in_1", waived)
+
+
 def test_a_trial_keeps_its_end_and_counts_as_one() -> None:
     agreement = in_trial()
 

@@ -99,6 +99,16 @@ def test_matching_states_are_not_a_difference(subscription: Subscription, agreem
     [
         (a_paid_subscription(), an_agreement(latest=a_paid_charge("in_2")), [DifferenceKind.PAYMENT_UNHEARD]),
         (
+            a_paid_subscription(waived_invoices=("in_1",)),
+            an_agreement(latest=a_paid_charge("in_1")),
+            [DifferenceKind.PAYMENT_UNHEARD],
+        ),
+        (
+            a_paid_subscription(waived_invoices=("in_1",)),
+            an_agreement(latest=a_paid_charge("in_1", outcome=ChargeOutcome.GONE)),
+            [],
+        ),
+        (
             a_past_due_subscription(),
             an_agreement(is_held=True, latest=a_paid_charge("in_2")),
             [DifferenceKind.PAYMENT_UNHEARD],

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from domain.access import Access
+from domain.formatting import moment
 from domain.notifications.mail_types import REQUIRED_FACTS, Occasion
 from domain.provider.payments import Charge, ChargeOutcome, Decline, Invoice
 from domain.subscription import payments_received, recovery
@@ -109,6 +110,51 @@ def test_an_invoice_voided_during_an_operators_suspension_gives_no_access() -> N
     assert (after.status, after.access, after.recovery) == (Status.SUSPENDED, Access.NONE, None)
     assert after.suspension is not None
     assert after.suspension.returns_to is Status.ACTIVE
+
+
+def written_off(ref: str = "in_1") -> Charge:
+    return a_paid_charge(outcome=ChargeOutcome.GONE, invoice=Invoice(ref, "N-1", "uncollectible", 4900, "usd"))
+
+
+def test_an_invoice_that_was_written_off_is_kept_in_mind_and_a_void_one_is_not() -> None:
+    void = replace(written_off("in_2"), invoice=Invoice("in_2", "N-2", "void", 4900, "usd"))
+
+    first = payments_received.not_owed(a_past_due_subscription(), written_off(), POLICY, NOW, CAUSE).subscription
+    second = payments_received.not_owed(first, void, POLICY, NOW, CAUSE).subscription
+
+    assert (first.settled_invoice, first.waived_invoices) == ("in_1", ("in_1",))
+    assert (second.settled_invoice, second.waived_invoices) == ("in_2", ("in_1",))
+
+
+def test_only_the_latest_invoices_that_were_written_off_are_kept_in_mind() -> None:
+    waived: tuple[str, ...] = ()
+    for number in range(9):
+        waived = payments_received.waived_with(waived, written_off(f"in_{number}").invoice)
+    again = payments_received.waived_with(waived, written_off("in_8").invoice)
+
+    assert waived == again == ("in_3", "in_4", "in_5", "in_6", "in_7", "in_8")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(a_paid_subscription(waived_invoices=("in_0", "in_1")), id="active"),
+        pytest.param(a_past_due_subscription(waived_invoices=("in_0", "in_1")), id="owing-another"),
+        pytest.param(a_suspended_subscription(waived_invoices=("in_0", "in_1")), id="suspended"),
+        pytest.param(a_paid_subscription(status=Status.CANCELED, waived_invoices=("in_0", "in_1")), id="over"),
+    ],
+)
+def test_a_payment_of_what_was_written_off_is_receipted_and_changes_nothing_else(before: Subscription) -> None:
+    invoice = Invoice("in_1", "N-1", "paid", 4900, "usd", period_start=NOW - timedelta(days=60), period_end=NOW)
+    charge = a_paid_charge(invoice=invoice)
+    assert payments_received.pays_waived(before, charge)
+
+    step = payments_received.paid_after_waiver(before, charge, PERIOD_END, CAUSE)
+
+    assert step.subscription == replace(before, sequence=before.sequence + 1, waived_invoices=("in_0",))
+    assert ([mail.key for mail in step.mails], step.invoice, step.withdraws) == (["receipt/in_1"], invoice, ())
+    assert step.mails[0].facts["period_end"] == moment(NOW), "of the invoice, not of the current period"
+    assert not payments_received.pays_waived(step.subscription, charge)
 
 
 def test_billing_is_held_from_the_first_decline_until_nothing_is_owed() -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
+from hashlib import sha256
+from json import dumps
 from typing import Any
 
 import pytest
@@ -110,6 +112,17 @@ NOT_PLAIN: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("changes", NOT_PLAIN.values(), ids=NOT_PLAIN)
 def test_a_subscription_of_which_more_is_to_be_decided_renews_by_its_workflow(changes: dict[str, Any]) -> None:
     assert renewals.plain(a_subscription(**changes), POLICY, a_state(), RENEWS, CAUSE) is None
+
+
+def test_a_release_that_knows_of_no_waived_invoices_has_the_same_digest_of_a_subscription_without_any() -> None:
+    before = a_subscription()
+    rest = asdict(renewals.renewed(before, renewals.Renewal(None, None, None, "", ""))) | {"sequence": 0}
+    del rest["waived_invoices"]
+
+    digest = sha256(dumps(rest, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+    assert renewals.basis_of(before) == digest
+    assert renewals.basis_of(replace(before, waived_invoices=("in_0",))) != digest
 
 
 UNUSUAL: dict[str, ProviderState] = {

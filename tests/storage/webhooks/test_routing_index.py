@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from sqlalchemy import text
+
 from domain.provider.events import Address, Directory
 from domain.subscription.confirmation import Confirmation, ConfirmedAction
 from domain.subscription.lifecycle import Status
@@ -50,6 +52,32 @@ async def test_of_a_payment_that_awaits_the_customers_bank_it_is_known_by_which_
     [address] = (await RoutingIndex(ledger.engine).look_up(["cus_1"], [])).by_customer["cus_1"]
 
     assert (address.awaited_agreement, address.agreement_ref) == ("sub_1", "")
+
+
+async def test_an_invoice_that_was_written_off_is_settled_and_not_known_as_paid(ledger: Ledger) -> None:
+    reader = RoutingIndex(ledger.engine)
+    begun = await ledger.sign_up("ada")
+    waived = later(
+        begun, status=Status.ACTIVE, agreement_ref="sub_1", settled_invoice="in_2", waived_invoices=("in_1", "in_2")
+    )
+    await ledger.save(a_step(waived))
+    assert (await reader.look_up([], ["sub_1"])).by_agreement["sub_1"].settled_invoice == ""
+
+    await ledger.save(a_step(later(waived, waived_invoices=("in_1",))))
+
+    assert (await reader.look_up([], ["sub_1"])).by_agreement["sub_1"].settled_invoice == "in_2"
+
+
+async def test_of_a_subscription_stored_by_an_earlier_release_every_settled_invoice_is_known(ledger: Ledger) -> None:
+    begun = await ledger.sign_up("ada")
+    paid = later(begun, status=Status.ACTIVE, agreement_ref="sub_1", settled_invoice="in_1")
+    await ledger.save(a_step(paid))
+    async with ledger.engine.begin() as connection:
+        await connection.execute(text("UPDATE subscriptions SET state = state - 'waived_invoices'"))
+
+    found = await RoutingIndex(ledger.engine).look_up([], ["sub_1"])
+
+    assert found.by_agreement["sub_1"].settled_invoice == "in_1"
 
 
 async def test_a_customer_who_was_deleted_at_the_provider_is_found_by_every_id_they_had(ledger: Ledger) -> None:

@@ -9,6 +9,7 @@ from domain.notifications.ports import MailDispatcher
 from domain.provider.events import Address, Directory, KeptEvent, PastEvent, Routing
 from domain.subscription.state import Subscription
 from services.webhooks.delivery import Delivery
+from services.webhooks.late_payments import LatePayments
 from services.webhooks.late_reversals import LateReversals
 from services.webhooks.routing import FIRST_PAYMENT_GRACE
 from tests.contracts.in_memory.records import InMemoryRecords
@@ -26,7 +27,10 @@ class Post:
         self.reasons: dict[str, str] = {}
         """Why commands were given, by their key."""
         self.late_reversals = LateReversals(provider.ports.reversals, self, records, mails, self)
-        self._delivery = Delivery(client, self, self, provider.ports.owners, self.late_reversals)
+        late_payments = LatePayments(provider.ports.billing, self, records, mails)
+        self._delivery = Delivery(
+            client, self, self, provider.ports.owners, self.late_reversals, late_payments=late_payments
+        )
 
     async def deliver(self, events: list[PastEvent], *, redelivered: bool = False) -> list[PastEvent]:
         """Deliver messages; returns those that are not taken yet."""
@@ -48,7 +52,7 @@ class Post:
         by_agreement: dict[str, Address] = {}
         for step in self._records.steps.values():
             it, known = step.subscription, self._records.customers[step.subscription.customer]
-            settled = "" if it.is_over else it.settled_invoice
+            settled = "" if it.is_over or it.settled_invoice in it.waived_invoices else it.settled_invoice
             address = Address(it.id, it.agreement_ref, it.customer, it.tenant, settled)
             for ref in customers & {known.contact.customer_ref, *known.former_refs}:
                 by_customer.setdefault(ref, []).append(address)
