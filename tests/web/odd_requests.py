@@ -20,7 +20,7 @@ READ_BY_HAND: Final = "lang=%00&tenant=%00&next=%00&from=%00&to=9&plan=%00&featu
 """Parameters that pages read from the query themselves."""
 ENDS_IT: Final = ("/leave", "/sign-out")
 """Forms after which there is no session."""
-ODD_TEXTS: Final = ("\0" * 20, "garbage" * 3, "9" * 40, "-1")
+ODD_TEXTS: Final = ("\0" * 20, "garbage" * 3, "9" * 40)
 """Values of fields."""
 
 

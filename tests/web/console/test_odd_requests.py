@@ -35,7 +35,7 @@ async def test_no_page_fails_for_an_odd_address(stack: Stack, begin: Begin, emai
 async def test_no_form_about_a_subscription_fails_for_an_odd_field(stack: Stack, begin: Begin, email: str) -> None:
     life = await begin()
     here = f"/console/subscriptions/{life.id}"
-    names = ("change-plan", "extend", "refund", "note", "pause", "cancel")
+    names = ("change-plan", "extend", "refund", "pause", "cancel")
 
     async with ConsoleVisitor.signed_in(stack, email) as ada:
         shown = await ada.get(f"{here}/change-plan")
