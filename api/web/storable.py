@@ -1,5 +1,6 @@
 """Text that comes with a page's address or form: what PostgreSQL can be asked for of it."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -10,16 +11,20 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+_REFUSED = re.compile("[\0\ud800-\udfff]")
+"""What PostgreSQL has no text with: NUL, and halves of a surrogate pair."""
+
 
 def storable(text: str) -> str:
-    """Return a text without the characters that PostgreSQL refuses: NUL, and halves of a surrogate pair."""
-    return text.replace("\0", "").encode(errors="ignore").decode()
+    """Return a text with U+FFFD for each character that PostgreSQL refuses: nothing is found by it, nor named so."""
+    return _REFUSED.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 class StorableRoute(APIRoute):
     """A route whose handlers get no parameter that a query could fail by.
 
-    A path with such a character leads nowhere: no id has one. From a query it is left out, as it says nothing.
+    A path with such a character leads nowhere: no id has one. In a query another stands in its place, so that what was
+    given stays as wrong as it was.
     """
 
     def get_route_handler(self) -> Callable[[Request], Any]:
