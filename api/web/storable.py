@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl, urlencode
 from fastapi import Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 _REFUSED = re.compile("[\0\ud800-\udfff]")
@@ -23,16 +22,18 @@ def storable(text: str) -> str:
 class StorableRoute(APIRoute):
     """A route whose handlers get no parameter that a query could fail by.
 
-    A path with such a character leads nowhere: no id has one. In a query another stands in its place, so that what was
-    given stays as wrong as it was.
+    In an address another character takes the place of each that cannot be stored: what was given stays as wrong as it
+    was, and each page says so in its own way.
     """
 
     def get_route_handler(self) -> Callable[[Request], Any]:
         handle = super().get_route_handler()
 
         async def handle_storable(request: Request) -> Response:
-            if any(storable(part) != part for part in map(str, request.path_params.values())):
-                raise HTTPException(404)
+            given = request.scope["path_params"]
+            request.scope["path_params"] = {
+                name: storable(part) if isinstance(part, str) else part for name, part in given.items()
+            }
             _keep_storable_query(request.scope)
             answer: Response = await handle(request)
             return answer

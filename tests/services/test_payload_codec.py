@@ -77,7 +77,7 @@ async def test_a_key_that_is_not_there_is_named() -> None:
 async def test_another_key_of_the_same_name_is_no_help() -> None:
     encrypted = await EncryptedPayloads([OLD]).encode([Payload(data=b"x")])
 
-    with pytest.raises(PayloadKeyMissing, match="is another one"):
+    with pytest.raises(PayloadKeyMissing, match="is not the key that encrypted this payload"):
         await EncryptedPayloads([PayloadKey("old", NEW.key)]).decode(encrypted)
 
 
@@ -89,7 +89,7 @@ async def test_what_was_changed_is_refused(at: int, by: int) -> None:
     changed[at % len(changed)] ^= by
     encrypted.data = bytes(changed)
 
-    with pytest.raises(PayloadKeyMissing, match="or it was changed"):
+    with pytest.raises(PayloadKeyMissing, match="or the payload was changed"):
         await codec.decode([encrypted])
 
 
