@@ -7,16 +7,14 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sandbox.options import Options
 from sandbox.product import Product
 from sandbox.secrets import Secrets
-from sandbox.stack import Stack, running
+from sandbox.stack import Stack
 from storage.privacy.erasure import Erasures
 from tests.harness.callers import Caller
-from tests.harness.catalogs import CATALOG, POLICY
 from tests.harness.folders import data_folder, migrated_folder
+from tests.harness.own_stack import own_stack
 from tests.harness.postgres import Databases
-from tests.harness.replaying import every_life_replays
 from tests.harness.trial_key import TRIAL_KEY
 from tests.harness.typed import Forker, Terminal
 from tests.storage.ledger import Ledger
@@ -30,9 +28,8 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 async def stack(folder: Path) -> AsyncIterator[Stack]:
-    async with running(Options(folder, CATALOG, POLICY, durable=False, ui=False)) as stack:
+    async with own_stack(folder) as stack:
         yield stack
-        await every_life_replays(stack)
 
 
 @pytest.fixture(scope="session")

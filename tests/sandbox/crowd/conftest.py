@@ -6,12 +6,10 @@ from pathlib import Path
 import pytest
 
 from sandbox.crowd.filling import Crowd, fill
-from sandbox.options import Options
 from sandbox.product import Product
-from sandbox.stack import Stack, running
-from tests.harness.catalogs import CATALOG, POLICY
+from sandbox.stack import Stack
 from tests.harness.folders import migrated_folder
-from tests.harness.replaying import every_life_replays
+from tests.harness.own_stack import own_stack
 
 
 @pytest.fixture(scope="session")
@@ -22,9 +20,8 @@ def stack_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 async def stack(stack_folder: Path) -> AsyncIterator[Stack]:
-    async with running(Options(stack_folder, CATALOG, POLICY, durable=False, ui=False)) as stack:
+    async with own_stack(stack_folder) as stack:
         yield stack
-        await every_life_replays(stack)
 
 
 @pytest.fixture(scope="session")

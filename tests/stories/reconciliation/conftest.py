@@ -8,16 +8,14 @@ import pytest
 import stripe
 
 from gateways.stripe.http_client import connected
-from sandbox.options import Options
 from sandbox.product import Product
 from sandbox.secrets import Secrets
-from sandbox.stack import Stack, running
+from sandbox.stack import Stack
 from storage.reconciliation import Reconciliations
 from tenure.cli.reconcile import run_now
-from tests.harness.catalogs import CATALOG, POLICY
 from tests.harness.folders import migrated_folder
 from tests.harness.lives import Life
-from tests.harness.replaying import every_life_replays
+from tests.harness.own_stack import own_stack
 
 Begin = Callable[..., Awaitable[Life]]
 PAID_START = {"trial_days": 0, "payment_method": "pm_card_visa"}
@@ -32,9 +30,8 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 async def stack(folder: Path) -> AsyncIterator[Stack]:
     """A stack of its own: a reconciliation looks at all that live on it."""
-    async with running(Options(folder, CATALOG, POLICY, durable=False, ui=False)) as stack:
+    async with own_stack(folder) as stack:
         yield stack
-        await every_life_replays(stack)
 
 
 @pytest.fixture(scope="session")
