@@ -53,12 +53,16 @@ class PlainCookies:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] == "http" and any(_has_escapes(*header) for header in scope["headers"]):
             scope["headers"] = [_without_escapes(*header) for header in scope["headers"]]
         await self._app(scope, receive, send)
 
 
+def _has_escapes(name: bytes, value: bytes) -> bool:
+    return name == b"cookie" and b"\\" in value
+
+
 def _without_escapes(name: bytes, value: bytes) -> tuple[bytes, bytes]:
-    if name == b"cookie" and b"\\" in value:
+    if _has_escapes(name, value):
         value = b";".join(each for each in value.split(b";") if b"\\" not in each)
     return name, value

@@ -1,9 +1,6 @@
 """Payments after the end of a subscription, of invoices that were written off: recorded and receipted, nothing else."""
 
-import asyncio
-from datetime import UTC, datetime, timedelta
-
-from domain.errors import GatewayRefused, GatewayUnavailable
+from domain.errors import GatewayRefused
 from domain.notifications.ports import MailDispatcher
 from domain.provider.events import Disposition, Routing
 from domain.provider.hints import EventHint, EventKind
@@ -14,11 +11,8 @@ from domain.subscription.hints import pays_waived
 from domain.subscription.journal import Cause, CauseKind
 from domain.subscription.ports import EndedSubscriptions, Records
 from domain.subscription.state import Subscription
-
-ANSWER_TIMEOUT = timedelta(seconds=5)
-"""How long the provider may take to return an invoice."""
-MAX_ATTEMPTS = 3
-"""Attempts to record it, while others write to the same subscription."""
+from services.webhooks.answers import in_time
+from services.webhooks.ended import attempts
 
 
 class LatePayments:
@@ -52,21 +46,12 @@ class LatePayments:
         return Routing(Disposition.DELIVERED, f"recorded for subscription {subscription}, which is over")
 
     async def _record(self, subscription: str, charge: Charge, cause: Cause) -> None:
-        for _ in range(MAX_ATTEMPTS):
-            found = await self._subscriptions.ended(subscription)
-            if found is None or not payments_received.pays_waived(found[0], charge):
+        async for ended, now in attempts(self._subscriptions, subscription):
+            if not payments_received.pays_waived(ended, charge):
                 return
-            ended, last = found
-            # Never before the latest entry: in the sandbox a subscription's clock is ahead of our own.
-            now = max(datetime.now(UTC), last)
             step = payments_received.paid_after_waiver(ended, charge, now, cause)
             await self._mail_dispatcher.dispatch(await self._records.save(step))
-        raise GatewayUnavailable(f"subscription {subscription} was written to concurrently", code="busy")
 
     async def _invoice(self, ended: Subscription, invoice_ref: str) -> Charge | None:
-        try:
-            async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
-                state = await self._provider.provider_state(ended.customer_ref, ended.agreement_ref, invoice_ref)
-        except TimeoutError as error:
-            raise GatewayUnavailable("the provider did not return the invoice in time") from error
-        return state.latest
+        asked = self._provider.provider_state(ended.customer_ref, ended.agreement_ref, invoice_ref)
+        return (await in_time(asked, "the invoice")).latest

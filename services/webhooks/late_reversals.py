@@ -1,10 +1,8 @@
 """Refunds and disputes after the end of a subscription: recorded and mailed, nothing else."""
 
-import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
-from domain.errors import GatewayRefused, GatewayUnavailable
+from domain.errors import GatewayRefused
 from domain.notifications.ports import MailDispatcher
 from domain.provider.events import Disposition, Routing
 from domain.provider.hints import MONEY_WENT_BACK, EventHint, EventKind
@@ -13,11 +11,8 @@ from domain.provider.ports import Reversals
 from domain.subscription import reversals
 from domain.subscription.journal import Cause, CauseKind
 from domain.subscription.ports import CommandReasons, EndedSubscriptions, Records
-
-ANSWER_TIMEOUT = timedelta(seconds=5)
-"""How long the provider may take to return a refund or dispute."""
-MAX_ATTEMPTS = 3
-"""Attempts to record it, while others write to the same subscription."""
+from services.webhooks.answers import in_time
+from services.webhooks.ended import attempts
 
 
 class LateReversals:
@@ -65,13 +60,7 @@ class LateReversals:
             GatewayUnavailable: it could not be recorded; retry later.
         """
         reason = await self._reasons.reason_of(subscription, reversal.command) if reversal.command else ""
-        for _ in range(MAX_ATTEMPTS):
-            found = await self._subscriptions.ended(subscription)
-            if found is None:
-                return False
-            ended, last = found
-            # Never before the latest entry: in the sandbox a subscription's clock is ahead of our own.
-            now = max(datetime.now(UTC), last)
+        async for ended, now in attempts(self._subscriptions, subscription):
             why = reversals.cause_of(ended, reversal, cause)
             step = reversals.after_the_end(ended, reversal, now, why, reason if why.ref == reversal.command else "")
             is_known = reversals.is_known(ended, reversal)
@@ -81,12 +70,8 @@ class LateReversals:
             await self._mail_dispatcher.dispatch(await self._records.save(step))
             if is_known:
                 return True
-        raise GatewayUnavailable(f"subscription {subscription} was written to concurrently", code="busy")
+        return False
 
     async def _reversal(self, hint: EventHint) -> Reversal:
         kind = ReversalKind.REFUND if hint.news is EventKind.REFUNDED else ReversalKind.DISPUTE
-        try:
-            async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
-                return await self._provider.reversal(kind, hint.object_id)
-        except TimeoutError as error:
-            raise GatewayUnavailable("the provider did not return the refund or dispute in time") from error
+        return await in_time(self._provider.reversal(kind, hint.object_id), "the refund or dispute")

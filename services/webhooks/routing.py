@@ -1,13 +1,13 @@
 """Routes provider events to subscriptions: by agreement first, then by customer."""
 
-import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from domain.errors import GatewayRefused, GatewayUnavailable
+from domain.errors import GatewayRefused
 from domain.provider.event_ports import Owners
 from domain.provider.events import NOTHING_NEW, Address, Directory, Disposition, KeptEvent, ProviderEvent, Routing
 from domain.provider.hints import MONEY_WENT_BACK, EventKind
+from services.webhooks.answers import in_time
 
 UNKNOWN_CUSTOMER_GRACE = timedelta(minutes=5)
 """How long a customer may be unknown to us: at sign-up the provider's event can be faster than our own record."""
@@ -15,9 +15,6 @@ UNKNOWN_CUSTOMER_GRACE = timedelta(minutes=5)
 FIRST_PAYMENT_GRACE = timedelta(seconds=5)
 """How long a paid invoice of an unknown agreement waits: usually it is the first payment, whose answer the workflow is
 just recording. Once it is recorded, the event says nothing new; otherwise it is delivered."""
-
-ANSWER_TIMEOUT = timedelta(seconds=5)
-"""How long the provider may take to return an object's owner."""
 
 Route = str | Routing | None
 """A subscription's id; or the outcome of an event without one; None: not known yet."""
@@ -43,10 +40,7 @@ async def with_owner(event: ProviderEvent, owners: Owners) -> ProviderEvent | Ro
     """
     assert event.news is not None  # noqa: S101 - events of other kinds are not looked up
     try:
-        async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
-            found = await owners.owner_of(event.news, event.object_id)
-    except TimeoutError as error:
-        raise GatewayUnavailable("the provider did not return the owner in time") from error
+        found = await in_time(owners.owner_of(event.news, event.object_id), "the owner")
     except GatewayRefused as error:
         why = f"set aside: the provider does not tell whose it is ({error.code})"
         return Routing(Disposition.SET_ASIDE, why)

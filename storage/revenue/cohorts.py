@@ -21,7 +21,7 @@ from storage.schema.revenue_tables import mrr_cohorts, mrr_movements, mrr_roll_u
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Before anything was recorded."""
-EVERYBODY: Mapping[str, int] = {"shares": 1, "share": 0}
+_ALL: Mapping[str, int] = {"shares": 1, "share": 0}
 """One share with all customers."""
 _ALL_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 _CHANGES = Path(__file__).parent / "sql" / "cohort_changes.sql"
@@ -59,8 +59,7 @@ class CohortFigures:
             wanted = query.range(extent.latest)
             known_until = select(mrr_roll_up.c.cohorts_until).where(mrr_roll_up.c.timezone == self._timezone)
             since: datetime | None = (await connection.execute(known_until)).scalar()
-            given = {"tenant": tenant, "timezone": self._timezone, "since": since or EVER, "until": _ALL_TIME}
-            given |= EVERYBODY
+            given = {"tenant": tenant, "timezone": self._timezone, "since": since or EVER, "until": _ALL_TIME, **_ALL}
             rows = (await connection.execute(_reading(tenant, wanted, is_summed_up=since is not None), given)).all()
         changes: dict[Line, list[CohortChange]] = defaultdict(list)
         if wanted.currency and wanted.group is None:

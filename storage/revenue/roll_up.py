@@ -102,10 +102,11 @@ class RevenueRollUpRecords:
         await connection.execute(sql_text(_FILES / "forget_customers.sql"), given)
         for length, first in await self._changed(connection, given):
             part = {**given, "length": length.value, "first": first, "beyond": following(first, _PARTS[length])}
-            number = (await connection.execute(sql_text(_FILES / "count_movements.sql"), part)).scalar_one()
-            for share in range(_shares(number)):
-                part |= {"shares": _shares(number), "share": share}
-                await connection.execute(sql_text(_FILES / "count_customers.sql"), part)
+            counted = await connection.execute(sql_text(_FILES / "count_movements.sql"), part)
+            shares = _shares(counted.scalar_one())
+            for share in range(shares):
+                of_share = {**part, "shares": shares, "share": share}
+                await connection.execute(sql_text(_FILES / "count_customers.sql"), of_share)
                 alive()
 
     async def _changed(self, connection: AsyncConnection, given: Mapping[str, Any]) -> list[tuple[PeriodLength, date]]:

@@ -1,6 +1,6 @@
 -- By how much movements that were recorded from one moment until another change the cohorts of a tenant: what their
--- customers come to by all that was recorded until then, less what they came to by what was recorded before.
--- Of a share of the customers at a time. A customer is of the month, plan and billing interval in which they first paid in the currency.
+-- customers come to by all that was recorded until then, less what they came to by what was recorded before. Of a share
+-- of the customers. A customer is of the month, plan and billing interval in which they first paid in the currency.
 WITH changed AS (
     SELECT DISTINCT customer FROM mrr_movements
     WHERE tenant = :tenant AND recorded_at >= :since AND recorded_at < :until
