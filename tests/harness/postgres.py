@@ -106,6 +106,10 @@ class Databases:
     def superuser_url(self) -> str:
         return self._server.superuser_url
 
+    def by_superuser(self, url: str) -> str:
+        """The same database, reached as the server's superuser."""
+        return f"{self.superuser_url.rpartition('/')[0]}/{url.rpartition('/')[2]}"
+
     async def empty(self) -> str:
         """The URL of a new database with nothing in it."""
         return await self._created("template1")

@@ -123,7 +123,7 @@ _FILES: Final = """
 @asynccontextmanager
 async def by_superuser(databases: Databases, url: str) -> AsyncIterator[asyncpg.Connection]:
     """Who may watch every transaction of a database."""
-    connection = await asyncpg.connect(f"{databases.superuser_url.rpartition('/')[0]}/{url.rpartition('/')[2]}")
+    connection = await asyncpg.connect(databases.by_superuser(url))
     try:
         yield connection
     finally:

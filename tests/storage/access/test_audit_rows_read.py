@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from sqlalchemy import make_url, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.names import DEFAULT_TENANT
@@ -45,7 +45,7 @@ class Asked:
 @pytest.fixture
 async def asked(databases: Databases) -> AsyncIterator[Asked]:
     url = await databases.migrated()
-    superuser_url = f"{databases.superuser_url.rpartition('/')[0]}/{make_url(url).database}"
+    superuser_url = databases.by_superuser(url)
     connection = await asyncpg.connect(superuser_url)
     try:
         await connection.execute("SET session_replication_role = replica")

@@ -404,7 +404,7 @@ async def test_an_index_that_an_aborted_build_has_left_behind_is_built_again(
     await upgrade(empty_url, BEFORE_INDEXES_OF_LISTS)
     await fill(empty_url, "create index ix_mails_queued on mails (subscription) where status = 'queued'")
     await fill(
-        by_superuser(databases, empty_url),
+        databases.by_superuser(empty_url),
         "update pg_index set indisvalid = false where indexrelid = 'ix_mails_queued'::regclass",
     )
 
@@ -422,7 +422,7 @@ async def test_a_login_that_may_not_create_the_extension_is_told_what_to_run(
     empty_url: str, databases: Databases
 ) -> None:
     await upgrade(empty_url, BEFORE_SEARCH)
-    name, administrators_url = database_of(empty_url), by_superuser(databases, empty_url)
+    name, administrators_url = database_of(empty_url), databases.by_superuser(empty_url)
     # It may still create in the schema, as the owner of the tables that it is.
     await fill(administrators_url, f"grant create on schema public to {OWNER}")
     await fill(administrators_url, f"alter database {name} owner to current_user")
@@ -440,11 +440,6 @@ async def test_a_login_that_may_not_create_the_extension_is_told_what_to_run(
 
 def database_of(url: str) -> str:
     return url.rpartition("/")[2]
-
-
-def by_superuser(databases: Databases, url: str) -> str:
-    """The same database, reached as the server's superuser."""
-    return f"{databases.superuser_url.rpartition('/')[0]}/{database_of(url)}"
 
 
 BEFORE_ADDRESSES_WERE_IN_ASCII = """

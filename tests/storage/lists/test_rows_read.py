@@ -57,7 +57,7 @@ class Filled:
 @pytest_asyncio.fixture(scope="module")
 async def filled(databases: Databases) -> AsyncIterator[Filled]:
     url = await databases.migrated()
-    superuser_url = f"{databases.superuser_url.rpartition('/')[0]}/{url.rpartition('/')[2]}"
+    superuser_url = databases.by_superuser(url)
     await fill(superuser_url)
     await explain_all(superuser_url)
     engine = create_engine_from_url(url, role=DatabaseRole.APPLICATION)

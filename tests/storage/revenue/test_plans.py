@@ -92,7 +92,7 @@ class Filled:
 @pytest_asyncio.fixture(scope="module")
 async def filled(databases: Databases) -> AsyncIterator[Filled]:
     url = await databases.migrated()
-    superuser_url = f"{databases.superuser_url.rpartition('/')[0]}/{url.rpartition('/')[2]}"
+    superuser_url = databases.by_superuser(url)
     connection = await asyncpg.connect(superuser_url)
     for statement in (_CUSTOMERS, _SUBSCRIPTIONS, _MOVEMENTS, _OUTCOMES, _RECOVERIES, _CANCELLATIONS):
         await connection.execute(statement, TENANT)
