@@ -12,6 +12,7 @@ from sandbox.stack import Stack
 from storage.usage.counting import Usage
 from tests.harness.lives import Life
 from tests.harness.names import a_name
+from tests.harness.previews import as_shown
 from tests.stories.test_plan_changes import A_DAY, PAID_START, STARTER, bills_of
 
 Begin = Callable[..., Awaitable[Life]]
@@ -36,7 +37,7 @@ async def test_an_add_on_in_mid_period_is_billed_for_the_rest_and_usable_once_th
     await life.live(10 * A_DAY)
 
     preview = await life.command("preview-change", add_ons={"users": 4, "plants": 1})
-    stands = await life.command("change-plan", add_ons={"users": 4, "plants": 1})
+    stands = await life.command("change-plan", add_ons={"users": 4, "plants": 1}, **as_shown(preview))
 
     assert (await has(stack, life, "users"), await has(stack, life, "plants")) == (USERS + 4, PLANTS + 1)
     assert (await has(stack, life, "storage_gb")) == 10
@@ -55,7 +56,7 @@ async def test_an_add_on_that_goes_at_once_is_credited_on_the_next_bill(begin: B
     await life.live(10 * A_DAY)
 
     preview = await life.command("preview-change", add_ons={}, when="now")
-    stands = await life.command("change-plan", add_ons={}, when="now")
+    stands = await life.command("change-plan", add_ons={}, when="now", **as_shown(preview))
 
     assert await has(stack, life, "users") == USERS
     assert (stands["amount"], stands["pending_change"]) == (STARTER, None)

@@ -22,6 +22,7 @@ from storage.usage.counting import EntitlementRules, Usage
 from tenure.cli.usage_report import run_now
 from tests.harness.lives import Life
 from tests.harness.names import a_name
+from tests.harness.previews import as_shown
 from tests.stories.test_plan_changes import A_DAY, PAID_START, bills_of
 
 Begin = Callable[..., Awaitable[Life]]
@@ -146,7 +147,7 @@ async def test_an_upgrade_away_from_it_bills_what_was_used_as_its_preview_says(s
 
     # Nobody has told it yet.
     preview = await life.command("preview-change", plan="pro", when="now")
-    await life.command("change-plan", plan="pro", when="now")
+    await life.command("change-plan", plan="pro", when="now", **as_shown(preview))
 
     lines: list[dict[str, Any]] = preview["lines"]
     assert [line["amount"] for line in lines if "Runs beyond the plan" in line["text"]] == [4 * A_RUN]

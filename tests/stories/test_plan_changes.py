@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.harness.lives import A_MINUTE, Life
+from tests.harness.previews import as_shown
 
 Begin = Callable[..., Awaitable[Life]]
 
@@ -26,7 +27,7 @@ async def test_an_upgrade_takes_effect_at_once_and_bills_what_its_preview_said(b
     await life.live(10 * A_DAY)
 
     preview = await life.command("preview-change", plan="professional")
-    stands = await life.command("change-plan", plan="professional")
+    stands = await life.command("change-plan", plan="professional", **as_shown(preview))
 
     assert (stands["plan"], stands["status"], stands["amount"]) == ("professional", "active", PROFESSIONAL)
     assert preview["when"] == "now"

@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from tests.workflows.conftest import Begin
-from tests.workflows.world.life import A_DAY, Life
+from tests.workflows.world.life import A_DAY, Life, as_shown
 
 PAID_START = {"trial_days": 0, "payment_method": "visa"}
 
@@ -140,7 +140,7 @@ async def test_after_a_pause_the_plan_changes_at_once_and_bills_what_its_preview
     period_end = paid_until(life)
 
     preview = await life.command("preview-change", plan="professional")
-    await life.command("change-plan", plan="professional")
+    await life.command("change-plan", plan="professional", **as_shown(preview))
 
     assert (life.subscription.plan, paid_until(life)) == ("professional", period_end)
     share = preview.due_now / (19900 - 4900)
@@ -150,7 +150,7 @@ async def test_after_a_pause_the_plan_changes_at_once_and_bills_what_its_preview
 
     again = await life.command("preview-change", quantity=2)
     life.card_answers("authentication_required", "ok")
-    bill = await life.to_be_confirmed("change-plan", quantity=2)
+    bill = await life.to_be_confirmed("change-plan", quantity=2, **as_shown(again))
     assert life.subscription.quantity == 1, "until the customer's bank has their word"
     await life.pays(bill)
     assert (life.subscription.quantity, life.subscription.confirmation) == (2, None)

@@ -9,7 +9,7 @@ import pytest
 from domain.errors import TenureError
 from tests.harness.calendar_days import hour_after
 from tests.workflows.conftest import Begin
-from tests.workflows.world.life import A_DAY, A_MINUTE, CONVERTED, LONGER_THAN_IS_ASKED, Life
+from tests.workflows.world.life import A_DAY, A_MINUTE, CONVERTED, LONGER_THAN_IS_ASKED, Life, as_shown
 from tests.workflows.world.world import World
 
 PAID_START = {"trial_days": 0, "payment_method": "visa"}
@@ -32,7 +32,7 @@ async def test_an_upgrade_takes_effect_at_once_and_bills_what_its_preview_said(b
     await life.live(10 * A_DAY)
 
     preview = await life.command("preview-change", plan="professional")
-    await life.command("change-plan", plan="professional")
+    await life.command("change-plan", plan="professional", **as_shown(preview))
 
     it = life.subscription
     assert (it.plan, life.status, it.amount) == ("professional", ("active", "full"), PROFESSIONAL)
@@ -50,10 +50,9 @@ async def test_a_change_bills_what_its_preview_said_even_when_the_hour_turned_in
     next_hour = hour_after(life.now + 5 * A_MINUTE)
     await life.until(next_hour - 5 * A_MINUTE)
     preview = await life.command("preview-change", interval="year")
-    seen = {"expected_due": preview.due_now, "preview_at": preview.preview_at}
     await life.until(next_hour)
 
-    await life.command("change-plan", interval="year", **seen)
+    await life.command("change-plan", interval="year", **as_shown(preview))
 
     assert amounts(life) == [STARTER, preview.due_now]
 
@@ -76,9 +75,8 @@ async def test_a_change_that_would_credit_less_than_was_shown_is_refused(begin: 
     early = await life.command("preview-change", plan="starter", when="now")
     assert early.due_now < 0
     await life.live(10 * A_DAY)
-    seen = {"expected_due": early.due_now, "preview_at": early.preview_at}
 
-    assert await life.refused("change-plan", plan="starter", when="now", **seen) == "price_changed"
+    assert await life.refused("change-plan", plan="starter", when="now", **as_shown(early)) == "price_changed"
 
 
 async def test_a_planned_change_bills_nothing_now_as_its_preview_said(begin: Begin) -> None:
@@ -97,7 +95,7 @@ async def test_a_change_at_a_shown_price_that_the_provider_did_not_make_is_made_
     life = await begin(**PAID_START)
     await life.live(10 * A_DAY)
     preview = await life.command("preview-change", plan="professional")
-    body = {"plan": "professional", "expected_due": preview.due_now, "preview_at": preview.preview_at}
+    body = {"plan": "professional", **as_shown(preview)}
     world.provider.calls.fail("change")
     with pytest.raises(TenureError):
         await life.meanwhile(LONGER_THAN_IS_ASKED, "change-plan", "change", key="upgrade", **body)
@@ -184,7 +182,7 @@ async def test_seats_and_add_ons_are_prorated_too(begin: Begin, body: dict[str, 
     life = await begin(**PAID_START)
 
     preview = await life.command("preview-change", **body)
-    await life.command("change-plan", **body)
+    await life.command("change-plan", **body, **as_shown(preview))
 
     assert preview.due_now >= least
     assert amounts(life)[-1] == preview.due_now
@@ -196,7 +194,7 @@ async def test_from_month_to_year_a_new_period_begins_at_once(begin: Begin) -> N
     await life.live(10 * A_DAY)
 
     preview = await life.command("preview-change", interval="year")
-    await life.command("change-plan", interval="year")
+    await life.command("change-plan", interval="year", **as_shown(preview))
 
     it = life.subscription
     assert (it.interval, preview.at) == ("year", "now")

@@ -6,7 +6,7 @@ import pytest
 
 from domain.provider.hints import EventHint, EventKind
 from tests.workflows.conftest import Begin
-from tests.workflows.world.life import A_DAY, Life
+from tests.workflows.world.life import A_DAY, Life, as_shown
 from tests.workflows.world.world import World
 from workflows.subscription.workflow import SubscriptionWorkflow
 
@@ -54,7 +54,7 @@ async def test_a_downgrade_credits_no_refunded_money(begin: Begin) -> None:
     await life.live(A_DAY)
 
     preview = await life.command("preview-change", plan="starter", when="now")
-    await life.command("change-plan", plan="starter", when="now")
+    await life.command("change-plan", plan="starter", when="now", **as_shown(preview))
 
     assert 0 < preview.due_now < 4900, "the rest of the period on Starter; nothing is credited for Professional"
     assert all(line.amount >= 0 for line in preview.lines)

@@ -2,15 +2,22 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from sandbox.crowd.acts import Plot
+from domain.subscription.contact_hours import Hours, rungs_for
+from domain.subscription.policy import DEFAULT_POLICY
+from sandbox.crowd.acts import Deed, Plot
 from sandbox.crowd.plots import plots
-from sandbox.crowd.roles import Role
+from sandbox.crowd.roles import Role, cast
 
 NOW = datetime(2026, 3, 31, 15, tzinfo=UTC)
 A_YEAR = timedelta(days=366)
+DRAFT = timedelta(hours=1)
+"""How long an invoice of a renewal waits before it is charged."""
 
 
 def drawn(number: int = 500, seed: int = 1, trial_days: int = 14) -> list[Plot]:
@@ -55,6 +62,23 @@ def test_trials_end_when_their_roles_say() -> None:
         assert timedelta() < ends[role] - NOW < timedelta(hours=9)
     for role in (Role.TRIAL_ENDS_THIS_WEEK, Role.TRIAL_ENDS_THIS_WEEK_WITHOUT_CARD):
         assert timedelta(days=1) < ends[role] - NOW < timedelta(days=7)
+
+
+@given(st.integers(0, 4 * 365 * 24 * 60).map(lambda minutes: NOW + timedelta(minutes=minutes)))
+@example(datetime(2026, 11, 14, 13, 40, tzinfo=UTC))
+@example(datetime(2026, 12, 1, 5, 54, tzinfo=UTC))
+def test_whoever_pays_what_they_owe_does_so_before_any_retry(now: datetime) -> None:
+    plot = cast(Role.PAID_WHAT_WAS_OWED, now, 14, Random(1))  # noqa: S311 - chance, not a secret
+    [pays] = [act for act in plot.acts if act.deed is Deed.PAY]
+    renewed_at = now - timedelta(days=45)
+
+    assert plot.signs_up_at.day == renewed_at.day
+    after_decline = plot.signs_up_at + timedelta(days=pays.day) - renewed_at - DRAFT
+    hours = Hours(DEFAULT_POLICY.retry_earliest, DEFAULT_POLICY.retry_latest)
+    for zone in ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"):
+        declined_at = renewed_at + DRAFT
+        _, retry, *_ = rungs_for(declined_at, DEFAULT_POLICY.recovery, hours, zone)
+        assert timedelta() < after_decline < retry - declined_at
 
 
 def test_people_have_addresses_of_their_own_under_domains_for_examples() -> None:

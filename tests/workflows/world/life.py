@@ -25,6 +25,7 @@ from sandbox.travel import Standing
 from services.subscription_client import send_command
 from tests.harness.patience import until
 from tests.workflows.world.commands import CHANGES, COMMANDS, change, update_name, woken
+from workflows.subscription.messages import Preview
 from workflows.subscription.workflow import SubscriptionWorkflow
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ SOON = timedelta(minutes=15)
 """After an outage everything has been asked again."""
 RENEWALS = ("renew", "begin_period")
 """Next to a short month's end it may be Tenure that begins the next period, which is a renewal as well."""
+
+
+def as_shown(preview: Preview) -> dict[str, Any]:
+    """The fields of a change at the price of this preview, which holds when the hour turns in between."""
+    return {"expected_due": preview.due_now, "preview_at": preview.preview_at}
 
 
 class Life:
