@@ -1,6 +1,7 @@
 """Checks and consumes a second, beside a bare counter in the same run, and what each shortcut on their way saves."""
 
 import json
+import statistics
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -22,6 +23,8 @@ from sandbox.stack import Stack, running
 from storage.db.engine import create_engine_from_url
 
 ROUNDS, A_ROUND, AT_ONCE = 10, 500, 16
+PAIRS = 100
+"""Of rounds that are compared with each other: a difference of few percent is less than rounds differ by chance."""
 POOL = {"TENURE_DATABASE_POOL": "10"}
 """So that all servers together open no more connections than PostgreSQL takes."""
 BARE_FAST = "bare, fast server"
@@ -55,6 +58,36 @@ async def measure_traced() -> str:
     return "\n".join([*_table(figures), *costs, alone])
 
 
+async def measure_secured() -> str:
+    """Consume with row-level security and without, in pairs of rounds, so that both meet the machine in one state."""
+    async with _customers() as (stack, catalog), _secured(stack, catalog.parent, catalog) as (ours, unbound):
+        await _in_pairs(stack, ours, unbound)
+    rates = _ratios(ours.figures.rates, unbound.figures.rates)
+    spent = _ratios(_costs(ours.figures), _costs(unbound.figures))
+    return "\n".join(
+        [
+            f"{AT_ONCE} at a time, {PAIRS} pairs of rounds of {A_ROUND}, the first of a pair in turns",
+            f"of the rate without row-level security: {_middle(rates)}",
+            f"of the CPU of server and database without it: {_middle(spent)}",
+        ]
+    )
+
+
+def _ratios(ours: Sequence[float], others: Sequence[float]) -> list[float]:
+    return sorted(one / other for one, other in zip(ours, others, strict=True))
+
+
+def _costs(figures: Figures) -> list[float]:
+    return [sum(each) for each in zip(figures.server_cpu, figures.database_cpu, strict=True)]
+
+
+def _middle(ratios: Sequence[float]) -> str:
+    """The median of sorted ratios, and within which it is with 95 % confidence: by ranks, whatever their shape."""
+    reach = 0.98 * len(ratios) ** 0.5
+    low, high = (ratios[round(len(ratios) / 2 + side * reach)] for side in (-1, 1))
+    return f"{statistics.median(ratios):.3f} ({low:.3f} to {high:.3f})"
+
+
 @asynccontextmanager
 async def _customers() -> AsyncIterator[tuple[Stack, Path]]:
     """A stack with many customers, and its catalog's file."""
@@ -75,6 +108,26 @@ async def _in_turns(stack: Stack, measured: Mapping[str, "_Measured"]) -> None:
         for one in measured.values():
             await _measured_round(observer, one, one.figures if number else Figures())
     await observer.dispose()
+
+
+async def _in_pairs(stack: Stack, one: "_Measured", other: "_Measured") -> None:
+    observer = create_engine_from_url(stack.postgres.superuser_url)
+    for number in range(PAIRS + 1):
+        for each in (one, other) if number % 2 else (other, one):
+            await _measured_round(observer, each, each.figures if number else Figures())
+    await observer.dispose()
+
+
+@asynccontextmanager
+async def _secured(stack: Stack, folder: Path, catalog: Path) -> AsyncIterator[tuple["_Measured", "_Measured"]]:
+    consume = consume_by(stack.addresses.admin_key)
+    ours, unbound = (settings_of(stack, folder, catalog) | POOL for _ in range(2))
+    without = (sys.executable, "-m", "bench.without", "row_security", stack.postgres.superuser_url)
+    async with (
+        process(ours, beside("tenure"), "api", port=int(ours["TENURE_API_PORT"])) as with_it,
+        process(unbound, *without, port=int(unbound["TENURE_API_PORT"])) as without_it,
+    ):
+        yield _Measured(with_it, consume), _Measured(without_it, consume)
 
 
 @asynccontextmanager

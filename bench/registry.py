@@ -47,6 +47,7 @@ class Figure:
 FIGURES: Final[Sequence[Figure]] = (
     Figure("burst", "Trials that end at one moment, under Stripe's limits", burst.measure, is_sized=True),
     Figure("consume", "Checks and consumes", consume.measure, is_reported=True),
+    Figure("consume security", "What row-level security takes of a consume", consume.measure_secured),
     Figure("consume traces", "What traces take of a consume", consume.measure_traced),
     Figure("expiry", "Trials that end in one minute", expiry.measure, is_sized=True, is_reported=True, size=500),
     Figure("figures", "Reports of the revenue", figures.measure, is_sized=True),
