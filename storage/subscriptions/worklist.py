@@ -41,13 +41,14 @@ class Worklists:
         owes = literal_column("subscriptions.status IN ('past_due', 'suspended')", Boolean)
         until = bindparam("until", {"until": moment(week_ends)}, type_=JSONB)
         ends = func.jsonb_path_exists(_IT.next_actions, cast(_ENDS, JSONPATH), until)
-        # What is to happen first is no later than the end: by that an index finds the few among all who owe.
-        in_recovery = [_IT.next_action_at < week_ends, _IT.state["recovery"].astext.is_not(None)]
+        # What is to happen first is no later than the end: by that an index finds the few among all who owe. The state,
+        # which is long and may be stored apart, is read only of those who end.
+        end_unpaid = [_IT.next_action_at < week_ends, ends, _IT.state["recovery"].astext.is_not(None)]
         trialing = literal_column("subscriptions.status = 'trialing'", Boolean)
         async with listing(self._engine, tenant) as connection:
             return Worklist(
                 await _first(connection, tenant, [_IT.blocked_since.is_not(None)], _IT.blocked_since, limit),
-                await _first(connection, tenant, [owes, *in_recovery, ends], _IT.period_end, limit),
+                await _first(connection, tenant, [owes, *end_unpaid], _IT.period_end, limit),
                 await _first(connection, tenant, [trialing, _IT.trial_ends_at < today_ends], _IT.trial_ends_at, limit),
             )
 
