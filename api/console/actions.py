@@ -7,7 +7,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
-from api.console.forms import Fields, minor_units, requested, whole_number
+from api.console.forms import AMOUNT, Fields, example_amount, minor_units, requested, whole_number
 from api.console.visits import Visit
 from api.entitlements.lookup import EntitlementLookup
 from api.http.auth import OPERATOR_ROLES
@@ -154,8 +154,8 @@ async def _refund(context: CommandContext, id_: str, fields: Fields) -> object:
     invoice = next((one for one in await _paid(context, id_) if one.ref == ref), None)
     if invoice is None:
         raise Malformed("Choose an invoice of the list.", field="invoice")
-    given = fields.get("amount", "").strip()
-    amount = {"amount": minor_units(given, invoice.currency)} if given else {}
+    given = fields.get(AMOUNT, "").strip()
+    amount = {AMOUNT: minor_units(given, invoice.currency)} if given else {}
     body = requested(RefundRequest, {name: fields.get(name, "") for name in ("invoice", "reason")}, **amount)
     return await refunds.refund(id_, context, body)
 
@@ -179,7 +179,8 @@ async def _shown_for_refund(visit: Visit, account: BillingAccount) -> Mapping[st
     paid = await paid_invoices(visit.repositories, visit.tenant, account.external_id, it.id)
     left = [one for one in paid if one.amount_paid > one.amount_refunded]
     limit = None if visit.may(Role.ADMIN) else visit.dependencies.policy.refund_limit
-    return {"invoices": left, "limit": limit}
+    example = example_amount(left[0].currency if left else it.currency)
+    return {"invoices": left, "limit": limit, "example": example}
 
 
 def _can_refund(it: Standing) -> None:

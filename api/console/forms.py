@@ -1,18 +1,20 @@
 """What the forms of the console have in common: a key, a reason, and how their fields are read."""
 
+import re
 import secrets
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from domain.errors import Malformed
-from domain.money import DECIMALS
+from domain.money import DECIMALS, shown_decimals, step
 
 REASON: Final = "reason"
 LONGEST_REASON: Final = 1000
 LARGEST: Final = 10**12
+AMOUNT: Final = "amount"
+_AMOUNT: Final = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,3})|,([0-9]{1,2}))?")
 
 Fields = Mapping[str, str]
 Model = TypeVar("Model", bound=BaseModel)
@@ -67,17 +69,26 @@ def whole_number(fields: Fields, name: str) -> int:
     return int(given)
 
 
+def example_amount(currency: str) -> str:
+    """Return how an amount of a currency is written: "12.50", and "1250" where there are no decimals."""
+    decimals = shown_decimals(currency.lower())
+    return f"12.5{'0' * (decimals - 1)}" if decimals else "1250"
+
+
 def minor_units(text: str, currency: str) -> int:
-    """Return an amount that a person wrote, such as "12.50", in minor units.
+    """Return an amount that a person wrote, such as "12.50" or "12,50", in minor units.
+
+    "1,000" is a thousand to one reader and one to another: it is refused, as is "1.000" where there are no three
+    decimals.
 
     Raises:
-        Malformed: it is no amount of the currency.
+        Malformed: it is no amount of the currency that can be moved.
     """
-    wrong = Malformed("Enter an amount, as 12.50.", field="amount")
-    try:
-        units = Decimal(text.replace(",", ".")).scaleb(DECIMALS.get(currency.lower(), 2))
-    except ArithmeticError:  # no number, or one out of all proportion
-        raise wrong from None
-    if not units.is_finite() or units != units.to_integral_value() or not 0 < units < LARGEST:
-        raise wrong
-    return int(units)
+    code = currency.lower()
+    decimals, found = DECIMALS.get(code, 2), _AMOUNT.fullmatch(text.strip())
+    written = (found[2] or found[3] or "") if found is not None else ""
+    units = int(found[1] + written.ljust(decimals, "0")) if found is not None else 0
+    if not 0 < units < LARGEST or len(written) > decimals or units % step(code):
+        example = example_amount(code)
+        raise Malformed(f"Enter an amount in {code.upper()}, as {example}, without a sign for thousands.", field=AMOUNT)
+    return units

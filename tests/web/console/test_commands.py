@@ -30,8 +30,10 @@ async def test_an_operator_refunds_part_of_an_invoice_and_the_rest_and_no_more(
     life = await begin(**PAID)
 
     async with ConsoleVisitor.signed_in(stack, email, OperatorRole.OPERATOR) as ada:
-        assert "Operators refund up to $100.00" in said(await ada.get(page_of(life, "refund")))
-        for amount in ("much", "0", "1.234", "9e999999"):
+        form = said(await ada.get(page_of(life, "refund")))
+        assert "Operators refund up to $100.00" in form
+        assert "As 12.50; empty: all that is left" in form
+        for amount in ("much", "0", "1.234", "1.000", "1,000", "9e999999"):
             wrong = await pressed(ada, page_of(life, "refund"), amount=amount, reason="a day of downtime")
             assert (wrong.status_code, "Enter an amount" in said(wrong)) == (422, True), amount
         over = await pressed(ada, page_of(life, "refund"), amount="49.01", reason="a day of downtime")
