@@ -120,7 +120,10 @@ async def extend_trial(
 async def renew_links(
     subscription_id: SubscriptionId, context: OperatorContext, _body: EmptyRequest | None = None
 ) -> SubscriptionView:
-    """For a mail that reached the wrong person. Links in later mails work."""
+    """For a mail that reached the wrong person. Links in later mails work.
+
+    The customer's one-time links and open visits to the billing page end as well.
+    """
     row = await context.row(subscription_id)
     await context.repositories.pay_pages.renew_links(context.caller.tenant, row.id)
     return SubscriptionView.of(row)

@@ -221,5 +221,17 @@ class WebSessions:
             await connection.execute(delete(table).where(table.c.expires_at < func.now() - literal(KEPT)))
 
 
+async def end_links_and_sessions(connection: AsyncConnection, kind: WebRole, subject: UUID) -> None:
+    """Ends all links that were made so far and all sessions of somebody, within a transaction.
+
+    The links come first: whoever uses one at this moment is waited for, and their session is ended with the others. A
+    link then ends when it was made: that is before any use of it, also one that waits for this transaction.
+    """
+    links, mine = web_links.c, web_sessions.c
+    ended = update(web_links).values(expires_at=links.created_at)
+    await connection.execute(ended.where(links.kind == kind.value, links.subject == subject))
+    await connection.execute(delete(web_sessions).where(mine.kind == kind.value, mine.subject == subject))
+
+
 def _destination(row: Row[Any]) -> Destination:
     return Destination(row.tenant, str(row.subject), row.flow, row.return_url, row.locale, row.embed)

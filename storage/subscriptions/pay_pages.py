@@ -5,10 +5,11 @@ from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.subscription.state import Subscription
+from storage.access.web_sessions import WebRole, end_links_and_sessions
 from storage.db.codec import state_from_json
 from storage.db.engine import transaction
 from storage.schema.tables import customers, pay_pages, subscriptions
@@ -67,23 +68,29 @@ class PayPages:
     async def opened(self, subscription: Subscription, number: int, url: str) -> None:
         """Stores the page as the subscription's *number*-th."""
         page = {"number": number, "url": url, "sequence": subscription.sequence, "opened_at": func.now()}
-        await self._write(subscription.tenant, subscription.id, page, page, only_if=pay_pages.c.number < number)
+        row = _row(subscription.tenant, subscription.id, page, page, only_if=pay_pages.c.number < number)
+        async with transaction(self._engine, subscription.tenant) as connection:
+            await connection.execute(row)
 
     async def renew_links(self, tenant: str, subscription: str) -> None:
-        """Invalidates all links mailed so far; mails sent from now on contain new ones."""
-        renewed = {"generation": pay_pages.c.generation + 1, "url": ""}
-        await self._write(tenant, subscription, {"generation": 1}, renewed)
+        """Invalidates all links mailed so far; mails sent from now on contain new ones.
 
-    async def _write(
-        self,
-        tenant: str,
-        subscription: str,
-        first: dict[str, object],
-        later: dict[str, object],
-        only_if: ColumnElement[bool] | None = None,
-    ) -> None:
-        row = insert(pay_pages).values({"tenant": tenant, "subscription": UUID(subscription), **first})
+        The customer's one-time links, of which some were mailed, and their sessions end as well.
+        """
+        renewed = {"generation": pay_pages.c.generation + 1, "url": ""}
+        wanted = select(subscriptions.c.customer).where(subscriptions.c.id == UUID(subscription))
         async with transaction(self._engine, tenant) as connection:
-            await connection.execute(
-                row.on_conflict_do_update(index_elements=[pay_pages.c.subscription], set_=later, where=only_if)
-            )
+            await connection.execute(_row(tenant, subscription, {"generation": 1}, renewed))
+            customer = (await connection.execute(wanted)).scalar_one()
+            await end_links_and_sessions(connection, WebRole.CUSTOMER, customer)
+
+
+def _row(
+    tenant: str,
+    subscription: str,
+    first: dict[str, object],
+    later: dict[str, object],
+    only_if: ColumnElement[bool] | None = None,
+) -> Insert:
+    row = insert(pay_pages).values({"tenant": tenant, "subscription": UUID(subscription), **first})
+    return row.on_conflict_do_update(index_elements=[pay_pages.c.subscription], set_=later, where=only_if)

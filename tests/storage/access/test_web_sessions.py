@@ -1,14 +1,27 @@
 """A one-time link opens one session, and both end when they say."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import text
 
 from domain.errors import Rejected
-from storage.access.web_sessions import IDLE, KEPT, LONGEST, Destination, WebRole, WebSessions, new_token
+from storage.access.web_sessions import (
+    IDLE,
+    KEPT,
+    LONGEST,
+    Destination,
+    WebRole,
+    WebSessions,
+    end_links_and_sessions,
+    new_token,
+)
+from storage.db.engine import transaction
+from tests.harness.patience import until
 from tests.storage.ledger import Ledger
 
 LIVES = timedelta(minutes=5)
@@ -148,3 +161,28 @@ async def test_what_is_long_over_is_deleted(sessions: WebSessions, ledger: Ledge
     await linked(sessions)
 
     assert (await ledger.count("web_links"), await ledger.count("web_sessions")) == (1, 0)
+
+
+async def test_links_and_sessions_that_are_ended_open_nothing_also_for_whoever_comes_at_that_moment(
+    sessions: WebSessions, ledger: Ledger
+) -> None:
+    token, used, others = await linked(sessions), await linked(sessions), new_token()
+    await sessions.create_link(others, replace(TO, subject=str(uuid4())), LIVES)
+    session, _ = await sessions.enter(used)
+
+    async def is_waiting() -> bool:
+        async with ledger.engine.connect() as watching:
+            waiting = await watching.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+            return bool(waiting.scalar_one())
+
+    async with transaction(ledger.engine, TO.tenant) as connection:
+        await end_links_and_sessions(connection, WebRole.CUSTOMER, UUID(TO.subject))
+        late = asyncio.create_task(code_of(sessions, token))
+        await until(is_waiting)
+
+    assert await late == "link_expired"
+    assert await code_of(sessions, token) == "link_expired"
+    assert await sessions.session(session) is None
+    assert await ledger.count("web_sessions") == 0
+    assert (await sessions.enter(others))[0]
+    assert (await sessions.enter(await linked(sessions)))[0], "later links work"

@@ -361,6 +361,42 @@ async def test_mails_that_are_sent_after_links_were_revoked_have_new_ones(
         assert (await ada.get(later)).status_code == 200
 
 
+async def test_revoking_links_ends_the_one_time_links_that_were_mailed_and_what_they_opened(
+    stack: Stack, begin: Callable[..., Any]
+) -> None:
+    life = await begin(payment_method="pm_card_visa", trial_days=0)
+    url = await link_of(life, Occasion.RECEIPT, BillingFlow.OVERVIEW)
+
+    async with Visitor.of(stack) as stranger:
+        first = await one_time_link(life, stranger, url)
+        second = await one_time_link(life, stranger, url)
+        assert (await stranger.submit(first)).status_code == 303
+        assert (await stranger.get("/billing")).status_code == 200
+
+        await life.command("renew-links")
+
+        assert (await stranger.get("/billing")).status_code == 401
+        for used in (first, second):
+            assert (await stranger.get(used)).status_code == 410
+            assert (await stranger.post(used, {})).status_code == 410
+    await life.command("pause")
+    async with Visitor.of(stack) as ada:
+        again = await link_of(life, Occasion.PAUSED, BillingFlow.OVERVIEW)
+        assert (await ada.submit(await one_time_link(life, ada, again))).status_code == 303
+        assert (await ada.get("/billing")).status_code == 200
+
+
+async def one_time_link(life: Life, visitor: Visitor, manage: str) -> str:
+    """The one-time link in the mail that the link to manage sends."""
+    sent = (await life.mails())["billing_link"]
+    assert "on its way to you" in said(await visitor.submit(manage))
+    while (await life.mails())["billing_link"] == sent:
+        await life.stands()
+    mail = [one for one in await life.product.mails(life.external_id) if "/billing/enter/" in str(one["text"])][-1]
+    [entry] = [word for word in str(mail["text"]).split() if "/billing/enter/" in word]
+    return entry
+
+
 async def test_a_link_opens_its_own_page_and_nothing_else(
     stack: Stack, admin: Caller, our_link: Callable[..., str], name: str
 ) -> None:
