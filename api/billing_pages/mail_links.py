@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from math import ceil
+from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -20,6 +21,10 @@ from api.web.readers import reader_of
 from domain.billing_flows import BillingFlow
 from domain.errors import Rejected
 from domain.notifications.mail_links import MailLink
+from storage.subscriptions.billing_accounts import BillingAccount
+
+SENDS: Final = "send_link"
+"""The hidden field of the form that mails a link: a form about a subscription that has ended since mails none."""
 
 router = APIRouter(prefix="/billing/mail", include_in_schema=False, route_class=PageRoute)
 
@@ -31,10 +36,12 @@ async def open_link(token: str, request: Request) -> Response:
         visit, link = await _visit(token, request)
     except Rejected as error:
         return _message(request, error)
+    if await _later(visit) is not None:
+        return _offer(visit, sent=False, another=True)
     if link.flow is BillingFlow.CANCEL:
         return show_cancel(visit)
     flow = FLOWS.get(link.flow)
-    return show(visit, flow) if flow is not None else visit.page("send_link.html", link.flow, sent=False)
+    return show(visit, flow) if flow is not None else _offer(visit, sent=False)
 
 
 @router.post("/{token}")
@@ -45,14 +52,36 @@ async def press_button(token: str, request: Request) -> Response:
         visit, link = await _visit(token, request)
     except Rejected as error:
         return _message(request, error)
+    if (later := await _later(visit)) is not None:
+        is_asked_for = SENDS in fields
+        return await _send(visit, later) if is_asked_for else _offer(visit, sent=False, another=True)
     if link.flow is BillingFlow.CANCEL:
         return await press_cancel(visit, fields)
     flow = FLOWS.get(link.flow)
-    if flow is not None:
-        return await press(visit, flow, fields)
-    if not visit.repositories.billing_link_limits.by_address.take(visit.account.email.lower()):
-        await send_link(visit.account, link.flow, visit.dependencies, visit.repositories)
-    return visit.page("send_link.html", link.flow, sent=True)
+    return await press(visit, flow, fields) if flow is not None else await _send(visit, visit.account, link.flow)
+
+
+async def _later(visit: Visit) -> BillingAccount | None:
+    """Return the customer's account with the subscription that they have now, if the mail's own has ended.
+
+    What the page would say of the ended one, such as that nothing is charged any more, is not so for the customer.
+    """
+    was = visit.account
+    if not visit.subscription.is_over:
+        return None
+    found = await visit.repositories.billing_accounts.of_customer(was.tenant, was.customer_id)
+    return found if found is not None and found.subscription is not None and not found.subscription.is_over else None
+
+
+def _offer(visit: Visit, *, sent: bool, another: bool = False) -> Response:
+    """Return the page that mails a one-time link, which opens more than what this mail is about."""
+    return visit.page("send_link.html", BillingFlow.OVERVIEW, sent=sent, another=another, sends=SENDS)
+
+
+async def _send(visit: Visit, account: BillingAccount, flow: BillingFlow = BillingFlow.OVERVIEW) -> Response:
+    if not visit.repositories.billing_link_limits.by_address.take(account.email.lower()):
+        await send_link(account, flow, visit.dependencies, visit.repositories)
+    return _offer(visit, sent=True)
 
 
 async def _visit(token: str, request: Request) -> tuple[Visit, MailLink]:

@@ -318,6 +318,47 @@ async def test_a_link_after_the_end_says_so_calmly(stack: Stack, begin: Callable
             assert (pressed.status_code, title(pressed)) == (200, "Your subscription has ended")
 
 
+async def test_a_link_about_an_ended_subscription_speaks_of_the_one_that_came_after_it(
+    stack: Stack, admin: Caller, begin: Callable[..., Any], name: str
+) -> None:
+    life = await begin(payment_method="pm_card_visa", trial_days=0)
+    links = [await link_of(life, Occasion.RECEIPT, flow) for flow in (BillingFlow.CANCEL, BillingFlow.PAYMENT_METHOD)]
+    async with Visitor.of(stack) as ada:
+        [(action, late)] = forms_of((await ada.get(links[0])).text)
+        await life.command("cancel", at="now")
+        links.append(links_in(await mailed(life, Occasion.CANCELED))[BillingFlow.BUY])
+        now = Life(
+            life.product,
+            life.external_id,
+            await life.product.sign_up(
+                life.external_id, plan="professional", payment_method="pm_card_visa", trial_days=0
+            ),
+        )
+
+        for url in links:
+            shown = await ada.get(url)
+            assert "has ended. You have another one now." in said(shown)
+            assert "Nothing will be charged any more" not in said(shown)
+            assert "Professional" not in said(shown), "a link shows no more than what its mail is about"
+        assert "You have another one now" in said(await ada.post(action, late))
+        assert (await now.mails())["billing_link"] == 0, "the form was about the other one"
+
+        assert "on its way to you" in said(await ada.submit(links[0]))
+        entry = await entry_of(now)
+        assert (await ada.submit(entry)).headers["Location"] == "/billing"
+        assert "Professional" in said(await ada.get("/billing"))
+    assert (await now.stands())["cancel_at"] is None
+
+
+async def entry_of(life: Life, before: int = 0) -> str:
+    """The one-time link in the last mail with one, once there is one more than *before*."""
+    while (await life.mails())["billing_link"] <= before:
+        await life.stands()
+    mail = [one for one in await life.product.mails(life.external_id) if "/billing/enter/" in str(one["text"])][-1]
+    [entry] = [word for word in str(mail["text"]).split() if "/billing/enter/" in word]
+    return entry
+
+
 @pytest.fixture
 def our_link(stack_folder: Path) -> Callable[..., str]:
     secret = SigningSecrets.of(Secrets.of(stack_folder).secret_key)
@@ -379,22 +420,17 @@ async def test_revoking_links_ends_the_one_time_links_that_were_mailed_and_what_
         for used in (first, second):
             assert (await stranger.get(used)).status_code == 410
             assert (await stranger.post(used, {})).status_code == 410
-    await life.command("pause")
     async with Visitor.of(stack) as ada:
-        again = await link_of(life, Occasion.PAUSED, BillingFlow.OVERVIEW)
-        assert (await ada.submit(await one_time_link(life, ada, again))).status_code == 303
+        await ada.submit("/billing/link", email=f"{life.external_id}@example.com")
+        assert (await ada.submit(await entry_of(life, 2))).status_code == 303
         assert (await ada.get("/billing")).status_code == 200
 
 
 async def one_time_link(life: Life, visitor: Visitor, manage: str) -> str:
     """The one-time link in the mail that the link to manage sends."""
-    sent = (await life.mails())["billing_link"]
+    before = (await life.mails())["billing_link"]
     assert "on its way to you" in said(await visitor.submit(manage))
-    while (await life.mails())["billing_link"] == sent:
-        await life.stands()
-    mail = [one for one in await life.product.mails(life.external_id) if "/billing/enter/" in str(one["text"])][-1]
-    [entry] = [word for word in str(mail["text"]).split() if "/billing/enter/" in word]
-    return entry
+    return await entry_of(life, before)
 
 
 async def test_a_link_opens_its_own_page_and_nothing_else(
