@@ -13,6 +13,7 @@ from domain.revenue.figures import PeriodLength, first_day_of, following
 from storage.db.engine import sql_text, transaction
 from storage.revenue.cohorts import EVER, sum_up_cohorts
 from storage.revenue.counting import STANDING, outcomes
+from storage.revenue.recorded_until import recorded_until
 from storage.schema.revenue_tables import mrr_cohorts, mrr_daily, mrr_movements, mrr_movers, mrr_roll_up
 
 ADVISORY_LOCK = 7_314_420_192
@@ -65,11 +66,14 @@ class RevenueRollUpRecords:
         """Brings the sums up to date; starts over if the zone of days has changed. Safe to repeat."""
         for counting in (STANDING, outcomes(self._timezone)):
             await counting.keep(self._engine, alive=alive)
+        until = await recorded_until(self._engine, alive=alive)
+        if until is None:
+            return
         async with transaction(self._engine) as connection:
             await connection.execute(_LOCK)
             known = await self._known(connection)
-            until = (await connection.execute(sql_text(_FILES / "recorded_until.sql"))).scalar_one()
-            if until <= min(known.days, known.cohorts):
+            until = max(until, known.days, known.cohorts)
+            if until == min(known.days, known.cohorts):
                 return
             await connection.execute(_PLANNING)
             given = {"timezone": self._timezone, "since": known.days, "until": until}

@@ -1,10 +1,12 @@
 """Figures of revenue, from movements and from their sums by day."""
 
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from domain.catalog.plans import Interval
 from domain.revenue.figures import ChurnGroup, Figure, Grouping, Period, PeriodLength, Segment
@@ -13,10 +15,13 @@ from domain.revenue.queries import Range
 from domain.subscription.ends import EndKind
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Pause, Subscription
-from storage.revenue import roll_up
+from storage.db.roles import DatabaseRole
+from storage.revenue import recorded_until, roll_up
+from storage.revenue.check import month_differences
 from storage.revenue.figures import RevenueFigures
 from storage.revenue.roll_up import RevenueRollUpRecords
 from tests.builders import FREE, PRO, a_recovery
+from tests.harness.postgres import Databases
 from tests.storage.ledger import Ledger, a_step, later
 from tests.storage.revenue.reading import all_periods_of, extent_of, periods_of, standing_of
 
@@ -254,15 +259,55 @@ async def test_sums_are_made_again_for_another_zone_and_not_used_until_then(ledg
     assert await ledger.rows("select timezone from mrr_roll_up") == [{"timezone": "Europe/Berlin"}]
 
 
-async def test_what_an_open_transaction_may_still_record_is_not_passed_over(ledger: Ledger) -> None:
-    async with ledger.engine.begin() as connection:
-        [(began,)] = await connection.exec_driver_sql("select now()")
-        await RevenueRollUpRecords(ledger.engine, "UTC").roll_up()
-        [row] = await ledger.rows("select recorded_until from mrr_roll_up")
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until this very moment, and without waiting for what is under way."""
+    monkeypatch.setattr(recorded_until, "MARGIN", timedelta())
+    monkeypatch.setattr(recorded_until, "LOOKS", 1)
 
-    until = row["recorded_until"]
-    assert isinstance(until, datetime)
-    assert until <= began
+
+RECORD_ANOTHER = text(
+    "insert into mrr_movements select (jsonb_populate_record(m, jsonb_build_object('recorded_at', now(),"
+    " 'position', 1))).* from mrr_movements m limit 1"
+)
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("role", [None, DatabaseRole.SYSTEM], ids=["login", "role"])
+async def test_what_a_transaction_that_is_under_way_still_records_is_not_passed_over(
+    ledger: Ledger, databases: Databases, database_url: str, role: DatabaseRole | None
+) -> None:
+    sums = RevenueRollUpRecords(databases.engine(database_url, role), "UTC")
+    await pays(ledger, "ada", on(1))
+    async with ledger.engine.begin() as connection:
+        await connection.execute(text("select now()"))
+        await pays(ledger, "grace", on(1))
+        await sums.roll_up()
+        await connection.execute(RECORD_ANOTHER)
+    expected = [period.end for period in await periods_of(RevenueFigures(ledger.engine, "UTC"), QUARTER)]
+
+    await sums.roll_up()
+
+    assert await ledger.rows("select sum(after - before)::int as annual from mrr_daily") == [{"annual": 3 * YEAR}]
+    assert expected == [3 * YEAR] * 3
+    assert await month_differences(ledger.engine, "UTC") == []
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_although_a_transaction_is_always_under_way_sums_go_on(ledger: Ledger) -> None:
+    sums, others = RevenueRollUpRecords(ledger.engine, "UTC"), AsyncExitStack()
+    await pays(ledger, "ada", on(1))
+    async with others:
+        async with ledger.engine.begin() as connection:
+            await connection.execute(text("select now()"))
+            await sums.roll_up()
+            assert await ledger.count("mrr_daily") == 0
+            await pays(ledger, "grace", on(1))
+            await (await others.enter_async_context(ledger.engine.begin())).execute(text("select now()"))
+
+        await sums.roll_up()
+
+        assert await ledger.rows("select payers_after from mrr_daily") == [{"payers_after": 1}]
 
 
 async def test_rolling_up_again_changes_nothing(ledger: Ledger) -> None:
