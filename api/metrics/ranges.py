@@ -8,7 +8,7 @@ from fastapi import Depends, Query
 from domain.catalog.plans import Interval as BilledEvery
 from domain.errors import Malformed
 from domain.revenue.figures import Grouping, PeriodLength, Segment
-from domain.revenue.queries import DAY_EXAMPLE, ReportQuery, day_named
+from domain.revenue.queries import DAY_EXAMPLE, ReportQuery, day_named, last_day_named
 
 PlanCode = Annotated[
     str,
@@ -24,7 +24,11 @@ PlanAlone = Annotated[
 From = Annotated[str | None, Query(alias="from", description=f"the first period: {DAY_EXAMPLE}", examples=["2026-01"])]
 To = Annotated[
     str | None,
-    Query(alias="to", description="the last period, included; by default the current one", examples=["2026-12"]),
+    Query(
+        alias="to",
+        description=f"the last period, included: {DAY_EXAMPLE}; by default the current one",
+        examples=["2026-12"],
+    ),
 ]
 Interval = Annotated[PeriodLength, Query(description="the length of periods")]
 BillingInterval = Annotated[
@@ -73,13 +77,13 @@ class Asked:
                 field="status",
             )
 
-    def check_status(self) -> None:
-        """Reject a status along with periods.
+    def check_status(self, *, is_csv: bool) -> None:
+        """Reject a status along with periods, or with an answer as CSV.
 
         Raises:
             Malformed: both are asked for.
         """
-        others = {"from": self.first, "to": self.last, "group": self.group, "format=csv": self.format == "csv"}
+        others = {"from": self.first, "to": self.last, "group": self.group, "CSV": is_csv}
         given = [name for name, value in others.items() if value]
         given += ["interval"] if self.interval is not PeriodLength.MONTH else []
         if self.status is not None and given:
@@ -120,7 +124,7 @@ def report_query(
     return ReportQuery(
         currency,
         day_named(first, "from") if first is not None else None,
-        day_named(last, "to") if last is not None else None,
+        last_day_named(last, "to") if last is not None else None,
         interval,
         part,
         group,

@@ -36,11 +36,12 @@ async def movements(asked: WithRange, reading: WithReading) -> MovementsView | R
 @router.get("/mrr", operation_id="getMrr", summary="Get monthly recurring revenue", response_model=MrrView)
 async def mrr(asked: WithRange, reading: WithReading) -> MrrView | Response:
     """MRR at the end of each period, and what there is now; with a status, that alone. Amounts are in minor units."""
-    asked.check_status()
+    is_csv = wants_csv(reading.request, asked.format)
+    asked.check_status(is_csv=is_csv)
     query = asked.query(reading.currency)
     report = await reading.figures.mrr(reading.tenant, query, asked.status or "")
     data = [MrrPeriodView.of(period, query.length, segment) for segment, period in report.periods()]
-    if wants_csv(reading.request, asked.format) and not asked.status:
+    if is_csv:
         return csv_answer("mrr", MrrPeriodView.heads(), (each.cells() for each in data))
     return MrrView(
         **reading.about(report.extent, query.length),

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from domain.errors import Malformed
 from domain.revenue.figures import ALL, Grouping, PeriodLength, Segment, earlier, first_day_of, following
@@ -76,6 +76,17 @@ def day_named(text: str, field: str) -> date:
     except ValueError:
         pass
     raise Malformed(f"must be {DAY_EXAMPLE}", field=field)
+
+
+def last_day_named(text: str, field: str) -> date:
+    """Returns the last day of the year, month or day that *text* names, as `DAY_EXAMPLE`.
+
+    Raises:
+        Malformed: as with `day_named`.
+    """
+    first = day_named(text, field)
+    length = (PeriodLength.YEAR, PeriodLength.MONTH, PeriodLength.DAY)[text.count("-")]
+    return following(first, length) - timedelta(days=1)
 
 
 def label(first_day: date, length: PeriodLength) -> str:

@@ -13,7 +13,7 @@ from configuration.loading import Process, load_settings
 from domain.catalog.plans import Interval
 from domain.names import DEFAULT_TENANT
 from domain.revenue.figures import Grouping, PeriodLength, Segment
-from domain.revenue.queries import ReportQuery, day_named
+from domain.revenue.queries import ReportQuery, day_named, last_day_named
 from storage.access.tenants import Tenants
 from storage.revenue.cohorts import CohortFigures, CohortsReport
 from storage.revenue.figures import OverviewReport, PeriodsReport, RevenueFigures
@@ -63,7 +63,7 @@ class Months(Part):
         return ReportQuery(
             self.currency,
             day_named(self.first, "from") if self.first is not None else None,
-            day_named(self.last, "to") if self.last is not None else None,
+            last_day_named(self.last, "to") if self.last is not None else None,
             length,
             self.segment(),
             self.group,

@@ -15,7 +15,7 @@ from domain.names import DEFAULT_TENANT
 from domain.revenue.cancellation_figures import CancellationGroup, CancellationPeriod
 from domain.revenue.figures import Grouping, PeriodLength, Segment
 from domain.revenue.outcomes import RetainedBy
-from domain.revenue.queries import ReportQuery, day_named, label
+from domain.revenue.queries import ReportQuery, day_named, label, last_day_named
 from domain.revenue.recoveries import RecoveryOutcome
 from domain.revenue.recovery_figures import RecoveryFigure, RecoveryGroup, RecoveryPeriod
 from domain.revenue.trial_figures import TrialPeriod
@@ -184,7 +184,7 @@ def _query(
     return ReportQuery(
         currency,
         day_named(first, "from") if first is not None else None,
-        day_named(to, "to") if to is not None else None,
+        last_day_named(to, "to") if to is not None else None,
         interval,
         Segment(plan),
         Grouping.PLAN if by_plan else None,

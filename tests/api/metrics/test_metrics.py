@@ -143,7 +143,7 @@ async def test_what_there_is_now_can_be_told_apart_by_status(api: httpx.AsyncCli
     [
         ("movements", {}, "ask for mrr with this status"),
         ("mrr", QUARTER, "leave out from, to"),
-        ("mrr", {"group": "plan", "format": "csv", "interval": "day"}, "leave out group, format=csv, interval"),
+        ("mrr", {"group": "plan", "format": "csv", "interval": "day"}, "leave out group, CSV, interval"),
     ],
 )
 async def test_a_status_of_the_past_is_refused(
@@ -154,6 +154,30 @@ async def test_a_status_of_the_past_is_refused(
     assert answer.status_code == 422
     assert fields_of(answer.json()) == {"status"}
     assert words in answer.text
+
+
+async def test_a_status_is_refused_however_csv_is_asked_for(api: httpx.AsyncClient) -> None:
+    as_csv = {"Accept": "text/csv"}
+    by_header = await api.get("/v1/metrics/mrr", params={"status": "active"}, headers=as_csv)
+    not_meant = await api.get("/v1/metrics/mrr", params={"status": "active", "format": "json"}, headers=as_csv)
+
+    assert (by_header.status_code, fields_of(by_header.json())) == (422, {"status"})
+    assert "leave out CSV" in by_header.text
+    assert not_meant.status_code == 200
+
+
+@pytest.mark.usefixtures("lives")
+@pytest.mark.parametrize(
+    ("interval", "first", "last", "periods"),
+    [("day", "2026-02", "2026-02", 28), ("month", "2025", "2026", 24), ("year", "2025", "2026-01", 2)],
+)
+async def test_a_named_month_or_year_is_meant_as_a_whole(
+    api: httpx.AsyncClient, interval: str, first: str, last: str, periods: int
+) -> None:
+    for name in ("movements", "trials"):
+        told = await report(api, name, interval=interval, **{"from": first, "to": last})
+
+        assert len(told["data"]) == periods
 
 
 async def test_a_yearly_price_is_rounded_once(api: httpx.AsyncClient, ledger: Ledger) -> None:
