@@ -14,7 +14,7 @@ from api.metrics.ranges import Format, From, Interval, PlanAlone, To, report_que
 from api.metrics.reports import RESPONSES, ReportLinksView
 from domain.entitlements.usage_figures import UsageFigure
 from domain.formatting import moment
-from domain.revenue.definitions import USAGE, definitions
+from domain.revenue.definitions import USAGE, USERS, definitions
 from domain.revenue.figures import PeriodLength, Segment, first_day_of
 from domain.revenue.queries import label
 from domain.revenue.ratios import decimal
@@ -29,7 +29,7 @@ class UsageFigureView(BaseModel):
     plan: str | None = Field(description="null for customers without a plan, if there is no free plan")
     feature: str
     taken_at: datetime = Field(description="the last statistics of the period")
-    customers: int
+    customers: int = Field(description=USERS)
     active: int | None
     used: int
     median: int | None
@@ -95,7 +95,8 @@ async def usage_figures(
 ) -> UsageFiguresView | Response:
     """By plan and feature: what is used, by half and nine of ten customers, and how many are near their limit.
 
-    Statistics are taken every six hours and kept for 400 days.
+    All are of customers who have begun to use the feature in their current period. Statistics are taken every six
+    hours and kept for 400 days.
     """
     query = report_query(asked.first, asked.last, asked.interval, Segment(asked.plan))
     figures = repositories.usage_figures
@@ -107,7 +108,7 @@ async def usage_figures(
         timezone=figures.timezone,
         as_of=report.as_of,
         complete_until=first_day_of(report.today, query.length) - timedelta(days=1),
-        definitions=definitions(*USAGE),
+        definitions={"customers": USERS, **definitions(*USAGE)},
         links=ReportLinksView(csv=str(request.url.include_query_params(format="csv"))),
         data=data,
     )

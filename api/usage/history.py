@@ -64,11 +64,11 @@ class UsageStatisticView(BaseModel):
 
     plan: str | None = Field(description="null for customers without a plan, if there is no free plan")
     feature: str
-    customers: int
+    customers: int = Field(description="who have begun to use it in their current period")
     used: int = Field(description="total of all customers")
     highest: int = Field(description="highest of one customer")
-    near_limit: int = Field(description="customers at 80 % of their limit or more")
-    at_limit: int = Field(description="customers at 100 % of their limit or more")
+    near_limit: int = Field(description="of these customers: at 80 % of their limit or more")
+    at_limit: int = Field(description="of these customers: at 100 % of their limit or more")
 
     @classmethod
     def of(cls, row: Statistic) -> "UsageStatisticView":

@@ -16,7 +16,10 @@ class UsageFigure:
     """Empty: those without one."""
     feature: str
     customers: int
-    """Who have used it in any period that still counts, also if nothing in the current one."""
+    """For whom some was counted in their current period, also if all was given back; of what has no period, ever.
+
+    The other figures are of these: who has not begun to use it in the current period is in none.
+    """
     used: int
     """By all of them together."""
     highest: int
@@ -28,14 +31,14 @@ class UsageFigure:
     active: int | None = None
     """Who have used some of it; None, as all that follow: of statistics from before this was kept."""
     limited: int | None = None
-    """Who have a limit."""
+    """Who have a limit, of these customers."""
     median: int | None = None
     """Half of the customers use this much or less."""
     p90: int | None = None
     """Nine of ten customers use this much or less."""
 
     def share_at(self, percent: int) -> Fraction | None:
-        """Returns how many are at 80, 90 or 100 *percent* of their limit or beyond, of those who have one.
+        """Returns how many are at 80, 90 or 100 *percent* of their limit or beyond, of the customers who have one.
 
         None: nobody has one, or it is not known.
         """

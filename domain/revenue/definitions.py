@@ -89,16 +89,22 @@ CANCELLATIONS: Mapping[str, str] = {
     "reasons": "the customer's reason, one of eight fixed codes; none: the customer did not say",
 }
 
+USERS = (
+    "customers for whom some of it was counted in their current period, also if all was given back; of what has no"
+    " period, ever. Who has not begun to use it in this period is in no figure of it"
+)
+"""`customers` of usage: elsewhere the name is of those who pay."""
 USAGE: Mapping[str, str] = {
-    "active": "customers who have used some of it in their current period",
+    "active": "of these customers: who have used some of it in their current period",
     "used": "what all customers have used of it in their current periods, together",
-    "median": "half of the customers have used this much or less",
-    "p90": "nine of ten customers have used this much or less",
+    "median": "half of these customers have used this much or less",
+    "p90": "nine of ten of these customers have used this much or less",
     "highest": "what one customer has used at most",
-    "limited": "customers who have a limit: the others are in no share",
-    "share_at_80": "of those with a limit: at 80 % of it, or beyond",
-    "share_at_90": "of those with a limit: at 90 % of it, or beyond",
-    "share_at_100": "of those with a limit: at all of it, or beyond",
+    "limited": "of these customers: who have a limit; others, and who has not begun to use it in the current period,"
+    " are in no share",
+    "share_at_80": "of those with a limit who have begun to use it in this period: at 80 % of it, or beyond",
+    "share_at_90": "of the same: at 90 % of it, or beyond",
+    "share_at_100": "of the same: at all of it, or beyond",
 }
 
 COHORTS: Mapping[str, str] = {

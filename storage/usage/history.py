@@ -42,6 +42,7 @@ class Statistic:
     """Empty if they have none, and there is no free plan."""
     feature: str
     customers: int
+    """Who have begun to use it in their current period."""
     used: int
     """The sum over all customers."""
     highest: int

@@ -185,6 +185,7 @@ class UsageFigure:
     taken_at: datetime
     """The last statistics of the period."""
     customers: int
+    """Who have begun to use it in their current period: the other figures are of these."""
     active: int | None = None
     """Who have used some of it."""
     used: int

@@ -129,12 +129,13 @@ class UsageStatistic:
     plan: str | None = None
     """None: customers without a plan."""
     customers: int = 0
+    """Who have begun to use it in their current period."""
     used: int = 0
     """The total of all customers."""
     highest: int = 0
     """The highest of one customer."""
     near_limit: int = 0
-    """Customers at 80 % of their limit or more."""
+    """Of these customers: at 80 % of their limit or more."""
     at_limit: int = 0
 
 

@@ -16,7 +16,8 @@ MOST_BARS: Final = 12
 USAGE: Final = Report(
     "usage",
     "Usage",
-    "How the customers of each plan use its features, and how near they are to their limits.",
+    "How the customers of each plan use its features, and how near they are to their limits: those who have begun to"
+    " use a feature in their current period.",
     lambda asked, reading, visit: usage_figures(asked, visit.caller, visit.repositories, reading.request),
     TypeAdapter(AskedUsage),
     ("from", "to", "interval", "plan", "feature"),
@@ -55,7 +56,10 @@ def usage_content(view: UsageFiguresView, formats: Formats) -> Content:
         key=lambda row: -(row.share_at_80 or 0),
     )
     shares = [Share(_named(row), row.share_at_80, written(row.share_at_80, Unit.SHARE, formats, "")) for row in near]
-    said = f"Customers at 80% of their limit or beyond, in {last}, by plan and feature: see the table."
+    said = (
+        f"Customers at 80% of their limit or beyond, in {last}, of those who have begun to use the feature in their"
+        " current period, by plan and feature: see the table."
+    )
     title = f"Customers near their limit, {last}"
     charts = [ShownChart(title, share_bars("near", title, said, shares[:MOST_BARS]))] if shares else []
     return Content(charts, found.tables, left_out=found.left_out)
