@@ -36,6 +36,8 @@ class UsageBar:
     level: UsageLevel
     resets_at: datetime | None
     grace_ends_at: datetime | None
+    ceiling: int | None
+    """The hard limit; None: there is none."""
 
 
 async def usage_bars(account: BillingAccount, entitlements: EntitlementLookup) -> Sequence[UsageBar]:
@@ -46,7 +48,7 @@ async def usage_bars(account: BillingAccount, entitlements: EntitlementLookup) -
         if error.code == "catalog_unpublished":
             return ()
         raise
-    return tuple(_bars(snapshot))
+    return bars_of(snapshot)
 
 
 def reached_limits(bars: Sequence[UsageBar]) -> tuple[ReachedLimit, ...]:
@@ -58,7 +60,8 @@ def reached_limits(bars: Sequence[UsageBar]) -> tuple[ReachedLimit, ...]:
     )
 
 
-def _bars(snapshot: EntitlementSnapshot) -> Sequence[UsageBar]:
+def bars_of(snapshot: EntitlementSnapshot) -> Sequence[UsageBar]:
+    """Return what a snapshot says of each feature that is counted."""
     found = []
     for feature in snapshot.features.values():
         if feature.window is None:
@@ -67,7 +70,7 @@ def _bars(snapshot: EntitlementSnapshot) -> Sequence[UsageBar]:
         if counter.included == 0 and not counter.used:
             continue
         level = snapshot.level(counter, feature)
-        is_billed = snapshot.overage(feature) is not None
+        is_in_grace = level is UsageLevel.GRACE and snapshot.overage(feature) is None
         found.append(
             UsageBar(
                 feature.code,
@@ -78,7 +81,8 @@ def _bars(snapshot: EntitlementSnapshot) -> Sequence[UsageBar]:
                 _TONES.get(level, Tone.CALM),
                 level,
                 counter.ends,
-                None if is_billed or level is not UsageLevel.GRACE else grace_ends(counter.over_since, feature.limit),
+                grace_ends(counter.over_since, feature.limit, counter.ends) if is_in_grace else None,
+                counter.ceiling,
             )
         )
-    return found
+    return tuple(found)

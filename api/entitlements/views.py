@@ -129,7 +129,9 @@ class UsageCountView(BaseModel):
     )
     window: UsageWindow | None = Field(description="period over which it is counted; null if it is not")
     resets_at: datetime | None = Field(description="when the count resets; null if it does not")
-    grace_ends_at: datetime | None = Field(description="until when usage beyond the limit is allowed")
+    grace_ends_at: datetime | None = Field(
+        description="until when usage beyond the limit is allowed; null if it is not, or if the count resets before"
+    )
 
 
 class FeatureUsageView(UsageCountView):
@@ -260,6 +262,7 @@ def available(feature: Feature, value: Value) -> list[str]:
 def count(snapshot: EntitlementSnapshot, feature: Feature, counter: Counter) -> dict[str, Any]:
     """The fields of a `UsageCountView`."""
     limit, is_in_plan = counter.included, counter.included != 0
+    grace = grace_ends(counter.over_since, feature.limit, counter.ends)
     return {
         "limit": limit,
         "unlimited": limit is None,
@@ -269,7 +272,7 @@ def count(snapshot: EntitlementSnapshot, feature: Feature, counter: Counter) -> 
         "level": snapshot.level(counter, feature) if is_in_plan and limit is not None else None,
         "window": feature.window,
         "resets_at": counter.ends,
-        "grace_ends_at": grace_ends(counter.over_since, feature.limit) if snapshot.overage(feature) is None else None,
+        "grace_ends_at": grace if snapshot.overage(feature) is None else None,
     }
 
 

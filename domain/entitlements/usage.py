@@ -169,11 +169,15 @@ def share(used: int, included: int | None) -> int | None:
     return used * 100 // included if included else 100
 
 
-def grace_ends(over_since: datetime | None, rule: LimitRule) -> datetime | None:
-    """When grace beyond the limit ends; None: the limit is not reached, there is no grace, or grace is unlimited."""
+def grace_ends(over_since: datetime | None, rule: LimitRule, resets_at: datetime | None) -> datetime | None:
+    """When grace beyond the limit ends; None: the limit is not reached, there is no grace, or grace has no end.
+
+    It has none of its own where it is unlimited, or where the counter resets before: then the limit is free again.
+    """
     if over_since is None or not rule.grace_days or rule.hard is None:
         return None
-    return over_since + timedelta(days=rule.grace_days)
+    end = over_since + timedelta(days=rule.grace_days)
+    return end if resets_at is None or end < resets_at else None
 
 
 def ceiling(
@@ -186,7 +190,7 @@ def ceiling(
         return None if overage.at_most is None else included + overage.at_most
     if rule.hard is None:
         return None
-    end = grace_ends(over_since, rule)
+    end = grace_ends(over_since, rule, resets_at=None)
     return included if end is not None and end <= moment else included * rule.hard // 100
 
 

@@ -100,6 +100,14 @@ def _facts_beyond_limit(crossing: Crossing, plan: Plan, rule: LimitRule, *, is_l
         return {}
     if not is_limit:
         return {"grace_days": str(rule.grace_days)}
-    if crossing.grace_ends_at is None or crossing.grace_ends_at <= crossing.at:
+    return _facts_of_grace(crossing, ceiling)
+
+
+def _facts_of_grace(crossing: Crossing, ceiling: int) -> dict[str, str]:
+    """Until when and up to where usage goes on; without an end, until the counter resets."""
+    ends = crossing.grace_ends_at
+    if ends is None or ends <= crossing.at:
         return {}
-    return {"grace_ends_at": moment(crossing.grace_ends_at), "ceiling": str(ceiling)}
+    if crossing.resets_at is not None and crossing.resets_at <= ends:
+        return {"ceiling": str(ceiling)}
+    return {"grace_ends_at": moment(ends), "ceiling": str(ceiling)}

@@ -78,7 +78,9 @@ def hint(counter: Counter, feature: Feature, level: UsageLevel) -> str | None:
 def _grace(counter: Counter, feature: Feature) -> str:
     if counter.ceiling is None:
         return "usage may continue for now"
-    ends = grace_ends(counter.over_since, feature.limit)
+    ends = grace_ends(counter.over_since, feature.limit, counter.ends)
+    if ends is None and counter.ends is not None:
+        return f"up to {counter.ceiling:,} are allowed; it resets at {moment(counter.ends)}"
     return f"up to {counter.ceiling:,} are allowed{_until(ends)}"
 
 

@@ -138,7 +138,7 @@ FACTS: Final[Mapping[str, str]] = {
     "limit": "the plan's limit, '10000'",
     "percent": "usage in percent of the limit, '90'",
     "resets_at": "instant at which the counter resets; missing: it never does",
-    "grace_ends_at": "instant until which usage beyond the limit is allowed; missing: it is not",
+    "grace_ends_at": "instant until which usage beyond the limit is allowed; missing: not, or up to `ceiling`",
     "grace_days": "days of grace from when the limit is reached; missing: no grace",
     "ceiling": "the hard limit during grace, '11000'",
     "beyond_limit": "billed or free: usage beyond the limit is allowed; missing: as grace and ceiling say",

@@ -61,7 +61,7 @@ def _of_confirmation(facts: Mapping[str, str]) -> Tone:
 
 
 def _of_usage_limit(facts: Mapping[str, str]) -> Tone:
-    return of_reached_limit(goes_on=bool(facts.get("beyond_limit") or facts.get("grace_ends_at")))
+    return of_reached_limit(goes_on=any(facts.get(name) for name in ("beyond_limit", "grace_ends_at", "ceiling")))
 
 
 def _of_change(facts: Mapping[str, str]) -> Tone:

@@ -188,6 +188,8 @@ def _usage() -> Iterator[SampleFacts]:
     yield Occasion.USAGE_LIMIT, "largest-plan", {**largest, "used": "10000", "percent": "100"}
     yield Occasion.USAGE_LIMIT, "", {**USAGE, "used": "10000", "percent": "100", **RESET}
     yield Occasion.USAGE_LIMIT, "with-grace", {**USAGE, "used": "10312", "percent": "103", **RESET, **grace}
+    to_the_reset = {**USAGE, "used": "10312", "percent": "103", **RESET, "ceiling": "11000"}
+    yield Occasion.USAGE_LIMIT, "with-grace-to-the-reset", to_the_reset
     yield Occasion.USAGE_LIMIT, "billed", {**billed, "used": "10000", "percent": "100"}
     yield Occasion.USAGE_LIMIT, "billed-each", {**billed, "used": "10000", "percent": "100", "overage_units": "1"}
     yield Occasion.BILLING_LINK, "", {"enter_url": "https://app.northwind.example/billing/enter/sample"}

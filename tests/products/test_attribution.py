@@ -151,6 +151,8 @@ async def test_usage_meter(shop: Shop, used: int, percent: int, level: str, is_h
     )
     if percent < 100:
         assert meter["grace_ends_at"] is None
+    elif meter["grace_ends_at"] is None:
+        assert datetime.fromisoformat(meter["resets_at"]) <= datetime.now().astimezone() + A_WEEK
     else:
         ends, now = datetime.fromisoformat(meter["grace_ends_at"]), datetime.now().astimezone()
         assert abs(ends - now - A_WEEK) < timedelta(minutes=1)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from api.billing_pages.usage_bars import bars_of, reached_limits
 from api.entitlements.check import EntitlementCheck
 from domain.access import Basis
 from domain.catalog.features import Feature, FeatureKind, Value
@@ -14,7 +15,9 @@ from domain.entitlements.grants import EntitlementBasis
 from domain.entitlements.snapshot import Denial, EntitlementSnapshot, refusing
 from domain.entitlements.usage import Counter, Tally
 from domain.entitlements.usage_periods import period
+from domain.entitlements.usage_texts import hint
 from domain.errors import LimitReached
+from domain.formatting import moment
 from tests.harness.shop import CATALOG
 
 WEDNESDAY = datetime(2026, 3, 4, 15, tzinfo=UTC)
@@ -200,3 +203,30 @@ def test_the_own_plan_is_listed_even_during_grace() -> None:
 
     assert (told["allowed"], told["level"]) == (True, "grace")
     assert plans(told) == ["free", "pro", "scale"]
+
+
+@pytest.mark.parametrize(
+    ("reached", "ends"),
+    [
+        pytest.param(datetime(2026, 3, 24, 23, 59, tzinfo=UTC), datetime(2026, 3, 31, 23, 59, tzinfo=UTC), id="before"),
+        pytest.param(datetime(2026, 3, 25, tzinfo=UTC), None, id="with it"),
+        pytest.param(datetime(2026, 3, 28, 9, tzinfo=UTC), None, id="after"),
+    ],
+)
+def test_grace_has_an_end_only_where_that_comes_before_the_reset(reached: datetime, ends: datetime | None) -> None:
+    """The check, the billing page and the hint to the customer say so alike."""
+    held = holding(replace(FREE, moment=datetime(2026, 3, 29, tzinfo=UTC)), runs=10)
+    held = replace(held, tallies=(replace(held.tallies[0], over_since=reached),))
+    runs = held.features["runs"]
+    counter = held.counter(runs)
+
+    found = asked(held, "runs")
+    bar = next(one for one in bars_of(held) if one.code == "runs")
+    told = hint(counter, runs, held.level(counter, runs))
+
+    assert found["grace_ends_at"] == (ends.isoformat().replace("+00:00", "Z") if ends else None)
+    assert (bar.level, bar.grace_ends_at, bar.ceiling) == ("grace", ends, 11)
+    assert [one.grace_ends_at for one in reached_limits([bar])] == ([ends] if ends else [])
+    until = f" until {moment(ends)}" if ends else "; it resets at 2026-04-01T00:00:00Z"
+    assert told is not None
+    assert told.endswith(f"; up to 11 are allowed{until}")

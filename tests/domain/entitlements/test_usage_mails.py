@@ -46,6 +46,11 @@ def test_at_the_limit_grace_has_an_end_and_a_ceiling() -> None:
     assert told() == {"grace_ends_at": "2026-03-09T12:00:00Z", "ceiling": "1100"}
 
 
+@pytest.mark.parametrize("after", [timedelta(0), timedelta(days=4)])
+def test_grace_that_outlasts_the_period_has_a_ceiling_and_no_end_of_its_own(after: timedelta) -> None:
+    assert told(grace_ends_at=PERIOD_END + after) == {"ceiling": "1100"}
+
+
 def test_before_the_limit_grace_has_a_length_and_no_end_yet() -> None:
     assert told(threshold=90, used=900) == {"grace_days": "7"}
 

@@ -28,6 +28,7 @@ def test_a_reached_limit_is_urgent_when_use_is_turned_away() -> None:
 
 def test_a_mail_about_usage_in_grace_is_as_pressing_as_the_page_about_it() -> None:
     assert of_mail(Occasion.USAGE_LIMIT, {"grace_ends_at": "2026-12-28T09:00:00Z"}) is of_reached_limit(goes_on=True)
+    assert of_mail(Occasion.USAGE_LIMIT, {"ceiling": "110"}) is of_reached_limit(goes_on=True)
     assert of_mail(Occasion.USAGE_LIMIT, {}) is of_reached_limit(goes_on=False)
 
 

@@ -222,6 +222,18 @@ def test_a_reached_limit_says_until_when_usage_is_allowed() -> None:
     assert_both_say(with_grace, "until Monday, 28 December 2026 at 10:00 CET. After that, further use is turned away.")
 
 
+def test_grace_that_outlasts_the_period_lasts_until_the_count_resets() -> None:
+    reset = {"resets_at": "2027-01-01T00:00:00Z"}
+    told = write(Occasion.USAGE_LIMIT, **USAGE, used="100", percent="100", ceiling="110", **reset)
+
+    assert_both_say(
+        told, "You can go on beyond the limit, up to 110, until the count resets on Friday, 1 January 2027."
+    )
+    assert "turned away" not in told.text
+    assert told.text.count("the count resets") == 1
+    assert "The count resets" not in told.text
+
+
 @pytest.mark.parametrize(
     ("facts", "sentence"),
     [
@@ -286,6 +298,7 @@ LEVEL_OF = {
     "usage_limit-largest-plan": "urgent",
     "usage_limit-never-stops": "warning",
     "usage_limit-with-grace": "warning",
+    "usage_limit-with-grace-to-the-reset": "warning",
     "usage_warning": "warning",
     "usage_warning-billed": "warning",
     "usage_warning-largest-plan": "warning",
