@@ -1,6 +1,6 @@
 """Consumes counted features within their limits, and releases them again."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import ceil
 from typing import Annotated, Final
 
@@ -96,11 +96,13 @@ async def consume(
 ) -> Response:
     key = body.key or key_in_header(request)
     feature = metered(body.feature, entitlements.dependencies.catalog)
-    if feature is None or feature.window is None:
-        return await _consume_uncounted(external_id, body, key, caller.tenant, entitlements)
-    check_value(body.value, feature)
+    if feature is None or feature.window is None or body.value is not None:
+        return await _consume_by_own_catalog(external_id, body, key, caller.tenant, entitlements)
     use = UsageChange(external_id, feature.meter, body.quantity, key)
-    return await record_usage(use, body.feature, caller.tenant, entitlements)
+    counted, response = await counted_usage(use, body.feature, caller.tenant, entitlements)
+    if is_counted_nowhere(counted):
+        return await _consume_by_own_catalog(external_id, body, key, caller.tenant, entitlements, refused=response)
+    return response
 
 
 @router.post(
@@ -119,13 +121,18 @@ async def release(
     `unknown_use` means that the customer has no usage of the feature under this key.
     """
     key = body.key or key_in_header(request)
-    feature = await find_feature(body.feature, external_id, caller.tenant, entitlements)
+    feature = await find_feature(body.feature, external_id, caller.tenant, entitlements, suits=is_gauge)
+    if is_gauge(feature):
+        use = UsageChange(external_id, feature.meter, body.quantity, key, Action.RELEASE)
+        counted, response = await counted_usage(use, body.feature, caller.tenant, entitlements)
+        if counted.outcome in (Outcome.COUNTED, Outcome.REPEATED):
+            return response
+        feature = await own_feature(body.feature, external_id, caller.tenant, entitlements)
+        if is_gauge(feature):
+            return response
     if feature.window is None:
         raise not_a_gauge(feature, "its usage is not counted, so there is nothing to give back")
-    if not is_gauge(feature):
-        return await _give_back(external_id, body, feature, caller.tenant, entitlements)
-    use = UsageChange(external_id, feature.meter, body.quantity, key, Action.RELEASE)
-    return await record_usage(use, body.feature, caller.tenant, entitlements)
+    return await _give_back(external_id, body, feature, caller.tenant, entitlements)
 
 
 async def _give_back(
@@ -135,8 +142,8 @@ async def _give_back(
     if body.key is None:
         raise Malformed("give the key under which the usage was counted", field="key")
     quantity = body.quantity if "quantity" in body.model_fields_set else None
-    own = metered(body.feature, (await entitlements.of(tenant, customer)).catalog)
-    meters = {feature.meter} | ({own.meter} if own is not None else set())
+    of_today = metered(body.feature, entitlements.dependencies.catalog)
+    meters = {one.meter for one in (feature, of_today) if one is not None and one.meter}
     result = await entitlements.repositories.usage.give_back(
         customer, sorted(meters), body.key, quantity, entitlements.dependencies.entitlement_rules, tenant=tenant
     )
@@ -191,20 +198,41 @@ def key_in_header(request: Request) -> str:
     return key
 
 
-async def find_feature(name: str, customer: str, tenant: str, entitlements: EntitlementLookup) -> Feature:
-    """Return the feature from today's catalog, or else from the customer's own.
+async def find_feature(
+    name: str, customer: str, tenant: str, entitlements: EntitlementLookup, *, suits: Callable[[Feature], bool]
+) -> Feature:
+    """Return the feature from today's catalog if it suits, or else from the customer's own.
+
+    Today's is at hand. But the customer's decides: whoever has an older version of the catalog keeps how it counts.
 
     Raises:
         Rejected: code `unknown_feature`.
     """
     feature = metered(name, entitlements.dependencies.catalog)
-    if feature is not None:
+    if feature is not None and suits(feature):
         return feature
-    snapshot = await entitlements.of(tenant, customer)
-    feature = metered(name, snapshot.catalog)
+    return await own_feature(name, customer, tenant, entitlements)
+
+
+async def own_feature(name: str, customer: str, tenant: str, entitlements: EntitlementLookup) -> Feature:
+    """Return the feature from the customer's own catalog, or else from today's.
+
+    Raises:
+        Rejected: code `unknown_feature`.
+    """
+    return _own_feature(name, await entitlements.of(tenant, customer))
+
+
+def _own_feature(name: str, snapshot: EntitlementSnapshot) -> Feature:
+    feature = metered(name, snapshot.catalog) or metered(name, snapshot.today)
     if feature is None:
         raise unknown_feature(name, snapshot.today, snapshot.catalog)
     return feature
+
+
+def is_counted_nowhere(counted: Counted) -> bool:
+    """True if the customer's own plan counts nothing of this name: it may have it uncounted, or not at all."""
+    return not counted.counters and counted.outcome in (Outcome.NOT_IN_PLAN, Outcome.NO_NEW_USE)
 
 
 async def record_usage(use: UsageChange, name: str, tenant: str, entitlements: EntitlementLookup) -> Response:
@@ -289,20 +317,31 @@ def _refusal_members(use: UsageChange, feature: Feature, snapshot: EntitlementSn
     }
 
 
-async def _consume_uncounted(
-    customer: str, body: ConsumeRequest, key: str, tenant: str, entitlements: EntitlementLookup
+async def _consume_by_own_catalog(
+    customer: str,
+    body: ConsumeRequest,
+    key: str,
+    tenant: str,
+    entitlements: EntitlementLookup,
+    *,
+    refused: Response | None = None,
 ) -> Response:
-    """Check a feature that is not counted; if the customer's own catalog counts it, consume it."""
+    """Consume a feature if the customer's own catalog counts it; otherwise only check it.
+
+    *refused* is the answer if counting it was tried already.
+    """
     snapshot = await entitlements.of(tenant, customer)
-    feature = metered(body.feature, snapshot.catalog) or metered(body.feature, snapshot.today)
-    if feature is None:
-        raise unknown_feature(body.feature, snapshot.today, snapshot.catalog)
+    feature = _own_feature(body.feature, snapshot)
+    if feature.window is not None and refused is not None:
+        return refused
     check_value(body.value, feature)
     check_quantity(body.quantity, feature)
     if feature.window is not None:
         change = UsageChange(customer, feature.meter, body.quantity, key)
         return await record_usage(change, body.feature, tenant, entitlements)
-    if feature.kind is FeatureKind.NUMBER:
+    # Where today's catalog counts it, products consume it: those who have it without a limit are not refused.
+    is_unlimited = refused is not None and snapshot.has(feature).value is None
+    if feature.kind is FeatureKind.NUMBER and not is_unlimited:
         raise Malformed(
             f"usage of {feature.code} is not counted: check GET .../entitlements/{feature.code}?quantity= with the "
             "total you want",

@@ -6,7 +6,15 @@ from uuid import uuid4
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from api.entitlements.consume import counted_usage, find_feature, is_a_gauge, key_in_header, not_a_gauge, record_usage
+from api.entitlements.consume import (
+    counted_usage,
+    find_feature,
+    is_a_gauge,
+    is_counted_nowhere,
+    key_in_header,
+    not_a_gauge,
+    own_feature,
+)
 from api.entitlements.lookup import EntitlementLookup, WithEntitlements
 from api.entitlements.routes import CustomerId, FeatureCode
 from api.entitlements.views import ConsumeResult, as_json
@@ -20,6 +28,7 @@ from api.http.fields import (
 from api.http.idempotency import idempotency_key
 from api.http.openapi import USING
 from api.usage.ingest import MAX_EVENTS, IngestResult, ingest
+from domain.catalog.features import Feature
 from domain.entitlements.grants import is_gauge
 from domain.entitlements.usage import MAX_QUANTITY, Action, Counted, Outcome, UsageChange
 from domain.errors import Malformed
@@ -80,11 +89,16 @@ async def set_usage(
     entitlements: WithEntitlements,
 ) -> Response:
     key = body.key or key_in_header(request)
-    found = await find_feature(feature, external_id, caller.tenant, entitlements)
+    found = await find_feature(feature, external_id, caller.tenant, entitlements, suits=is_gauge)
     if not is_gauge(found):
         raise not_a_gauge(found, "its usage is added up over a period, not set")
     use = UsageChange(external_id, found.meter, body.quantity, key, Action.SET)
-    return await record_usage(use, feature, caller.tenant, entitlements)
+    counted, response = await counted_usage(use, feature, caller.tenant, entitlements)
+    if is_counted_nowhere(counted):
+        own = await own_feature(feature, external_id, caller.tenant, entitlements)
+        if own.window is None:
+            raise not_a_gauge(own, "in the customer's own catalog its usage is not counted")
+    return response
 
 
 @router.post(
@@ -124,10 +138,26 @@ async def reset_counter(
         Malformed: its usage is not counted, or set.
         Rejected: code `overage_billed`.
     """
-    found = await find_feature(feature, external_id, caller.tenant, entitlements)
-    if found.window is None:
-        raise Malformed(f"usage of {found.code} is not counted", field="feature", code="not_counted")
-    if is_gauge(found):
-        raise is_a_gauge(found)
+    found = await find_feature(feature, external_id, caller.tenant, entitlements, suits=_is_counter)
+    _check_is_counter(found)
     use = UsageChange(external_id, feature, body.used, key, Action.RESET, reason=body.reason, actor=caller.actor)
-    return await counted_usage(use, feature, caller.tenant, entitlements)
+    counted, response = await counted_usage(use, feature, caller.tenant, entitlements)
+    if is_counted_nowhere(counted):
+        _check_is_counter(await own_feature(feature, external_id, caller.tenant, entitlements))
+    return counted, response
+
+
+def _is_counter(feature: Feature) -> bool:
+    return feature.window is not None and not is_gauge(feature)
+
+
+def _check_is_counter(feature: Feature) -> None:
+    """Reject the reset of a feature that is not added up over a period.
+
+    Raises:
+        Malformed: its usage is not counted, or set.
+    """
+    if feature.window is None:
+        raise Malformed(f"usage of {feature.code} is not counted", field="feature", code="not_counted")
+    if is_gauge(feature):
+        raise is_a_gauge(feature)
