@@ -142,11 +142,12 @@ def _paid_up(subscription: Subscription, charge: Charge, policy: Policy, now: da
 def is_waiver(subscription: Subscription, invoice: Invoice) -> bool:
     """True if a voided or written-off invoice was for what is owed, or for the next period.
 
-    Our own holds void invoices too; those concern neither the paid period nor the next one.
+    Our own holds void invoices too, also one that is to be lifted but still stands; those waive nothing.
     """
     if subscription.recovery is not None:
         return subscription.recovery.invoice_ref == invoice.ref
-    if subscription.status is not Status.ACTIVE or subscription.owes_new_period or subscription.wants_hold:
+    is_held = subscription.wants_hold or subscription.is_held
+    if subscription.status is not Status.ACTIVE or subscription.owes_new_period or is_held:
         return False
     known_until = subscription.period_end
     return known_until is None or invoice.period_start is None or invoice.period_start >= known_until

@@ -44,6 +44,7 @@ from tests.replay.plan_lives import (
     confirmed_sign_up,
     own_changes,
     paused,
+    withdrawn_late,
 )
 from tests.replay.plays import PAID_START, Play, PlayElsewhere, PlayUnder, sweep
 
@@ -462,6 +463,7 @@ LIVES: tuple[Play, ...] = (
     billing_day,
     own_changes,
     confirmed_apart,
+    withdrawn_late,
     disputed,
     refunded,
     expiring,

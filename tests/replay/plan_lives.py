@@ -1,6 +1,6 @@
 """Lives that change, confirm or pause something, whose histories are kept."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sandbox.product import Product, RefusedError
 from tests.harness.calendar_days import converted_on_a_31st
@@ -158,3 +158,18 @@ async def confirmed_apart(product: Product) -> None:
     await product.card_answers(life.external_id, "ok")
     await life.command("change-plan", quantity=2)
     await life.live_until("begin_period")
+
+
+async def withdrawn_late(product: Product) -> None:
+    """Downgrades withdrawn too late for the renewal: close to the period's end, and in an outage that outlasts it."""
+    life = await Life.begun(product, "kept-withdrawn-late", plan="professional", **PAID_START)
+    for is_down, time in ((False, timedelta(minutes=30)), (True, timedelta(minutes=90))):
+        await life.command("change-plan", plan="starter")
+        ends_at = datetime.fromisoformat((await life.stands())["current_period_end"])
+        await life.live(ends_at - life.now - time)
+        await product.faults(**({"stripe": {"error_rate": 1, "status": 500}} if is_down else {}))
+        await life.command("withdraw-change")
+        await life.live(timedelta(hours=2))
+        await product.faults()
+        await life.live(timedelta(hours=1))
+    assert (await life.bills())["paid"] == 3

@@ -127,3 +127,23 @@ async def test_a_held_payer_is_not_billed_and_begins_a_new_period_when_the_hold_
     await life.live(timedelta(minutes=5))
 
     assert (life.status, life.bills["paid"]) == (("active", "full"), 2)
+
+
+async def test_a_held_payer_who_is_given_back_just_before_the_period_ends_is_billed_for_the_next(
+    begin: Begin, world: World
+) -> None:
+    life = await begin(trial_days=0, payment_method="visa")
+    ends_at = life.subscription.period_end
+    assert ends_at is not None
+    await life.command("suspend", reason="fraud check")
+    await life.live(ends_at - life.now - timedelta(minutes=30))
+    world.provider.calls.fail("hold", "standing")
+
+    await life.command("reactivate", reason="all is well")
+    await life.live(timedelta(hours=2))
+    world.provider.heal()
+    await life.live(timedelta(hours=1))
+
+    assert (life.status, life.bills) == (("active", "full"), Counter(paid=2))
+    await life.live_until("renew")
+    assert life.bills == Counter(paid=3)

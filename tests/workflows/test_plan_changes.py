@@ -14,6 +14,7 @@ from tests.workflows.world.world import World
 
 PAID_START = {"trial_days": 0, "payment_method": "visa"}
 STARTER, PROFESSIONAL = 4900, 19900
+HOURS = timedelta(hours=1)
 
 
 def amounts(life: Life, status: str = "paid") -> list[int]:
@@ -317,3 +318,64 @@ async def test_a_planned_change_that_falls_into_an_outage_is_billed_once_and_at_
 
     assert (life.subscription.plan, life.status[0]) == ("starter", "active")
     assert amounts(life) == [PROFESSIONAL, STARTER]
+
+
+async def shortly_before_the_end(life: Life, time: timedelta = timedelta(minutes=30)) -> None:
+    ends_at = life.subscription.period_end
+    assert ends_at is not None
+    await life.live(ends_at - life.now - time)
+
+
+@pytest.mark.parametrize("unanswered", [["hold"], ["hold", "standing"]], ids=" and ".join)
+async def test_a_period_is_billed_once_although_the_hold_of_a_withdrawn_change_is_lifted_too_late(
+    begin: Begin, world: World, unanswered: list[str]
+) -> None:
+    life = await begin(plan="professional", **PAID_START)
+    await life.command("change-plan", plan="starter")
+    await shortly_before_the_end(life, 2 * HOURS)
+    world.provider.calls.fail(*unanswered)
+
+    await life.command("withdraw-change")
+    await life.live(4 * HOURS)
+    world.provider.heal()
+    await life.live(HOURS)
+
+    assert (amounts(life), life.bills["void"]) == ([PROFESSIONAL, PROFESSIONAL], 0)
+    assert life.kinds["bill_waived"] == 0
+    await life.live_until("renew")
+    assert amounts(life) == [PROFESSIONAL, PROFESSIONAL, PROFESSIONAL]
+    assert not life.subscription.wants_hold
+
+
+async def test_a_period_is_billed_once_whose_change_is_withdrawn_just_before_it(begin: Begin, world: World) -> None:
+    life = await begin(plan="professional", **PAID_START)
+    await life.command("change-plan", plan="starter")
+    await shortly_before_the_end(life)
+
+    await life.command("withdraw-change")
+
+    assert life.ahead == ["begin_period"]
+    await life.live(2 * HOURS)
+    assert amounts(life) == [PROFESSIONAL, PROFESSIONAL]
+    [agreement] = world.provider.outside.agreements_of(life.external_id)
+    assert not agreement.held
+    await life.live_until("renew")
+    assert amounts(life) == [PROFESSIONAL, PROFESSIONAL, PROFESSIONAL]
+
+
+async def test_a_period_is_billed_once_if_the_hold_was_lifted_before_it_without_an_answer(
+    begin: Begin, world: World
+) -> None:
+    life = await begin(plan="professional", **PAID_START)
+    await life.command("change-plan", plan="starter")
+    await shortly_before_the_end(life, 2 * HOURS)
+    world.provider.calls.lose_answers()
+    world.provider.loses_messages = True
+
+    await life.command("withdraw-change")
+    await life.live(3 * HOURS)
+    world.provider.heal()
+    await life.live(6 * HOURS)
+
+    assert amounts(life) == [PROFESSIONAL, PROFESSIONAL]
+    assert life.kinds["renewed"] == 1

@@ -21,6 +21,7 @@ from domain.subscription import (
     commands,
     confirmation_steps,
     first_payment,
+    holds,
     plan_changes,
     recovery,
     renewal_notices,
@@ -41,7 +42,7 @@ from workflows.subscription.payments import (
     FirstPayment,
 )
 from workflows.subscription.plan_changes import PlanChanges
-from workflows.subscription.provider_sync import ProviderSync
+from workflows.subscription.provider_sync import LATE_LIFTS, ProviderSync
 from workflows.subscription.recorder import StepRecorder
 
 QUOTED_RENEWALS = "quoted-renewals"
@@ -223,6 +224,10 @@ class DueActions:
 
         """
         recorder = self._recorder
+        if self._may_miss_renewal and workflow.patched(LATE_LIFTS):
+            await self._decide_renewal()
+            if self._may_miss_renewal or not self.hold_is_due:
+                return None
         wanted = recorder.subscription.wants_hold
         try:
             await activity_calls.set_hold(recorder.subscription, on=wanted)
@@ -233,3 +238,24 @@ class DueActions:
             return error if self.hold_is_due else None
         recorder.subscription = replace(recorder.subscription, is_held=wanted)
         return None
+
+    @property
+    def _may_miss_renewal(self) -> bool:
+        return holds.may_miss_renewal(self._recorder.subscription, workflow.now())
+
+    async def _decide_renewal(self) -> None:
+        """Before a hold is lifted close to the period's end, find out who begins the next one: the provider, or we.
+
+        An earlier attempt to lift it may have succeeded without an answer: then the provider renews by itself.
+        """
+        recorder = self._recorder
+        standing = await self._provider_sync.sync(Cause.timer(blocked_steps.HOLD))
+        if not self._may_miss_renewal:
+            return
+        if standing.is_held is False:
+            recorder.subscription = holds.found_lifted(recorder.subscription, standing.latest)
+            if not recorder.subscription.owes_new_period:
+                return
+        elif standing.latest is not None and standing.latest.outcome is ChargeOutcome.PENDING:
+            return  # a renewal from before the hold: the next attempt finds out
+        await recorder.commit(holds.renewal_missed(recorder.subscription))

@@ -11,6 +11,7 @@ from domain.provider.payments import (
     AgreementStatus,
     Charge,
     ChargeOutcome,
+    Invoice,
     ProviderState,
     Reversal,
     ReversalKind,
@@ -52,6 +53,8 @@ FINDS_DELETED = "finds-deleted"
 """A change to the order of commands: before, deleted customers were not detected."""
 PAYMENTS_OF_WAIVED = "payments-of-waived"
 """A change to the order of commands: before, the payment of an invoice that was written off was taken for known."""
+LATE_LIFTS = "late-lifts"
+"""A change to the order of commands: before, a hold that was lifted too late for a renewal gave that period away."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +220,7 @@ class ProviderSync:
         invoice = latest.invoice if latest is not None else None
         is_new = invoice is not None and invoice.ref != subscription.settled_invoice
         if is_new and latest is not None and invoice is not None and not self._is_invoice_of_change(latest):
-            is_gone = latest.outcome is ChargeOutcome.GONE and payments_received.is_waiver(subscription, invoice)
+            is_gone = latest.outcome is ChargeOutcome.GONE and self._is_waiver(invoice)
             if latest.outcome is ChargeOutcome.PAID or is_gone:
                 if self._has_chosen_another_card(standing):
                     latest = replace(latest, paid_with="")
@@ -229,6 +232,13 @@ class ProviderSync:
                 return
         if subscription.status is Status.ACTIVE and subscription.ask_at is not None and subscription.ask_at <= now:
             await self._ask_again_later(cause)
+
+    def _is_waiver(self, invoice: Invoice) -> bool:
+        """True if somebody has waived an invoice that is owed or for the next period; our own hold waives nothing."""
+        subscription = self._recorder.subscription
+        if subscription.is_held and not workflow.patched(LATE_LIFTS):
+            subscription = replace(subscription, is_held=False)  # as earlier releases took it
+        return payments_received.is_waiver(subscription, invoice)
 
     async def check_waived(self, invoice_ref: str, cause: Cause) -> None:
         """Read an invoice that was written off, which need not be the latest one, and record its payment."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from temporalio import workflow
 
 from domain.provider.payments import ChargeOutcome, ProviderState
-from domain.subscription import reconcile_steps
+from domain.subscription import holds, reconcile_steps
 from domain.subscription.journal import Cause
 from workflows.subscription import activity_calls
 from workflows.subscription.payments import Charges, Confirmations
-from workflows.subscription.provider_sync import ProviderSync
+from workflows.subscription.provider_sync import LATE_LIFTS, ProviderSync
 from workflows.subscription.recorder import StepRecorder
 
 
@@ -64,20 +64,21 @@ class Reconciler:
     async def _resync_provider(self, standing: ProviderState, cause: Cause, *, hold_is_ours: bool) -> None:
         """Repeat the hold and the end at period end if the provider's state differs.
 
-        A hold that someone else has set there stays.
+        A hold that someone else has set there stays, as does our own that may meet a renewal: the main loop decides.
         """
         recorder, again = self._recorder, f"/{cause.ref}"
         subscription = recorder.subscription
         wants_hold, wants_end = subscription.wants_hold, reconcile_steps.wants_end(subscription)
         repeated = []
-        is_otherwise = standing.is_held is not None and standing.is_held != wants_hold
+        is_decided = not (holds.may_miss_renewal(subscription, workflow.now()) and workflow.patched(LATE_LIFTS))
+        is_otherwise = is_decided and standing.is_held is not None and standing.is_held != wants_hold
         if is_otherwise and (wants_hold or hold_is_ours):
             await activity_calls.set_hold(subscription, on=wants_hold, again=again)
             repeated.append("to bill nothing for now" if wants_hold else "to bill again")
         if standing.ends is False and wants_end:
             await activity_calls.end_at_period_end(subscription, on=True, again=again)
             repeated.append("to end with the paid period")
-        is_held = subscription.is_held if standing.is_held is None else wants_hold
+        is_held = wants_hold if is_decided and standing.is_held is not None else subscription.is_held
         recorder.subscription = replace(recorder.subscription, is_held=is_held)
         if repeated:
             await recorder.commit(reconcile_steps.repeated(recorder.subscription, repeated, workflow.now(), cause))

@@ -68,7 +68,12 @@ class InMemoryLooks(Desk):
         bill = self._bill(invoice_ref) if invoice_ref else deal.latest
         is_deleted = deal.customer in self.books.deleted
         return ProviderState(
-            None if deal.ended else card, status, self.told(deal, bill), customer_is_deleted=is_deleted
+            None if deal.ended else card,
+            status,
+            self.told(deal, bill),
+            is_held=deal.held,
+            ends=deal.ends,
+            customer_is_deleted=is_deleted,
         )
 
     async def requested_change(self, agreement_ref: str, *, key: str) -> Charge:

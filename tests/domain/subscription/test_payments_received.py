@@ -185,6 +185,8 @@ def test_a_voided_invoice_waives_the_next_period_but_no_paid_one() -> None:
 def test_an_invoice_voided_by_our_own_hold_waives_nothing() -> None:
     after_hold = replace(a_paid_subscription(), owes_new_period=True)
     assert not payments_received.is_waiver(after_hold, _a_voided_bill(PERIOD_END))
+    still_held = replace(a_paid_subscription(), is_held=True)
+    assert not payments_received.is_waiver(still_held, _a_voided_bill(PERIOD_END)), "it is to be lifted, and is not yet"
     owing = a_past_due_subscription(recovery=a_recovery(invoice_ref="in_1"))
     assert not payments_received.is_waiver(owing, _a_voided_bill(PERIOD_END))
     assert payments_received.is_waiver(owing, replace(_a_voided_bill(PERIOD_END), ref="in_1"))
