@@ -100,6 +100,8 @@ FACTS: Final[Mapping[str, str]] = {
     "next_attempt_at": "instant of the next attempt; missing after the last one",
     "decline_code": "why the card was declined, 'insufficient_funds'",
     "access": "full, limited or none: what the customer may use from now on",
+    "status": "the subscription's status from now on, where a suspension ends",
+    "disputed": "yes: a payment is disputed, so nothing is billed until the bank has decided; missing: none is",
     "action_url": "where the customer can resolve what this mail is about",
     "cancel_at": "instant at which the subscription ends if nothing changes",
     "canceled_reason": "why it ended: nonpayment, trial_expired or another end_kind",

@@ -15,6 +15,7 @@ from domain.subscription.lifecycle import Event, Status
 from domain.subscription.mails import invoice_facts, mail, provider_key, receipt
 from domain.subscription.policy import Policy
 from domain.subscription.state import Dispute, Subscription, Suspension, SuspensionKind
+from domain.subscription.suspension import facts_of_return
 
 WAIVED_KEPT = 6
 """How many invoices that were written off are kept, in case they are paid after all."""
@@ -36,7 +37,7 @@ def paid(subscription: Subscription, charge: Charge, policy: Policy, now: dateti
     if event is Event.CONVERTED:
         mails.insert(0, mail(after, Occasion.CONVERTED, now, **details))
     if was is Status.SUSPENDED and event is Event.RECOVERED:
-        mails.insert(0, mail(after, Occasion.REACTIVATED, now, **details))
+        mails.insert(0, mail(after, Occasion.REACTIVATED, now, **facts_of_return(after) | details))
     stale = (*recovery.MAILS, Occasion.TRIAL_ENDING, Occasion.TRIAL_EXPIRED)
     owed = subscription.recovery.invoice_ref if subscription.recovery else ""
     # If a new period was paid instead of the owed invoice, that invoice was voided.

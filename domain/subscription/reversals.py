@@ -197,7 +197,7 @@ def _after_dispute(subscription: Subscription, now: datetime) -> dict[str, Any]:
         # The ladder was paused: its start moves by that time, and its steps are rescheduled.
         changes["recovery"] = replace(recovery, since=recovery.since + _paused_by_dispute(subscription, now), rungs=())
     if subscription.status is Status.ACTIVE:
-        changes["status_reason"] = ""
+        changes["status_reason"] = "free_plan" if subscription.is_free else ""
     if subscription.status is Status.ACTIVE and subscription.agreement_ref:
         changes["ask_at"] = now
         # Our own hold voided its invoice.

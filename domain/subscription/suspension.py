@@ -51,14 +51,14 @@ def returned(
 ) -> Step:
     """An operator restored access; what was paused continues where it was."""
     recovery = _resumed(subscription, now)
-    is_paused, is_paid_up = back.event is Event.RETURNED_PAUSED, back.event is Event.RETURNED_PAID_UP
+    is_paid_up = back.event is Event.RETURNED_PAID_UP
     period_is_over = subscription.period_end is not None and subscription.period_end <= now
     # On the free plan there is no agreement to check at the provider.
     ask_at = now if is_paid_up and subscription.agreement_ref else None
     after = subscription.after(
         back.event,
         access=_access_after(subscription, back),
-        status_reason="paused" if is_paused else "" if recovery is None else recovery.decline.code,
+        status_reason=_reason_after(subscription, back, recovery),
         suspension=None,
         recovery=recovery,
         trial_ends_at=back.trial_ends_at or subscription.trial_ends_at,
@@ -71,13 +71,63 @@ def returned(
         sets_billing_day=subscription.sets_billing_day or (is_paid_up and period_is_over),
     )
     entry = Entry("reactivated", now, f"Reactivated by an operator: {reason}", cause, {"reason": reason})
-    facts = {"reason": reason}
-    if after.status is Status.TRIALING and after.trial_ends_at is not None:
-        facts["trial_ends_at"] = moment(after.trial_ends_at)
-    elif after.status is Status.ACTIVE and after.period_end is not None:
-        facts["period_end"] = moment(after.period_end)
+    facts = {"reason": reason} | facts_of_return(after) | _facts_ahead(after, now)
     notification = mail(after, Occasion.REACTIVATED, now, **facts)
     return Step(after, (entry,), (notification,), withdraws=(Occasion.SUSPENDED, Occasion.TRIAL_EXPIRED))
+
+
+def _reason_after(subscription: Subscription, back: Return, recovery: Recovery | None) -> str:
+    if back.event is Event.RETURNED_PAUSED:
+        return "paused"
+    if recovery is not None:
+        return recovery.decline.code
+    if back.event is not Event.RETURNED_PAID_UP:
+        return ""
+    return "disputed" if subscription.dispute is not None else "free_plan" if subscription.is_free else ""
+
+
+def facts_of_return(after: Subscription) -> dict[str, str]:
+    """What keeps a subscription that is not suspended any more from being as before."""
+    facts = {"status": str(after.status)}
+    if after.dispute is not None:
+        facts["disputed"] = "yes"
+    if after.cancel_at is not None:
+        facts["cancel_at"] = moment(after.cancel_at)
+    change = after.pending_change
+    if change is not None and not change.to.items:
+        facts["free_plan_name"] = change.to.plan_name
+    return facts
+
+
+def _facts_ahead(after: Subscription, now: datetime) -> dict[str, str]:
+    """What comes next after a return."""
+    pause, recovery = after.pause, after.recovery
+    match after.status:
+        case Status.TRIALING if after.trial_ends_at is not None:
+            return {"trial_ends_at": moment(after.trial_ends_at)}
+        case Status.PAUSED if pause is not None and pause.resumes_at is not None:
+            # It resumes at once if its date has passed meanwhile.
+            return {"resumes_at": moment(max(pause.resumes_at, now))}
+        case Status.PAST_DUE if recovery is not None and recovery.amount_due is not None:
+            return {"amount_due": str(recovery.amount_due), "currency": recovery.currency}
+        case Status.ACTIVE if after.period_end is not None and after.period_end > now:
+            return {"period_end": moment(after.period_end)}
+        case Status.ACTIVE if after.owes_new_period:
+            return _bill_of_new_period(after, now)
+    return {}
+
+
+def _bill_of_new_period(after: Subscription, now: datetime) -> dict[str, str]:
+    """The period that begins at once, as the paid one is over; it has what was planned for then."""
+    selection = after.pending_change.to if after.pending_change is not None else after.selection
+    if not selection.items:
+        return {}
+    return {
+        "renews_at": moment(now),
+        "amount": str(selection.total.amount),
+        "currency": selection.total.currency,
+        "interval": str(selection.interval),
+    }
 
 
 def _access_after(subscription: Subscription, back: Return) -> Access:

@@ -131,6 +131,7 @@ def _access() -> Iterator[SampleFacts]:
     yield Occasion.SUSPENDED, "by-operator", {"reason": "operator", "access": "none"}
     yield Occasion.REACTIVATED, "by-payment", {**CARD, **INVOICE}
     yield Occasion.REACTIVATED, "by-operator", {}
+    yield from _reactivated_otherwise()
     yield Occasion.CANCELLATION_SCHEDULED, "", {**CARD, "cancel_at": "2027-01-05T17:30:00Z"}
     yield Occasion.CANCELED, "", {"canceled_reason": "customer"}
     yield Occasion.CANCELED, "for-nonpayment", {"canceled_reason": "nonpayment", **KEPT}
@@ -138,6 +139,28 @@ def _access() -> Iterator[SampleFacts]:
     yield Occasion.PAUSED, "", {"resumes_at": "2027-02-01T09:00:00Z"}
     yield Occasion.PAUSED, "for-good", {}
     yield Occasion.RESUMED, "", RENEWAL
+
+
+def _reactivated_otherwise() -> Iterator[SampleFacts]:
+    """Returns after which all is not as it was before."""
+    end = {"cancel_at": "2027-01-05T17:30:00Z"}
+    paused = {**CARD, "status": "paused", "access": "none"}
+    yield Occasion.REACTIVATED, "paused", {**paused, "resumes_at": "2027-02-01T09:00:00Z"}
+    yield Occasion.REACTIVATED, "paused-and-disputed", {**paused, "disputed": "yes"}
+    owing = {**CARD, "status": "past_due", "amount_due": "18900"}
+    yield Occasion.REACTIVATED, "owing", owing
+    yield Occasion.REACTIVATED, "owing-with-limits", {**owing, "amount_due": "", "access": "limited"}
+    yield Occasion.REACTIVATED, "disputed", {**CARD, "status": "active", "access": "limited", "disputed": "yes"}
+    yield (
+        Occasion.REACTIVATED,
+        "trial-to-end",
+        {**CARD, **TRIAL, "status": "trialing", "cancel_at": TRIAL["trial_ends_at"]},
+    )
+    yield Occasion.REACTIVATED, "to-end", {**CARD, **end, "status": "active", "period_end": end["cancel_at"]}
+    yield Occasion.REACTIVATED, "new-period", {**CARD, **RENEWAL, "status": "active"}
+    yield Occasion.REACTIVATED, "new-period-no-card", {**RENEWAL, "status": "active"}
+    to_free = {"period_end": "2027-01-05T17:30:00Z", "free_plan_name": "Free"}
+    yield Occasion.REACTIVATED, "to-free", {**CARD, **to_free, "status": "active"}
 
 
 def _changes() -> Iterator[SampleFacts]:

@@ -46,6 +46,8 @@ SUSPENSION = {"keep_data_until": "2027-01-18T09:00:00Z", "cancel_at": "2027-01-1
 
 FULL_FACTS = {
     "tenant_name": "europe",
+    "status": "active",
+    "disputed": "no",
     "endpoint_url": "https://app.northwind.example/hooks/billing",
     "failing_since": "2026-11-30T08:15:00Z",
     **PLAN,

@@ -6,19 +6,26 @@ from datetime import datetime, timedelta
 import pytest
 
 from domain.access import Access
+from domain.catalog.plans import Selection
+from domain.formatting import moment
 from domain.notifications.mail_types import Occasion
 from domain.subscription import suspension
 from domain.subscription.agenda import Action, agenda, next_due
 from domain.subscription.lifecycle import Event
 from domain.subscription.policy import Policy
-from domain.subscription.state import Subscription, SuspensionKind
+from domain.subscription.state import Dispute, Pause, PendingChange, Subscription, SuspensionKind
 from tests.builders import (
     CAUSE,
+    FREE,
     NOW,
     PERIOD_END,
+    PRO,
     TRIAL_END,
+    VISA,
+    a_free_subscription,
     a_paid_subscription,
     a_past_due_subscription,
+    a_paused_subscription,
     a_recovery,
     a_suspended_subscription,
     a_trial,
@@ -90,3 +97,79 @@ def test_a_hold_gives_back_the_access_there_was() -> None:
     held = suspension.suspended(limited, "fraud check", NOW, CAUSE).subscription
     back = suspension.way_back(held, timedelta(), NOW)
     assert suspension.returned(held, back, (), "fine", NOW, CAUSE).subscription.access is Access.LIMITED
+
+
+def facts_of(before: Subscription, when: datetime = NOW) -> dict[str, str]:
+    """What the mail of a reactivation states."""
+    back = suspension.way_back(before, timedelta(days=7), when)
+    (mail,) = suspension.returned(before, back, (), "fine", when, CAUSE).mails
+    return mail.facts
+
+
+def held(before: Subscription) -> Subscription:
+    return suspension.suspended(before, "fraud check", NOW, CAUSE).subscription
+
+
+def test_the_mail_of_a_return_to_a_pause_states_the_pause_and_no_paid_period() -> None:
+    until = NOW + timedelta(days=20)
+    facts = facts_of(held(a_paused_subscription(pause=Pause(NOW, until))))
+
+    assert (facts["status"], facts["access"], facts["resumes_at"]) == ("paused", "none", moment(until))
+    assert "period_end" not in facts
+
+
+def test_the_mail_of_a_return_with_a_debt_states_what_is_owed() -> None:
+    owing = a_suspended_subscription(recovery=a_recovery(amount_due=18900, currency="usd"))
+    facts = facts_of(owing)
+
+    assert (facts["status"], facts["amount_due"]) == ("past_due", "18900")
+    assert "period_end" not in facts
+
+
+@pytest.mark.parametrize("before", [a_trial(card=VISA, cancel_at=TRIAL_END), a_paid_subscription(cancel_at=PERIOD_END)])
+def test_the_mail_of_a_return_states_the_planned_end(before: Subscription) -> None:
+    assert before.cancel_at is not None
+    assert facts_of(held(before))["cancel_at"] == moment(before.cancel_at)
+
+
+def test_after_the_paid_period_the_mail_states_the_bill_of_the_new_one() -> None:
+    late = PERIOD_END + timedelta(days=1)
+    facts = facts_of(held(a_paid_subscription()), late)
+
+    assert "period_end" not in facts
+    assert (facts["renews_at"], facts["amount"]) == (moment(late), "4900")
+
+
+@pytest.mark.parametrize(("to", "bill"), [(PRO, ("19900", "Professional")), (FREE, None)])
+def test_after_the_paid_period_the_bill_is_that_of_the_planned_change(
+    to: Selection, bill: tuple[str, str] | None
+) -> None:
+    late = PERIOD_END + timedelta(days=1)
+    facts = facts_of(held(a_paid_subscription(pending_change=PendingChange(to, PERIOD_END, NOW))), late)
+
+    assert ("renews_at" in facts) is (bill is not None)
+    assert bill is None or facts["amount"] == bill[0]
+    assert facts.get("free_plan_name") == (None if bill else "Free")
+
+
+DISPUTE = Dispute("dp_1", NOW, Access.FULL)
+
+
+@pytest.mark.parametrize(
+    ("before", "reason"),
+    [
+        pytest.param(a_paid_subscription(), "", id="paid"),
+        pytest.param(a_free_subscription(), "free_plan", id="free"),
+        pytest.param(a_paid_subscription(dispute=DISPUTE, status_reason="disputed"), "disputed", id="disputed"),
+        pytest.param(a_paused_subscription(dispute=DISPUTE), "paused", id="paused"),
+        pytest.param(a_past_due_subscription(dispute=DISPUTE), "insufficient_funds", id="owing"),
+        pytest.param(a_trial(), "", id="trial"),
+    ],
+)
+def test_a_hold_gives_back_the_reason_there_was(before: Subscription, reason: str) -> None:
+    off = held(before)
+    back = suspension.way_back(off, timedelta(), NOW)
+    step = suspension.returned(off, back, (), "fine", NOW, CAUSE)
+
+    assert step.subscription.status_reason == reason
+    assert step.mails[0].facts.get("disputed", "no") == ("yes" if before.dispute is not None else "no")

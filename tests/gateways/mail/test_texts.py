@@ -324,6 +324,79 @@ def test_a_reactivation_without_a_payment_claims_none() -> None:
     assert "payment of" not in mail.text + mail.html
 
 
+PROMISES = ("active again", "is back", "Welcome back", "renews on that day", "need not do anything", "we will charge")
+END = "2027-01-05T09:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentences", "kept"),
+    [
+        pytest.param(
+            {"status": "paused", "access": "none", "resumes_at": "2027-02-01T09:00:00Z"},
+            ("It is paused, as it was before", "your access is off", "goes on by itself on Monday, 1 February 2027"),
+            (),
+            id="paused",
+        ),
+        pytest.param(
+            {"status": "paused", "access": "none", "disputed": "yes"},
+            ("It is paused, as it was before", "A payment is disputed with your bank."),
+            (),
+            id="paused-and-disputed",
+        ),
+        pytest.param(
+            {"status": "past_due", "amount_due": "18900"},
+            ("Your payment of $189.00 for Professional is still open.", "Pay now"),
+            ("active again", "is back", "Welcome back"),
+            id="owing",
+        ),
+        pytest.param(
+            {"status": "past_due", "access": "limited"},
+            ("Your payment for Professional is still open.", "Until it is paid, your access is limited."),
+            (),
+            id="owing-with-limits",
+        ),
+        pytest.param(
+            {"status": "active", "access": "limited", "disputed": "yes", "period_end": END},
+            ("Nothing is billed until your bank has decided.", "Until then, your access is limited."),
+            (),
+            id="disputed",
+        ),
+        pytest.param(
+            {"status": "trialing", "trial_ends_at": END, "cancel_at": END},
+            ("Then your subscription ends, as planned, and nothing is charged.",),
+            ("active again", "is back", "Welcome back"),
+            id="trial-to-end",
+        ),
+        pytest.param(
+            {"status": "active", "period_end": END, "cancel_at": END},
+            ("ends on Tuesday, 5 January 2027, as planned, and does not renew.",),
+            ("active again", "is back", "Welcome back"),
+            id="to-end",
+        ),
+        pytest.param(
+            {"status": "active", "renews_at": END},
+            ("so a new period begins now. We charge your Visa ending in 4242: $199.00 a month.",),
+            ("active again", "is back", "Welcome back"),
+            id="new-period",
+        ),
+        pytest.param(
+            {"status": "active", "period_end": END, "free_plan_name": "Free"},
+            ("You are paid up to Tuesday, 5 January 2027. Then you go on with Free, which costs nothing.",),
+            ("active again", "is back", "Welcome back"),
+            id="to-free",
+        ),
+    ],
+)
+def test_a_reactivation_promises_only_what_will_be(
+    facts: dict[str, str], sentences: tuple[str, ...], kept: tuple[str, ...]
+) -> None:
+    mail = write(Occasion.REACTIVATED, **(CARD | {"interval": "month"} | facts))
+
+    assert_both_say(mail, *sentences)
+    for promise in set(PROMISES) - set(kept):
+        assert promise not in mail.subject + mail.text + words(mail.html)
+
+
 @pytest.mark.parametrize(
     ("reason", "sentence"),
     [
