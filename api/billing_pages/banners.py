@@ -142,7 +142,7 @@ def _next_step(it: Subscription, account: BillingAccount, policy: Policy) -> Nex
         at = described.get(step_why(step))
         if at is None:
             return None
-        retries, then = step.retry and it.card is not None and not it.card_is_barred, _consequence(step, it.access)
+        retries, then = step.retry and it.has_chargeable_card, _consequence(step, it.access)
         if retries or then is not None:
             return NextStep(at, retries, then)
     return None
@@ -174,7 +174,7 @@ def _of_course(it: Subscription, now: datetime) -> Banner | None:
     if it.status is Status.TRIALING and it.trial_ends_at is not None:
         left = (it.trial_ends_at - now) / timedelta(days=1)
         days = ceil(left) if left >= 1 else 0
-        tone = of_trial(days, has_card=it.card is not None)
+        tone = of_trial(days, has_card=it.has_chargeable_card)
         return Banner(BannerKind.TRIAL, tone, it.trial_ends_at, days)
     if it.status is Status.PAUSED and it.pause is not None:
         return Banner(BannerKind.PAUSED, Tone.CALM, it.pause.resumes_at)

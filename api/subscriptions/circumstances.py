@@ -38,12 +38,11 @@ class RecoveryView(BaseModel):
         it = state_from_json(dict(row.state))
         if it.recovery is None:
             return None
-        can_retry = it.card is not None and not it.card_is_barred
         return cls(
             since=it.recovery.since,
             tries=it.recovery.tries,
             decline_code=it.recovery.decline.code,
-            next_try_at=_next_try(row) if can_retry else None,
+            next_try_at=_next_try(row) if it.has_chargeable_card else None,
             pay_url=row.open_invoice_url or None,
         )
 

@@ -23,7 +23,10 @@ LIMIT_IS_NEAR = Tone.WARNING
 
 
 def of_trial(days_left: int, *, has_card: bool = False) -> Tone:
-    """Returns the tone of a trial that ends in this many days. With a card on file it goes on by itself."""
+    """Returns the tone of a trial that ends in this many days.
+
+    *has_card*: one that can be charged is on file, so it goes on by itself.
+    """
     if has_card:
         return Tone.CALM
     return Tone.URGENT if days_left <= 1 else Tone.WARNING if days_left <= 3 else Tone.CALM

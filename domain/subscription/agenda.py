@@ -92,7 +92,7 @@ def _of_trial(subscription: Subscription, policy: Policy) -> list[Due]:
         Due(rung.at, Action.SEND_REMINDER, f"the trial ends in {rung.days} day{'s' if rung.days != 1 else ''}")
         for rung in subscription.reminders
     ]
-    if subscription.card is not None and not subscription.card_is_barred:
+    if subscription.has_chargeable_card:
         return [*ahead, Due(ends_at, Action.CONVERT, "the trial ends and a card is on file")]
     problem = "the card must not be tried again" if subscription.card_is_barred else "no card is on file"
     return [

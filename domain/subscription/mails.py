@@ -28,8 +28,10 @@ def mail(
         "amount": str(subscription.amount),
         "currency": subscription.currency,
         "access": str(subscription.access),
-        "has_card": "yes" if subscription.card else "no",
+        "has_card": "yes" if subscription.has_chargeable_card else "no",
     }
+    if subscription.card_is_barred:
+        common["card_is_barred"] = "yes"
     if subscription.card is not None:
         common |= {"card_brand": subscription.card.brand, "card_last4": subscription.card.last4}
     # Without its own key, a mail is unique per step, which happens once.

@@ -105,7 +105,7 @@ def retry_is_due(subscription: Subscription, policy: Policy, now: datetime) -> b
     recovery = subscription.recovery
     if recovery is None or not ladder_of(subscription, policy)[recovery.step].retry:
         return False
-    return subscription.card is not None and not subscription.card_is_barred and subscription.may_attempt(now)
+    return subscription.has_chargeable_card and subscription.may_attempt(now)
 
 
 def advanced(subscription: Subscription, charge: Charge | None, policy: Policy, now: datetime, cause: Cause) -> Step:
@@ -195,7 +195,7 @@ def _recovery_mails(subscription: Subscription, rung: LadderStep, policy: Policy
 
 
 def _next_attempt(subscription: Subscription, recovery: Recovery, ladder: tuple[LadderStep, ...]) -> dict[str, str]:
-    if subscription.card is None or subscription.card_is_barred:
+    if not subscription.has_chargeable_card:
         return {}
     ahead = (number for number, step in enumerate(ladder) if number >= recovery.step and step.retry)
     return next(({"next_attempt_at": moment(rung_at(recovery, ladder, number))} for number in ahead), {})

@@ -369,6 +369,11 @@ class Subscription:
         return bool(barred) and self.card.ref == barred
 
     @property
+    def has_chargeable_card(self) -> bool:
+        """True if a card is on file that may be charged."""
+        return self.card is not None and not self.card_is_barred
+
+    @property
     def wants_hold(self) -> bool:
         """True when the provider must not bill another period: one is owed, access is off, or we begin the next."""
         is_stopped = self.status in (Status.PAST_DUE, Status.SUSPENDED, Status.PAUSED) or self.dispute is not None

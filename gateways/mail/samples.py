@@ -80,7 +80,10 @@ def _trials() -> Iterator[SampleFacts]:
         yield Occasion.TRIAL_ENDING, f"{days}-days", {**TRIAL, "days_left": days}
     yield Occasion.TRIAL_ENDING, "with-card", {**TRIAL, **CARD, "days_left": "3"}
     yield Occasion.TRIAL_ENDING, "to-free", {**TRIAL, **to_free, "days_left": "3"}
+    barred = {**CARD, "has_card": "no", "card_is_barred": "yes"}
+    yield Occasion.TRIAL_ENDING, "card-barred", {**TRIAL, **barred, "days_left": "3"}
     yield Occasion.TRIAL_EXPIRED, "", KEPT
+    yield Occasion.TRIAL_EXPIRED, "card-barred", {**KEPT, **barred}
     yield Occasion.CONVERTED, "", {**CARD, **INVOICE}
 
 

@@ -135,8 +135,7 @@ class DueActions:
         """Before a trial expires, check for a card: the customer may have entered one at checkout unreported."""
         if self._recorder.subscription.customer_ref or workflow.patched(CARDS_OF_THE_PORTAL):
             await self._provider_sync.sync(cause)
-        subscription = self._recorder.subscription
-        return subscription.card is not None and not subscription.card_is_barred
+        return self._recorder.subscription.has_chargeable_card
 
     async def _charge_what_is_due(self, cause: Cause) -> timedelta | None:
         subscription = self._recorder.subscription

@@ -11,6 +11,7 @@ from domain.catalog.plans import Interval, Selection
 from domain.errors import Malformed, Rejected
 from domain.money import Money
 from domain.notifications.mail_types import Occasion
+from domain.notifications.tones import Tone, of_mail
 from domain.subscription import trial
 from domain.subscription.journal import Cause, CauseKind, TrialClaim
 from domain.subscription.lifecycle import Status
@@ -151,6 +152,19 @@ def test_a_trial_without_a_card_is_suspended_with_its_data_kept_for_as_long_as_t
         (Occasion.TRIAL_EXPIRED, "2026-04-30T12:00:00Z")
     ]
     assert step.withdraws == (Occasion.TRIAL_ENDING,)
+
+
+def test_mails_of_a_trial_whose_card_was_declined_for_good_ask_for_another() -> None:
+    before = a_trial(card=VISA, barred_card=VISA.ref)
+    (reminder,) = trial.reminded(before, DEFAULT_POLICY, TRIAL_END - DAY, CAUSE).mails
+    (end,) = trial.expired(before, DEFAULT_POLICY, TRIAL_END, CAUSE).mails
+
+    for mail in (reminder, end):
+        assert (mail.facts["has_card"], mail.facts["card_is_barred"], mail.facts["card_last4"]) == ("no", "yes", "4242")
+    assert of_mail(reminder.occasion, reminder.facts) is Tone.URGENT
+    (chargeable,) = trial.reminded(a_trial(card=VISA), DEFAULT_POLICY, TRIAL_END - DAY, CAUSE).mails
+    assert chargeable.facts["has_card"] == "yes"
+    assert "card_is_barred" not in chargeable.facts
 
 
 @pytest.mark.parametrize("days", [1, 90])

@@ -65,6 +65,25 @@ def test_a_reminder_asks_for_a_card_when_none_is_on_file() -> None:
     assert "we will charge" not in mail.text + words(mail.html)
 
 
+BARRED = {**CARD, "has_card": "no", "card_is_barred": "yes"}
+
+
+def test_a_reminder_asks_for_another_card_when_the_one_on_file_cannot_be_charged() -> None:
+    mail = write(Occasion.TRIAL_ENDING, **BARRED, trial_ends_at="2026-12-05T17:30:00Z", days_left="1")
+
+    assert_both_say(mail, "Your Visa ending in 4242 cannot be charged. Add another card by then", "your access ends on")
+    assert 'class="card urgent"' in mail.html
+    for untrue in ("we will charge", "need not do anything", "no card on file"):
+        assert untrue not in mail.text + words(mail.html)
+
+
+def test_an_expired_trial_whose_card_cannot_be_charged_says_so() -> None:
+    mail = write(Occasion.TRIAL_EXPIRED, **BARRED)
+
+    assert_both_say(mail, "has ended and your Visa ending in 4242 cannot be charged", "Nothing was charged.")
+    assert "no card was on file" not in mail.text + words(mail.html)
+
+
 @pytest.mark.parametrize(
     ("days", "tone", "colour", "subject"),
     [

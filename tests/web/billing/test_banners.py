@@ -60,6 +60,13 @@ def test_a_trial_with_a_card_is_calm_to_its_end() -> None:
     )
 
 
+def test_a_trial_whose_card_cannot_be_charged_is_as_pressing_as_one_without() -> None:
+    banner = shown(a_trial(card=VISA, barred_card=VISA.ref), now=TRIAL_END - timedelta(hours=1))
+
+    assert banner is not None
+    assert banner.tone is Tone.URGENT
+
+
 @pytest.mark.parametrize(
     ("kind", "banner", "tone"),
     [
