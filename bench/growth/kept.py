@@ -13,13 +13,20 @@ FOLDER = Path(__file__).with_name("records")
 
 
 async def kept(
-    name: str, what: str, number: int, measure: Callable[[int], Awaitable[Result]], *, at_least: int
+    name: str,
+    what: str,
+    number: int,
+    measure: Callable[[int], Awaitable[Result]],
+    *,
+    at_least: int,
+    each_size: bool = False,
 ) -> Result:
-    """Measures, and keeps the result unless *number* is smaller than *at_least*."""
+    """Measures, and keeps the result unless *number* is smaller than *at_least*: the latest, or that of *each_size*."""
     began, clock, before = datetime.now(UTC), time.perf_counter(), load()
     result = await measure(number)
     if number >= at_least:
         command, at = f"python -m bench {name} {number}", f"{began:%Y-%m-%d %H:%M} UTC"
         seconds = time.perf_counter() - clock
-        Record(name, what, command, at, seconds, commit(), before, machine(), result).keep(FOLDER)
+        kept_as = f"{name} {number}" if each_size else name
+        Record(kept_as, what, command, at, seconds, commit(), before, machine(), result).keep(FOLDER)
     return result

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from bench.growth.kept import kept
 from bench.growth.runs import Run, run
 from bench.results import Result
 from bench.side_by_side import CATALOG, POLICY
@@ -53,7 +54,11 @@ class Measured:
 
 
 async def measure(number: int = WORKFLOWS) -> Result:
-    """Start this many, and ask."""
+    """Start this many, and ask; what is found of a thousand and more is kept."""
+    return await kept("growth", f"{number:,} open workflows", number, _measure, at_least=WORKFLOWS, each_size=True)
+
+
+async def _measure(number: int) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         async with running(Options(Path(folder), CATALOG, POLICY, durable=False, ui=False)) as stack:
             before = _memory(stack)

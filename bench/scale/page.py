@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from bench.growth.kept import FOLDER
 from bench.report.machine import ROOT
@@ -35,9 +36,12 @@ What {sizes} subscriptions take, by arithmetic. It begins with what one life was
 {commit}: 14 days of trial, three reminders, conversion and a year of monthly renewals, with mails as activities of
 their own (`TENURE_STANDALONE_ACTIVITIES`). The bytes of a row are those of its tables and their indexes with that life
 copied {copies:,} times. Prices and assumptions are in `bench/scale/prices.toml`; the rest are constants of the code.
-`python -m bench growth` measures many open workflows. What `python -m bench growth rows` and `growth hour` have
-measured at the sizes of their bars is at the end.
+What `python -m bench growth` has measured of many open workflows, and `growth rows` and `growth hour` at the sizes of
+their bars, is at the end.
 """
+
+WORKFLOWS: Final = (1000, 10_000, 50_000)
+"""The order in which what was measured of this many is shown."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +110,8 @@ def page(figures: Figures) -> str:
 
 
 def _grown() -> Iterator[str]:
-    """What was measured over copied lives, if it was."""
-    for it in kept(("growth rows", "growth hour"), FOLDER):
+    """What was measured of many workflows and over copied lives, if it was."""
+    for it in kept((*(f"growth {number}" for number in WORKFLOWS), "growth rows", "growth hour"), FOLDER):
         yield f"\n## {it.what}, measured\n"
         yield f"`{it.command}`: {it.at}, commit {it.commit}, load {it.load:.2f} before, {it.seconds:.0f} s.\n"
         yield f"{it.machine}\n"
