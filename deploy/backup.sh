@@ -4,8 +4,8 @@
 #
 #   TENURE_DATABASE_URL=... TENURE_ERASURES_FILE=/erasures/erasures.jsonl deploy/backup.sh /backups
 #
-# The login of the address has to see every tenant, as that of the workers does. Needs PostgreSQL's client programs,
-# of the server's version or newer, and the `tenure` command.
+# The login of the address is the owner of the tables, as for `tenure migrate`. Needs PostgreSQL's client programs, of
+# the server's version or newer, and the `tenure` command.
 # The list has to outlive the database: erasures since a backup are found nowhere else once that backup is restored.
 set -eu
 folder=${1:?usage: deploy/backup.sh FOLDER}
@@ -13,6 +13,20 @@ folder=${1:?usage: deploy/backup.sh FOLDER}
 : "${TENURE_ERASURES_FILE:?set it: the list of erased customers, as the API writes it}"
 days=${TENURE_BACKUP_DAYS:-35}
 case $days in '' | *[!0-9]*) echo "TENURE_BACKUP_DAYS is not a number of days: $days" >&2; exit 1 ;; esac
+
+# A dump leaves out, and says nothing of it, what row security hides from this login: each table by itself, also a
+# partition, needs a policy that shows it all its rows.
+hidden=$(psql --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 "$TENURE_DATABASE_URL" --command="
+    SELECT string_agg(relname, ', ' ORDER BY relname) FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND row_security_active(pg_class.oid)
+        AND NOT EXISTS (
+            SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polpermissive AND polcmd IN ('r', '*')
+                AND pg_get_expr(polqual, polrelid) = 'true'
+                AND EXISTS (SELECT FROM unnest(polroles) role WHERE role = 0 OR pg_has_role(role, 'USAGE')))")
+if [ -n "$hidden" ]; then
+    echo "the dump would lack rows of $hidden: run \`tenure migrate\`, and back up with the login that it has" >&2
+    exit 1
+fi
 
 umask 077
 mkdir -p "$folder"

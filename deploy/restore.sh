@@ -4,8 +4,9 @@
 #   TENURE_DATABASE_URL=... TENURE_TEMPORAL_ADDRESS=... TENURE_TRIAL_KEY=... \
 #   TENURE_ERASURES_FILE=/erasures/erasures.jsonl deploy/restore.sh /backups/tenure-20261129T213000Z.dump
 #
-# With TENURE_PAYLOAD_KEYS as well where they are set for the other processes. Stop the API and the workers before, and
-# start them afterwards, as docs/backups.md says: nothing must read what was erased. A database that is in use is refused.
+# The login is the owner, as for `tenure migrate`. With TENURE_PAYLOAD_KEYS as well where they are set for the other
+# processes. Stop the API and the workers before, and start them afterwards, as docs/backups.md says: nothing must read
+# what was erased. A database that is in use is refused.
 # What is in it is replaced; --replace says that this is wanted.
 set -eu
 replace=

@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from sandbox.product import Product
 from sandbox.stack import Stack
 from tests.harness.folders import migrated_folder
 from tests.harness.lives import CONVERTED, Life
@@ -33,6 +35,13 @@ async def put_back(drill: Drill, stack: Stack, life: Life, forker: Forker) -> No
     assert "is stored already" in again.err
 
 
+async def know_usage_by_its_key(product: Product, earlier: dict[str, Any], since: dict[str, Any]) -> None:
+    """What was used before the backup counts once; what was used since is not known any more, and told again."""
+    again = await product.consume("changes", "storage_gb", 3, key="before the backup")
+    assert (again["repeated"], again["used"]) == (True, earlier["used"])
+    assert await product.consume("changes", "storage_gb", 5, key="since the backup") == since
+
+
 def restarted(*lives: Life) -> None:
     """Their workflows were started again, and begin with the real time."""
     for life in lives:
@@ -50,6 +59,7 @@ async def test_an_older_database_is_brought_up_to_the_workflows_and_to_stripe(dr
         over = await Life.begun(product, "comes-again", **PAID_START)
         await owes.live_until_declined("insufficient_funds")
         await over.command("cancel", at="now")
+        earlier = await product.consume("changes", "storage_gb", 3, key="before the backup")
         dump = await drill.back_database_up(stack)
 
         await converts.live_until_converted()
@@ -85,8 +95,7 @@ async def test_an_older_database_is_brought_up_to_the_workflows_and_to_stripe(dr
         assert newcomer.id in {each["subscription"] for each in listed["data"]}
         assert await drill.standing() == before
         assert {kind for kind, _, _ in await healed(stack)} == {"row_missing"}
-        # What was used since is not known here any more; the product tells it again under the same key.
-        assert await product.consume("changes", "storage_gb", 5, key="since the backup") == used
+        await know_usage_by_its_key(product, earlier, used)
 
         await put_back(drill, stack, newcomer, forker)
         assert await healed(stack) == Counter({("row_missing", newcomer.id, "healed"): 1})

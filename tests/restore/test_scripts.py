@@ -4,8 +4,10 @@ import os
 import time
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from storage.db.migrations import upgrade
 from tests.harness.deploy_scripts import run_script
 
 
@@ -61,6 +63,23 @@ async def test_a_database_without_tenures_tables_gives_no_backup(
     assert said.status == 1
     assert "the dump has no table subscriptions" in said.err
     assert list((tmp_path / "backups").iterdir()) == []
+
+
+async def test_no_backup_lacks_rows_that_row_security_hides_from_its_login(
+    settings: dict[str, str], empty_url: str, tmp_path: Path
+) -> None:
+    await upgrade(empty_url)
+    settings["TENURE_DATABASE_URL"] = empty_url
+    assert (await run_script("backup.sh", str(tmp_path / "backups"), **settings)).status == 0
+    owner = await asyncpg.connect(empty_url)
+    await owner.execute("DROP POLICY every_tenant ON invoices; DROP POLICY every_tenant ON usage_log_others")
+    await owner.close()
+
+    said = await run_script("backup.sh", str(tmp_path / "more"), **settings)
+
+    assert said.status == 1
+    assert "the dump would lack rows of invoices, usage_log_others: run `tenure migrate`" in said.err
+    assert not (tmp_path / "more").exists()
 
 
 async def test_a_dump_that_was_changed_or_cut_off_is_not_restored(settings: dict[str, str], tmp_path: Path) -> None:

@@ -161,6 +161,33 @@ async def test_a_new_table_is_noticed_until_its_migration_protects_it(composed: 
     await connection.close()
 
 
+# Dumps
+
+HIDDEN = """
+SELECT c.relname FROM pg_class c
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND row_security_active(c.oid)
+    AND NOT EXISTS (
+        SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polcmd IN ('r', '*')
+            AND pg_get_expr(p.polqual, p.polrelid) = 'true' AND pg_has_role(p.polroles[1], 'USAGE')
+    )
+"""
+"""Tables of which a dump, which reads each partition by itself, would silently lack the rows."""
+
+
+async def test_the_owner_sees_the_rows_of_every_table_as_a_dump_reads_it(composed: str) -> None:
+    owner = await asyncpg.connect(composed)
+    assert await owner.fetch(HIDDEN) == [], "give it a policy for tenure_system, each partition too"
+    transaction = owner.transaction()
+    await transaction.start()
+    await owner.execute(
+        "CREATE TABLE usage_log_1999_12 PARTITION OF usage_log FOR VALUES FROM ('1999-12-01Z') TO ('2000-01-01Z')"
+    )
+    await owner.execute("ALTER TABLE usage_log_1999_12 ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
+    assert [row["relname"] for row in await owner.fetch(HIDDEN)] == ["usage_log_1999_12"]
+    await transaction.rollback()
+    await owner.close()
+
+
 # Data steps of migrations
 
 

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
 from domain.entitlements.usage import Action
 from storage.db.roles import DatabaseRole
@@ -43,7 +44,7 @@ def a_direct_url(url: str) -> str:
     return url.replace("postgresql+asyncpg", "postgresql")
 
 
-async def test_this_month_and_the_next_three_have_partitions_whose_rows_no_policy_shows(
+async def test_this_month_and_the_next_three_have_partitions_which_row_security_protects(
     shop: Counting, log: Log
 ) -> None:
     expected = await shop.ledger.rows(
@@ -56,6 +57,18 @@ async def test_this_month_and_the_next_three_have_partitions_whose_rows_no_polic
         " where i.inhparent = 'usage_log'::regclass and not (relrowsecurity and relforcerowsecurity)"
     )
     assert unprotected == []
+
+
+async def test_nobody_but_the_owner_reads_a_month_by_itself_and_the_owner_reads_all_of_it(
+    shop: Counting, log: Log, databases: Databases, database_url: str
+) -> None:
+    await shop.use(PLAIN, key="a")
+    month = f"usage_log_{(await log.where())['a']}"
+    assert await shop.ledger.rows(f"select key from {month}") == [{"key": "a"}], "as a dump does"  # noqa: S608
+    for role in DatabaseRole:
+        with pytest.raises(ProgrammingError, match=f"permission denied for table {month}"):
+            async with databases.engine(database_url, role).connect() as connection:
+                await connection.execute(text(f"select from {month}"))
 
 
 @pytest.mark.parametrize("meter", [PLAIN, DECIDED])
