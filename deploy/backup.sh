@@ -13,6 +13,8 @@ folder=${1:?usage: deploy/backup.sh FOLDER}
 : "${TENURE_ERASURES_FILE:?set it: the list of erased customers, as the API writes it}"
 days=${TENURE_BACKUP_DAYS:-35}
 case $days in '' | *[!0-9]*) echo "TENURE_BACKUP_DAYS is not a number of days: $days" >&2; exit 1 ;; esac
+# It is this script's own: `tenure` refuses a setting that it does not know.
+unset TENURE_BACKUP_DAYS
 
 # A dump leaves out, and says nothing of it, what row security hides from this login: each table by itself, also a
 # partition, needs a policy that shows it all its rows.
@@ -39,9 +41,10 @@ pg_restore --list "$dump.part" > "$dump.list"
 for table in subscriptions customers journal invoices alembic_version; do
     grep -q "TABLE DATA public $table " "$dump.list" || { echo "the dump has no table $table" >&2; exit 1; }
 done
+# Those of before the setting are in the database alone; a customer who is listed twice does no harm. A dump without them
+# is none: whoever restored it would have them back.
+tenure erasures export >> "$TENURE_ERASURES_FILE"
 mv "$dump.part" "$dump"
 (cd "$folder" && sha256sum "$(basename "$dump")" > "$(basename "$dump").sha256")
-# Those of before the setting are in the database alone; a customer who is listed twice does no harm.
-tenure erasures export >> "$TENURE_ERASURES_FILE"
 find "$folder" -name 'tenure-*.dump*' -mtime "+$days" ! -name "$(basename "$dump")*" -exec rm -f {} +
 echo "$dump"

@@ -44,7 +44,7 @@ async def test_old_dumps_go_when_a_new_one_was_made(settings: dict[str, str], tm
 
     refused = await run_script("backup.sh", str(folder), **settings, TENURE_BACKUP_DAYS="a week")
     kept = sorted(each.name for each in folder.iterdir())
-    said = await run_script("backup.sh", str(folder), **settings)
+    said = await run_script("backup.sh", str(folder), **settings, TENURE_BACKUP_DAYS="30")
 
     assert (refused.status, said.status) == (1, 0), said.err
     assert "not a number of days" in refused.err
@@ -62,6 +62,15 @@ async def test_a_database_without_tenures_tables_gives_no_backup(
 
     assert said.status == 1
     assert "the dump has no table subscriptions" in said.err
+    assert list((tmp_path / "backups").iterdir()) == []
+
+
+async def test_a_backup_without_the_list_of_who_was_erased_is_none(settings: dict[str, str], tmp_path: Path) -> None:
+    settings["TENURE_ERASURES_FILE"] = str(tmp_path / "not mounted" / "erasures.jsonl")
+
+    said = await run_script("backup.sh", str(tmp_path / "backups"), **settings)
+
+    assert said.status != 0
     assert list((tmp_path / "backups").iterdir()) == []
 
 
