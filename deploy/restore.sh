@@ -23,8 +23,10 @@ if [ -e "$dump.sha256" ]; then
         || { echo "$dump is not what was backed up" >&2; exit 1; }
 fi
 pg_restore --file=/dev/null "$dump"
+# The kind of a connection is shown to its own login alone; that somebody's it is, to everybody. The server's own processes
+# are nobody's.
 others=$(ask "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
-    AND backend_type = 'client backend'")
+    AND usesysid IS NOT NULL")
 if [ "$others" -gt 0 ]; then
     echo "the database is in use by $others connections: stop the API and the workers" >&2
     exit 1

@@ -9,6 +9,7 @@ import pytest
 
 from storage.db.migrations import upgrade
 from tests.harness.deploy_scripts import run_script
+from tests.harness.postgres import Databases
 
 
 @pytest.fixture
@@ -113,3 +114,16 @@ async def test_nothing_is_restored_without_the_list_of_who_was_erased(settings: 
 
     assert said.status == 1
     assert "who was erased would be back" in said.err
+
+
+async def test_nothing_is_restored_while_somebody_with_another_login_is_connected(
+    settings: dict[str, str], empty_url: str, databases: Databases, tmp_path: Path
+) -> None:
+    dump = (await run_script("backup.sh", str(tmp_path), **settings)).out.strip()
+    worker = await asyncpg.connect(databases.by_superuser(empty_url))
+
+    said = await run_script("restore.sh", dump, **settings | {"TENURE_DATABASE_URL": empty_url})
+    await worker.close()
+
+    assert said.status == 1
+    assert "the database is in use by 1 connections: stop the API and the workers" in said.err
