@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
+from uuid import uuid4
 
 from cyclopts import Parameter
 from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowQueryFailedError
@@ -103,6 +104,7 @@ async def _migrate(policy: Policy, choice: Choice, *, dry_run: bool) -> bool:
     """True if every subscription was moved."""
     settings = load_settings(Process.POLICY)
     client = await temporal(settings)
+    run = str(uuid4())
     done = failed = 0
     async with AsyncExitStack() as exits:
         engine = await exits.enter_async_context(database(settings))
@@ -110,7 +112,7 @@ async def _migrate(policy: Policy, choice: Choice, *, dry_run: bool) -> bool:
         if not dry_run:
             await exits.enter_async_context(noted(engine, "policy migrate", AuditTarget("policy", policy.version)))
         async for page in _pages(Subscriptions(engine), choice):
-            for row, was, wrong in await asyncio.gather(*_moves(client, page, policy, dry_run=dry_run)):
+            for row, was, wrong in await asyncio.gather(*_moves(client, page, policy, run, dry_run=dry_run)):
                 done, failed = (done + 1, failed) if wrong is None else (done, failed + 1)
                 result = f"{was} -> {policy.version}" if wrong is None else f"FAILED: {wrong}"
                 print(f"{row.id}  {row.plan:<14} {row.status:<10} {result}", flush=True)
@@ -132,7 +134,7 @@ Move = tuple[LiveSubscription, str, str | None]
 
 
 def _moves(
-    client: Client, page: list[LiveSubscription], policy: Policy, *, dry_run: bool
+    client: Client, page: list[LiveSubscription], policy: Policy, run: str, *, dry_run: bool
 ) -> "list[asyncio.Task[Move]]":
     turns = asyncio.Semaphore(AT_ONCE)
 
@@ -141,7 +143,7 @@ def _moves(
             try:
                 was = await version_of(client, row.id)
                 if not dry_run:
-                    await move_to(client, row.id, policy)
+                    await move_to(client, row.id, policy, run)
             except NotRunning:
                 return row, "", "its workflow is gone"
             except TenureError as error:
@@ -172,14 +174,17 @@ async def version_of(client: Client, subscription: str) -> str:
         raise GatewayUnavailable(f"no worker answers: {error.message}") from error
 
 
-async def move_to(client: Client, subscription: str, policy: Policy) -> None:
-    """Move a subscription to *policy*; repeating it changes nothing.
+async def move_to(client: Client, subscription: str, policy: Policy, run: str) -> None:
+    """Move a subscription to *policy*; nothing changes if it is on it.
+
+    *run* is an id of this run of the command. Without it a subscription that comes back to a policy that it had would
+    take that for a repetition of the earlier move.
 
     Raises:
         NotRunning: its workflow has ended or is gone.
         GatewayUnavailable: no answer came in time.
     """
-    command = AdoptPolicy(f"policy/{policy.version}/{digest(policy)}", ACTOR, policy)
+    command = AdoptPolicy(f"policy/{policy.version}/{digest(policy)}/{run}", ACTOR, policy)
     try:
         await send_command(client, subscription, SubscriptionWorkflow.adopt_policy, command)
     except SubscriptionBusy as error:

@@ -42,6 +42,7 @@ from tests.replay.plan_lives import (
     confirmed_first,
     confirmed_retry,
     confirmed_sign_up,
+    moved_again,
     own_changes,
     paused,
     withdrawn_late,
@@ -255,10 +256,12 @@ async def moved(product: Product) -> None:
     """Another policy during a trial and during a recovery."""
     client = await Client.connect(product.addresses.temporal_address)
     life = await Life.begun(product, "kept-moved", payment_method="pm_card_visa")
-    await move_to(client, life.id, replace(DEFAULT_POLICY, version="another", trial=TrialPolicy(reminders=(2,))))
+    await move_to(
+        client, life.id, replace(DEFAULT_POLICY, version="another", trial=TrialPolicy(reminders=(2,))), "a run"
+    )
     await life.live_until_converted()
     await life.live_until_declined("insufficient_funds")
-    await move_to(client, life.id, replace(DEFAULT_POLICY, version="a third"))
+    await move_to(client, life.id, replace(DEFAULT_POLICY, version="a third"), "a run")
     await life.live(timedelta(days=50))
 
 
@@ -469,6 +472,7 @@ LIVES: tuple[Play, ...] = (
     expiring,
     looked,
     moved,
+    moved_again,
     portal,
     reconciled,
     reconciled_hourly,

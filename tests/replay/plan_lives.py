@@ -1,8 +1,13 @@
 """Lives that change, confirm or pause something, whose histories are kept."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from temporalio.client import Client
+
+from domain.subscription.policy import DEFAULT_POLICY
 from sandbox.product import Product, RefusedError
+from tenure.cli.policies import move_to
 from tests.harness.calendar_days import converted_on_a_31st
 from tests.harness.lives import A_MINUTE, Life
 from tests.replay.plays import PAID_START
@@ -173,3 +178,12 @@ async def withdrawn_late(product: Product) -> None:
         await product.faults()
         await life.live(timedelta(hours=1))
     assert (await life.bills())["paid"] == 3
+
+
+async def moved_again(product: Product) -> None:
+    """Moved to the policy that it has, away from it, and back."""
+    client = await Client.connect(product.addresses.temporal_address)
+    life = await Life.begun(product, "kept-moved-again")
+    quick, slow = [replace(DEFAULT_POLICY, version=version) for version in ("quick", "slow")]
+    for number, policy in enumerate((quick, quick, slow, quick)):
+        await move_to(client, life.id, policy, f"run {number}")

@@ -84,6 +84,19 @@ async def test_the_same_version_with_other_words_is_another_policy(
     assert (await life.ahead()).count("send_reminder") == 2
 
 
+async def test_a_subscription_comes_back_to_a_policy_that_it_had(terminal: Terminal, file: Path, begin: Begin) -> None:
+    life = await begin("starter")
+    other = terminal.folder / "hasty.yaml"
+    write(other, PATIENT.replace("patient", "hasty"))
+
+    for policy in (file, other, file, other):
+        said = await terminal.run("policy", "migrate", str(policy), "--subscription", life.id)
+        assert said.status == 0, said.err
+
+    moves = [("default", "patient"), ("patient", "hasty"), ("hasty", "patient"), ("patient", "hasty")]
+    assert await adoptions(life) == [{"from": was, "to": to} for was, to in moves]
+
+
 async def test_subscriptions_of_a_plan_are_moved_and_a_lost_workflow_is_reported(
     terminal: Terminal, file: Path, begin: Begin, stack: Stack
 ) -> None:

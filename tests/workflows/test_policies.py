@@ -35,6 +35,16 @@ async def test_reminders_that_are_still_ahead_move_and_the_end_is_the_new_policy
     assert await life.live_until("cancel") - expired_at < 4 * A_DAY
 
 
+async def test_nothing_changes_when_it_has_the_policy_and_it_comes_back_to_one_that_it_had(begin: Begin) -> None:
+    life = await begin()
+
+    for policy in (SHORT, SHORT, DEFAULT_POLICY, SHORT):
+        await life.command("adopt-policy", policy=policy)
+
+    assert life.kinds["policy_adopted"] == 3
+    assert await life.handle.query(SubscriptionWorkflow.policy_version) == "short"
+
+
 async def test_a_recovery_keeps_the_ladder_it_began_with_and_the_next_one_is_on_the_new(begin: Begin) -> None:
     life = await begin(payment_method="visa")
     await life.live_until_converted()

@@ -21,6 +21,8 @@ from workflows.subscription.recorder import StepRecorder, schedule_reminders
 
 OWN_PRORATION = "own-proration"
 """A change to the order of commands: before, the rest of a period of our own could not be prorated."""
+SAME_POLICY_AGAIN = "same-policy-again"
+"""A change to the order of commands: before, a move to the policy that a subscription had was a step like any other."""
 _UNANSWERED = GatewayUnavailable("the payment provider did not answer in time", code="provider_unavailable")
 
 
@@ -147,8 +149,13 @@ class PlanCommands:
         guards.check_alive(self._recorder.subscription)
 
     async def adopt_policy(self, command: AdoptPolicy) -> None:
-        """Pending reminders move, a running recovery keeps its ladder; if it is not recorded, the old policy stays."""
+        """Pending reminders move, a running recovery keeps its ladder; if it is not recorded, the old policy stays.
+
+        Nothing happens to a subscription that is on this very policy.
+        """
         recorder, now, policy, was = self._recorder, workflow.now(), command.policy, self._recorder.policy
+        if policy == was and workflow.patched(SAME_POLICY_AGAIN):
+            return
         subscription, reminders = recorder.subscription, recorder.subscription.reminders
         if subscription.status is Status.TRIALING and subscription.trial_ends_at is not None:
             reminders = await schedule_reminders(subscription.customer, subscription.trial_ends_at, policy.trial)

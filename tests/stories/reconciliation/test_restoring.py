@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from temporalio.client import WorkflowUpdateStage
@@ -87,7 +88,7 @@ async def test_commands_that_the_lost_workflow_carried_out_are_not_carried_out_a
     begin: Begin, reconcile: Reconciler, stack: Stack
 ) -> None:
     life = await begin()
-    await move_to(stack.client, life.id, replace(DEFAULT_POLICY, version="another"))
+    await move_to(stack.client, life.id, replace(DEFAULT_POLICY, version="another"), str(uuid4()))
     await life.product.command(life.id, "extend-trial", key=f"{life.id} once", days=2, reason="asked for more time")
     await terminate(stack, life)
     await reconcile()
