@@ -103,7 +103,7 @@ async def pause_bulk(
 async def resume_bulk(
     run_id: str, caller: Admin, repositories: WithRepositories, _body: EmptyRequest | None = None
 ) -> BulkRunView:
-    """One that has not begun, because Temporal was down when it was started, begins."""
+    """One that has not begun, because Temporal was down when it was started, or that Temporal has lost, begins."""
     return BulkRunView.of_run(await repositories.bulk.resume(caller.tenant, run_id))
 
 

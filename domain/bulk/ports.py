@@ -31,7 +31,10 @@ class BulkRecords(Protocol):
     async def tally(self, run: str) -> Tally: ...
 
     async def enter(self, run: str, state: RunState) -> Tally:
-        """Write what a run is doing; rows that wait when it is stopped are skipped. Return how far it has come."""
+        """Write what a run is doing, unless it is over; rows that wait when it is stopped are skipped.
+
+        Returns how far it has come.
+        """
         ...
 
 

@@ -59,9 +59,16 @@ class RunRecords(Protocol):
         """
         ...
 
+    async def enter(self, run: str, state: RunState, tenant: str | None = None) -> Tally:
+        """Write what a run is doing, unless it is over; rows that wait when it is stopped are skipped."""
+        ...
+
 
 class BulkRunService:
-    """Starts and controls bulk runs. Safe to repeat."""
+    """Starts and controls bulk runs. Safe to repeat.
+
+    A run whose workflow is gone, as after a restore, is controlled by its record: a subscription carries it out once.
+    """
 
     def __init__(self, client: Client, runs: RunRecords) -> None:
         self._client = client
@@ -92,19 +99,18 @@ class BulkRunService:
             Rejected: code `unknown_bulk_run`, `bulk_run_over`, or `bulk_not_begun`.
             GatewayUnavailable: it has not said so in time.
         """
-        return await self._told(tenant, run, BulkWorkflow.pause)
+        return await self._told(tenant, run, BulkWorkflow.pause, RunState.PAUSED)
 
     async def resume(self, tenant: str, run: str) -> BulkRun:
         """Let a run go on, or begin; raises as `pause` does."""
         known = await self._runs.get(tenant, run)
-        if known.state is not RunState.STARTING:
-            return await self._told(tenant, run, BulkWorkflow.resume)
-        await self._begin(known)
-        return known
+        if known.state is RunState.STARTING and await self._begin(known):
+            return known
+        return await self._told(tenant, run, BulkWorkflow.resume, RunState.RUNNING)
 
     async def stop(self, tenant: str, run: str) -> BulkRun:
-        """End a run: the rows that wait are skipped; raises as `pause` does."""
-        return await self._told(tenant, run, BulkWorkflow.stop)
+        """End a run: the rows that wait are skipped; raises as `pause` does, but also ends one that has not begun."""
+        return await self._told(tenant, run, BulkWorkflow.stop, RunState.STOPPED)
 
     async def _known(self, tenant: str, run: str) -> BulkRun | None:
         try:
@@ -112,8 +118,10 @@ class BulkRunService:
         except Rejected:
             return None
 
-    async def _begin(self, run: BulkRun) -> None:
+    async def _begin(self, run: BulkRun, *, again: bool = False) -> bool:
+        """Start its workflow if it has none; False if it had one that has ended, unless it begins *again*."""
         what = in_words(run.action)
+        reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE if again else WorkflowIDReusePolicy.REJECT_DUPLICATE
         try:
             async with asyncio.timeout(START_TIMEOUT.total_seconds()):
                 await self._client.start_workflow(
@@ -122,25 +130,40 @@ class BulkRunService:
                     id=bulk_workflow_id(run.id),
                     task_queue=LIFECYCLE_QUEUE,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    id_reuse_policy=reuse,
                     static_summary=f"Bulk: {what}, {run.tally.waiting} subscriptions",
                     static_details=f"Asked for by {run.actor.role} `{run.actor.id}`; reason `{run.reference}`",
                 )
         except WorkflowAlreadyStartedError:
-            return
+            return False
         except (TimeoutError, RPCError, RuntimeError) as error:  # the last: a client that has not connected yet
             raise GatewayUnavailable(
                 f"Temporal did not take the run, whose subscriptions are fixed: {error}", code="temporal_unavailable"
             ) from error
+        return True
 
-    async def _told(self, tenant: str, run: str, update: Control) -> BulkRun:
+    async def _told(self, tenant: str, run: str, update: Control, wanted: RunState) -> BulkRun:
         known = await self._runs.get(tenant, run)
         if known.state.is_over:
             raise _over()
-        await self._ask(known, update)
+        if not await self._ask(known, update):
+            await self._enter_without_workflow(tenant, run, wanted)
         return await self._runs.get(tenant, run)
 
-    async def _ask(self, run: BulkRun, update: Control) -> None:
+    async def _enter_without_workflow(self, tenant: str, run: str, wanted: RunState) -> None:
+        known = await self._runs.get(tenant, run)
+        # A workflow records the end before it ends: it may have done so just now.
+        if known.state.is_over:
+            raise _over()
+        if wanted is RunState.RUNNING:
+            await self._begin(known, again=True)
+        elif wanted is RunState.PAUSED and known.state is RunState.STARTING:
+            raise _not_begun()
+        else:
+            await self._runs.enter(run, wanted, tenant)
+
+    async def _ask(self, run: BulkRun, update: Control) -> bool:
+        """Have its workflow do something, and wait until it does; False if it has none that runs."""
         handle = self._client.get_workflow_handle(bulk_workflow_id(run.id))
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
@@ -153,10 +176,11 @@ class BulkRunService:
             ) from error
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
-                raise (_not_begun() if run.state is RunState.STARTING else _over()) from error
+                return False
             raise GatewayUnavailable(f"Temporal does not respond: {error}", code="temporal_unavailable") from error
         except RuntimeError as error:
             raise GatewayUnavailable(f"Temporal is unreachable: {error}", code="temporal_unavailable") from error
+        return True
 
 
 def _new(id_: str, tenant: str, choice: Choice, order: Order) -> NewRun:

@@ -34,6 +34,7 @@ OPERATIONS: Mapping[ActionKind, str] = {
     ActionKind.RETRY_MAILS: "retryMail",
 }
 """What the audit calls a row's command: the operation that would have been called for it alone."""
+OVER = [state.value for state in RunState if state.is_over]
 _AUDITED: Mapping[RowOutcome, AuditOutcome] = {
     RowOutcome.DONE: AuditOutcome.DONE,
     RowOutcome.REFUSED: AuditOutcome.REFUSED,
@@ -111,6 +112,18 @@ class BulkRuns:
         async with transaction(self._engine, run.tenant) as connection:
             return list((await connection.execute(wanted.order_by(_ROW.position))).scalars())
 
+    async def enter(self, run: str, state: RunState, tenant: str | None = None) -> Tally:
+        id_ = UUID(run)
+        ends = {"ended_at": func.coalesce(_RUN.ended_at, func.now())} if state.is_over else {}
+        # Who has stopped it may have found no workflow, just before one began.
+        goes_on = update(bulk_runs).where(_RUN.id == id_, _RUN.state.not_in(OVER))
+        async with transaction(self._engine, tenant) as connection:
+            await connection.execute(goes_on.values(state=state.value, **ends))
+            if state is RunState.STOPPED:
+                left = update(bulk_rows).where(_ROW.run == id_, _ROW.outcome.is_(None))
+                await connection.execute(left.values(outcome=RowOutcome.SKIPPED.value, at=func.now()))
+            return await _tally(connection, id_)
+
     # What the workers need, across tenants
 
     async def run_of(self, run: str) -> BulkRun:
@@ -141,16 +154,6 @@ class BulkRuns:
     async def tally(self, run: str) -> Tally:
         async with transaction(self._engine) as connection:
             return await _tally(connection, UUID(run))
-
-    async def enter(self, run: str, state: RunState) -> Tally:
-        id_ = UUID(run)
-        ends = {"ended_at": func.coalesce(_RUN.ended_at, func.now())} if state.is_over else {}
-        async with transaction(self._engine) as connection:
-            await connection.execute(update(bulk_runs).where(_RUN.id == id_).values(state=state.value, **ends))
-            if state is RunState.STOPPED:
-                left = update(bulk_rows).where(_ROW.run == id_, _ROW.outcome.is_(None))
-                await connection.execute(left.values(outcome=RowOutcome.SKIPPED.value, at=func.now()))
-            return await _tally(connection, id_)
 
 
 def _parameters(action: BulkAction) -> dict[str, object]:

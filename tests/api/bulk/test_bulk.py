@@ -8,6 +8,10 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
+from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
 
 from domain.audit import Actor, ActorKind, reference_to
 from domain.bulk.actions import ActionKind, BulkAction
@@ -176,11 +180,17 @@ async def test_extending_a_trial_has_no_inverse(alone: Caller, name: str) -> Non
     assert (await alone.subscription(made["id"]))["trial_ends_at"] > before["trial_ends_at"]
 
 
+async def not_begun(stack: Stack, tenant: str, subscription: str) -> NewRun:
+    """A run whose start was lost."""
+    action, actor = BulkAction(ActionKind.SUSPEND), Actor(ActorKind.KEY, "k1", "admin")
+    run = NewRun(str(uuid4()), tenant, action, {}, None, actor, reference_to(uuid4()), rate=5)
+    await BulkRuns(stack.engine).create(run, [Verdict(subscription, "trialing")])
+    return run
+
+
 async def test_a_run_whose_start_was_lost_begins_when_it_is_resumed(alone: Caller, stack: Stack, name: str) -> None:
     made = await alone.signed_up(name)
-    action, actor = BulkAction(ActionKind.SUSPEND), Actor(ActorKind.KEY, "k1", "admin")
-    run = NewRun(str(uuid4()), name, action, {}, None, actor, reference_to(uuid4()), rate=5)
-    await BulkRuns(stack.engine).create(run, [Verdict(made["id"], "trialing")])
+    run = await not_begun(stack, name, made["id"])
 
     assert (await alone.get(f"/v1/bulk/{run.id}")).json()["state"] == "starting"
     problem_of(await alone.post(f"/v1/bulk/{run.id}/pause"), 409, "bulk_not_begun")
@@ -188,6 +198,73 @@ async def test_a_run_whose_start_was_lost_begins_when_it_is_resumed(alone: Calle
 
     assert (await ended(alone, run.id))["counts"]["done"] == 1
     assert (await alone.subscription(made["id"]))["status"] == "suspended"
+
+
+async def test_a_run_whose_start_was_lost_can_be_stopped(alone: Caller, stack: Stack, name: str) -> None:
+    made = await alone.signed_up(name)
+    run = await not_begun(stack, name, made["id"])
+
+    stopped = (await alone.post(f"/v1/bulk/{run.id}/stop")).json()
+
+    assert (stopped["state"], stopped["counts"]["skipped"]) == ("stopped", 1)
+    problem_of(await alone.post(f"/v1/bulk/{run.id}/resume"), 409, "bulk_run_over")
+    assert (await alone.subscription(made["id"]))["status"] == "trialing"
+
+
+async def under_way_without_workflow(caller: Caller, stack: Stack, name: str, *, is_kept: bool) -> str:
+    """A run that had worked off one of its three rows when its workflow was lost; *is_kept*: Temporal knows its end."""
+    for number in range(3):
+        await caller.signed_up(f"{name}-{number}")
+    body = {"filter": {}, "action": SUSPEND, "reason": WHY, "expected": 3, "rate": 1}
+    run: str = (await started(caller, body))["id"]
+
+    async def has_begun() -> bool:
+        return bool((await caller.get(f"/v1/bulk/{run}")).json()["counts"]["done"])
+
+    await until(has_begun)
+    assert (await caller.post(f"/v1/bulk/{run}/pause")).status_code == 200
+    handle = stack.client.get_workflow_handle(bulk_workflow_id(run))
+    await handle.terminate("lost in an accident")
+    if not is_kept:
+        of_it = WorkflowExecution(workflow_id=handle.id)
+        namespace = stack.client.namespace
+        await stack.client.workflow_service.delete_workflow_execution(
+            DeleteWorkflowExecutionRequest(namespace=namespace, workflow_execution=of_it)
+        )
+        await until(lambda: is_gone(handle))
+    return run
+
+
+async def is_gone(handle: WorkflowHandle[Any, Any]) -> bool:
+    try:
+        await handle.describe()
+    except RPCError as error:
+        return error.status is RPCStatusCode.NOT_FOUND
+    return False
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+async def test_a_run_whose_workflow_is_gone_goes_on_when_it_is_resumed(
+    alone: Caller, stack: Stack, name: str, is_kept: bool
+) -> None:
+    run = await under_way_without_workflow(alone, stack, name, is_kept=is_kept)
+
+    paused = await alone.post(f"/v1/bulk/{run}/pause")
+    assert (paused.status_code, paused.json()["state"]) == (200, "paused")
+    assert (await alone.post(f"/v1/bulk/{run}/resume")).status_code == 200
+
+    done = await ended(alone, run)
+    assert (done["state"], done["counts"]["done"]) == ("finished", 3)
+
+
+async def test_a_run_whose_workflow_is_gone_can_be_stopped(alone: Caller, stack: Stack, name: str) -> None:
+    run = await under_way_without_workflow(alone, stack, name, is_kept=False)
+
+    stopped = (await alone.post(f"/v1/bulk/{run}/stop")).json()
+
+    assert (stopped["state"], stopped["counts"]["waiting"]) == ("stopped", 0)
+    assert stopped["ended_at"] is not None
+    problem_of(await alone.post(f"/v1/bulk/{run}/stop"), 409, "bulk_run_over")
 
 
 async def test_subscriptions_are_moved_to_a_published_policy(alone: Caller, stack: Stack, name: str) -> None:

@@ -127,6 +127,8 @@ async def test_a_stopped_run_skips_what_waits_and_knows_when_it_ended(ledger: Le
     await runs.enter(run.id, RunState.STOPPED)
     assert (await runs.get(DEFAULT_TENANT, run.id)).ended_at == stopped.ended_at
     assert await runs.waiting(run.id, limit=1) == []
+    await runs.enter(run.id, RunState.RUNNING)
+    assert (await runs.get(DEFAULT_TENANT, run.id)).state is RunState.STOPPED, "it is over"
 
 
 async def test_another_tenants_run_is_unknown(ledger: Ledger, runs: BulkRuns) -> None:
