@@ -2,12 +2,12 @@
 
 import asyncio
 
+from pydantic import ValidationError
 from temporalio.client import RPCTimeoutOrCancelledError, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.subscriptions.requests import CustomerRequest
 from configuration.loading import Process, load_settings
-from configuration.mail_addresses import mail_address
-from configuration.timezones import is_timezone
 from domain.audit import AuditTarget
 from domain.errors import GatewayUnavailable, Malformed, Rejected
 from domain.names import subscription_workflow_id
@@ -71,19 +71,22 @@ def put_back(
     locale
         Their language.
     """
-    _check_contact(email, timezone)
-    contact = {"external_id": external_id, "email": email, "name": name, "timezone": timezone, "locale": locale}
+    contact = _contact(
+        {"external_id": external_id, "email": email, "name": name, "timezone": timezone, "locale": locale}
+    )
     customer = asyncio.run(_put_back(subscription, contact))
     print(f"customer {customer} is back: now run `tenure reconcile --fix`")
 
 
-def _check_contact(email: str, timezone: str) -> None:
+def _contact(given: dict[str, str | None]) -> dict[str, str | None]:
+    """As it would have been stored at their sign-up."""
     try:
-        mail_address(email)
-    except ValueError as error:
-        raise Malformed(f"{email!r} is not a mail address: {error}", field="email") from None
-    if not is_timezone(timezone):
-        raise Malformed(f"{timezone!r} is not a time zone like Europe/Berlin", field="timezone")
+        return CustomerRequest.model_validate(given).model_dump()
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        field = str(wrong["loc"][0])
+        words = wrong["msg"].removeprefix("Value error, ")
+        raise Malformed(f"--{field.replace('_', '-')} {given[field]!r}: {words}", field=field) from None
 
 
 async def _put_back(subscription: str, contact: dict[str, str | None]) -> str:

@@ -24,15 +24,17 @@ def drill() -> Iterator[Drill]:
         yield Drill(folder)
 
 
-async def put_back(drill: Drill, stack: Stack, life: Life, forker: Forker) -> None:
+async def put_back(drill: Drill, stack: Stack, product: Product, life: Life, forker: Forker) -> None:
     """Type the command that puts a customer back, twice."""
     terminal = Terminal(drill.folder, forker)
     terminal.settings = drill.settings(stack.addresses.database_url, stack.addresses.temporal_address)
-    whose = ("--external-id", life.external_id, "--email", f"{life.external_id}@example.com")
+    whose = ("--external-id", life.external_id, "--email", f"{life.external_id}@Example.COM", "--locale", "en_GB")
     said = await terminal.run("customers", "put-back", life.id, *whose)
     again = await terminal.run("customers", "put-back", life.id, *whose)
     assert (said.status, again.status) == (0, 1), said.err
     assert "is stored already" in again.err
+    contact = await product.get(f"/v1/customers/{life.external_id}")
+    assert (contact["email"], contact["locale"]) == (f"{life.external_id}@example.com", "en-GB")
 
 
 async def know_usage_by_its_key(product: Product, earlier: dict[str, Any], since: dict[str, Any]) -> None:
@@ -97,7 +99,7 @@ async def test_an_older_database_is_brought_up_to_the_workflows_and_to_stripe(dr
         assert {kind for kind, _, _ in await healed(stack)} == {"row_missing"}
         await know_usage_by_its_key(product, earlier, used)
 
-        await put_back(drill, stack, newcomer, forker)
+        await put_back(drill, stack, product, newcomer, forker)
         assert await healed(stack) == Counter({("row_missing", newcomer.id, "healed"): 1})
         newcomer.product = product
         await newcomer.live_until_converted()

@@ -49,10 +49,21 @@ def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], t
         (f"mails preview seen --locale {TOO_LONG}", f"{TOO_LONG!r} is not a locale: write it as 'de-AT'"),
         (f"catalog check {TOO_LONG}", f"{TOO_LONG}: the file cannot be read: File name too long"),
         ("webhooks list --limit 99999999999999999999", "the limit must be from 1 to 10000"),
-        ("customers put-back ID --external-id ada --email ada", "'ada' is not a mail address: "),
+        (
+            "customers put-back ID --external-id ada --email ada",
+            "--email 'ada': this is not an email address: ",
+        ),
         (
             "customers put-back ID --external-id ada --email ada@example.com --timezone Mars",
-            "'Mars' is not a time zone like Europe/Berlin",
+            "--timezone 'Mars': 'Mars' is not a time zone; use an IANA name such as 'Europe/Berlin'",
+        ),
+        (
+            "customers put-back ID --external-id ada/banner --email ada@example.com",
+            "--external-id 'ada/banner': an id must not end in '/banner': it would be ambiguous in a URL path",
+        ),
+        (
+            "customers put-back ID --external-id ada --email ada@example.com --locale English(UK)",
+            "--locale 'English(UK)': 'English(UK)' is not a language tag",
         ),
     ],
 )
