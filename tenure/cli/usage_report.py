@@ -11,11 +11,14 @@ from temporalio.client import Client
 
 from activities.metering import Reported
 from configuration.loading import Process, load_settings
+from domain.audit import AuditTarget
 from domain.errors import Malformed
 from domain.names import DEFAULT_TENANT, report_usage_workflow_id
 from domain.provider.overage_usage import UnreportedUsage
+from domain.subscription.command_keys import hashed
 from storage.access.tenants import Tenants
 from storage.usage.overage_reports import UsageReports
+from tenure.cli.audited import noted
 from tenure.cli.connections import database, temporal
 from tenure.cli.tables import aligned
 from tenure.cli.workflow_runs import outcome, started
@@ -63,12 +66,21 @@ async def _report(
         await Tenants(engine).check(tenant)
         reports = UsageReports(engine)
         if again:
-            await reports.try_refused_again(tenant=tenant)
+            async with noted(engine, "usage report --again", tenant=tenant):
+                await reports.try_refused_again(tenant=tenant)
         for field, key in (("billed", billed), ("unbilled", unbilled)):
-            if key is not None and not await reports.resolve(key, is_billed=field == "billed", tenant=tenant):
-                raise Malformed(f"no usage {key!r} waits for an operator", field=field)
+            if key is not None:
+                # Products may have put something into their keys that names a customer.
+                target = AuditTarget("usage", hashed(key))
+                async with noted(engine, f"usage report --{field}", target, tenant=tenant):
+                    await _resolve(reports, key, field, tenant)
         done = await run_now(client)
         return done, await reports.unreported(limit=SHOWN, tenant=tenant)
+
+
+async def _resolve(reports: UsageReports, key: str, field: str, tenant: str) -> None:
+    if not await reports.resolve(key, is_billed=field == "billed", tenant=tenant):
+        raise Malformed(f"no usage {key!r} waits for an operator", field=field)
 
 
 async def run_now(client: Client) -> Reported:

@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.provider.overage_usage import ReportProblem, UnreportedUsage
+from domain.subscription.command_keys import hashed
 from sandbox.stack import Stack
+from storage.access.audit import AuditFilter, AuditLog
+from storage.db.cursors import PageRequest
 from tenure.cli.usage_report import table
 from tests.tenure.conftest import Terminal
 
@@ -28,6 +31,21 @@ async def test_pending_reports_are_listed_and_an_unknown_key_is_refused(hand: Te
     assert " 0 left to an operator" in told.out
     assert (unknown.status, unknown.out) == (1, "")
     assert "no usage 'nobody-knows' waits for an operator" in unknown.err
+
+
+async def test_what_is_decided_is_in_the_audit(hand: Terminal, stack: Stack) -> None:
+    for decided in (("--again",), ("--billed", "of ada@example.com"), ("--unbilled", "another")):
+        await hand.run("usage", "report", *decided)
+
+    entries = (await AuditLog(stack.engine).find("default", AuditFilter(), PageRequest())).rows
+    found = [entry for entry in entries if entry.action.startswith("tenure usage report")][:3]
+
+    assert [(entry.action, entry.outcome, entry.code, entry.target.kind) for entry in found] == [
+        ("tenure usage report --unbilled", "refused", "malformed", "usage"),
+        ("tenure usage report --billed", "refused", "malformed", "usage"),
+        ("tenure usage report --again", "done", "", ""),
+    ]
+    assert found[1].target.id == hashed("of ada@example.com")
 
 
 def test_what_is_left_to_an_operator_is_listed_with_the_reason() -> None:
