@@ -104,7 +104,7 @@ async def _catalog(settings: EverySetting) -> str:
 
 async def _policy(settings: EverySetting) -> str:
     _, policy = load_offer(settings.catalog, settings.policy)
-    async with database(settings) as engine:
+    async with database(settings, url=settings.system_database_url) as engine:
         if await check(engine) is None:  # otherwise the database has a finding of its own
             await Policies(engine).check(policy)
     return f"{policy.version}: {policy.trial.days} days of trial, {len(policy.recovery)} recovery steps"
