@@ -20,6 +20,7 @@ from domain.errors import Malformed
 from domain.imports.adoption import PriceMap
 from domain.names import DEFAULT_TENANT
 from storage.access.tenants import Tenants
+from storage.catalog.policies import Policies
 from storage.subscriptions.adoptions import Adoptions
 from storage.subscriptions.customers import Customers
 from storage.subscriptions.trial_key import check_trial_key
@@ -111,12 +112,14 @@ async def _import(options: ImportOptions) -> bool:
 async def _take_over(options: ImportOptions, settings: ImportSettings) -> AsyncIterator[TakeOver]:
     catalog = load_catalog(settings.catalog)
     prices = load_price_map(options.map_file, catalog) if options.map_file is not None else PriceMap()
-    offer = Offer(catalog, load_policy(settings.policy), prices, options.external_id_key)
+    policy = load_policy(settings.policy)
+    offer = Offer(catalog, policy, prices, options.external_id_key)
     async with AsyncExitStack() as exits:
         provider = await exits.enter_async_context(payment_provider(settings))
         engine = await exits.enter_async_context(database(settings))
         await check_trial_key(engine, trial_key_of(settings))
         await Tenants(engine).check(options.tenant)
+        await Policies(engine).check(policy)
         if not options.dry_run:
             await hold_to_payload_keys(settings, engine)
             await exits.enter_async_context(noted(engine, "import", tenant=options.tenant))

@@ -67,6 +67,20 @@ async def test_an_import_without_a_key_that_encrypts_workflows_is_refused(
     assert lines(refused) == {}
 
 
+async def test_a_policy_that_differs_from_the_published_one_of_its_version_is_handed_to_nobody(
+    terminal: Terminal, elsewhere: Elsewhere
+) -> None:
+    agreement = await elsewhere.subscriber(a_name("another-policy"), await elsewhere.price_of_ours(STARTER))
+    changed = terminal.folder / "policy.yaml"
+    changed.write_text(POLICY.read_text().replace("days: 14", "days: 30"))
+    terminal.settings["TENURE_POLICY"] = str(changed)
+
+    for dry_run in ({"dry_run": ""}, {}):
+        refused = await imports(terminal, agreement, **dry_run)
+        assert (refused.status, lines(refused)) == (1, {})
+        assert "policy default was published with other content" in refused.err
+
+
 async def test_a_dry_run_reports_everything_and_writes_nothing_then_all_is_adopted_once(
     terminal: Terminal, elsewhere: Elsewhere, stack: Stack, product: Product
 ) -> None:
