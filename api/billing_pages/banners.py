@@ -32,6 +32,8 @@ class BannerKind(StrEnum):
     """A limit is reached: further use is turned away."""
     GRACE = "grace"
     """A limit is reached: for some days, use goes on."""
+    DISPUTED = "disputed"
+    """The bank has taken a payment back for now: nothing is billed until it decides."""
     TRIAL = "trial"
     ENDS = "ends"
     PAUSED = "paused"
@@ -52,7 +54,7 @@ LEADS_TO: Final[Mapping[BannerKind, BillingFlow]] = {
     BannerKind.PAUSED: BillingFlow.RESUME,
     BannerKind.CHANGE: BillingFlow.WITHDRAW_CHANGE,
 }
-"""The page on which the customer can do something about it. An operator's suspension has none."""
+"""The page on which the customer can do something about it. An operator's suspension and a dispute have none."""
 
 
 class Consequence(StrEnum):
@@ -120,7 +122,8 @@ def _of_access(it: Subscription, account: BillingAccount, policy: Policy) -> Ban
         }.get(it.suspension.kind, BannerKind.NOT_BEGUN)
         tone = TRIAL_EXPIRED if kind is BannerKind.TRIAL_EXPIRED else SUSPENDED
         return Banner(kind, tone, _next(account, Action.CANCEL))
-    if it.status is Status.PAST_DUE:
+    # While a payment is disputed, what is open is not tried either.
+    if it.status is Status.PAST_DUE and it.dispute is None:
         next_step = _next(account, Action.RECOVER)
         if it.recovery is not None and it.recovery.decline.needs_confirmation:
             return Banner(BannerKind.CONFIRM, of_open_payment(it.access, is_near_end=next_step is None))
@@ -168,7 +171,9 @@ def _of_limits(reached: tuple[ReachedLimit, ...]) -> Banner | None:
 
 
 def _of_course(it: Subscription, now: datetime) -> Banner | None:
-    """Return what is known to come."""
+    """Return what is known to come, or what it waits for."""
+    if it.dispute is not None:
+        return Banner(BannerKind.DISPUTED, Tone.WARNING)
     if it.cancel_at is not None:
         return Banner(BannerKind.ENDS, Tone.CALM, it.cancel_at)
     if it.status is Status.TRIALING and it.trial_ends_at is not None:

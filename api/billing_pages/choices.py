@@ -1,6 +1,7 @@
 """Pages on which there is something to choose before the button: a cancellation and a pause."""
 
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -13,8 +14,9 @@ from api.subscriptions import lifecycle_commands, plan_commands
 from api.subscriptions.requests import CancelRequest, PauseRequest
 from domain.billing_flows import BillingFlow
 from domain.errors import GatewayUnavailable, TenureError
+from domain.formatting import moment
 from domain.subscription import guards
-from domain.subscription.cancellation import previewed
+from domain.subscription.cancellation import CancelPreview, previewed
 from domain.subscription.commands import CancelAt
 from domain.subscription.ends import ReasonCode
 from domain.subscription.policy import SelfCancel
@@ -35,6 +37,10 @@ PAUSES: Final = (30, 60, 90)
 WRONG: Final = sentence("Please choose one of these.")
 TOO_LONG: Final = sentence("Please write at most 1,000 characters, and none that cannot be printed.")
 
+SHOWN_END, SHOWN_LOSS, SHOWN_LOSS_NOW = "shown_end", "shown_loss", "shown_loss_now"
+"""The hidden fields with what the page has said that a cancellation does: it is carried out for no less."""
+CHANGED: Final = "cancellation_changed"
+
 
 def show_cancel(
     visit: Visit, fields: Fields | None = None, *, errors: dict[str, str] | None = None, problem: str = ""
@@ -43,14 +49,20 @@ def show_cancel(
     given, subscription, now = fields or {}, visit.subscription, visit.account.now
     words = visit.reader.language.words
     why = can(lambda: guards.check_cancel(subscription, CancelAt.PERIOD_END))
+    at_end, at_once = (previewed(subscription, at, now) for at in (CancelAt.PERIOD_END, CancelAt.NOW))
     return visit.page(
         "cancel.html",
         BillingFlow.CANCEL,
         status=422 if errors else 200,
         why=why,
         problem="" if why else problem,
-        at_end=previewed(subscription, CancelAt.PERIOD_END, now),
-        at_once=previewed(subscription, CancelAt.NOW, now),
+        at_end=at_end,
+        at_once=at_once,
+        shown_effects={
+            SHOWN_END: moment(at_end.undo_until) if at_end.undo_until is not None else "",
+            SHOWN_LOSS: str(at_end.loses_paid_days),
+            SHOWN_LOSS_NOW: str(at_once.loses_paid_days),
+        },
         can_end_now=_may_end_now(visit),
         can_pause=visit.offers.pause
         and subscription.pause is None
@@ -76,6 +88,8 @@ async def press_cancel(visit: Visit, fields: Fields) -> Response:
         words, named = visit.reader.language.words, {str(one["loc"][0]) for one in error.errors()}
         texts = {"comment": TOO_LONG, "reason_code": WRONG}
         return show_cancel(visit, fields, errors={name: words.gettext(texts.get(name, WRONG)) for name in named})
+    if _does_more_than_shown(visit, at, fields):
+        return show_cancel(visit, fields, problem=CHANGED)
     context = visit.context(BillingFlow.CANCEL, fields.get(SEQUENCE, ""))
     try:
         async with visit.with_reason(context, "cancelSubscription", body.words) as noted:
@@ -85,6 +99,31 @@ async def press_cancel(visit: Visit, fields: Fields) -> Response:
     except TenureError as error:
         return show_cancel(await visit.again(), problem=error.code)
     return visit.back_to(BillingFlow.CANCEL)
+
+
+def _does_more_than_shown(visit: Visit, at: CancelAt, fields: Fields) -> bool:
+    """True if it would now end earlier than the page has said, or lose more paid days: by a renewal, say.
+
+    A form that is sent twice is let through where the first one has been carried out: the command then answers alike.
+    """
+    subscription = visit.subscription
+    is_done = subscription.is_over or (at is CancelAt.PERIOD_END and subscription.cancel_at is not None)
+    if is_done or SHOWN_LOSS not in fields:
+        return False
+    present = previewed(subscription, at, visit.account.now)
+    shown_loss = fields.get(SHOWN_LOSS_NOW if at is CancelAt.NOW else SHOWN_LOSS, "")
+    if not re.fullmatch("[0-9]{1,6}", shown_loss) or present.loses_paid_days > int(shown_loss):
+        return True
+    return at is CancelAt.PERIOD_END and _ends_earlier(present, fields.get(SHOWN_END, ""))
+
+
+def _ends_earlier(present: CancelPreview, shown: str) -> bool:
+    if not shown:
+        return False
+    try:
+        return present.undo_until is None or present.undo_until < datetime.fromisoformat(shown)
+    except (ValueError, TypeError):  # not what the page has written
+        return True
 
 
 def _may_end_now(visit: Visit) -> bool:

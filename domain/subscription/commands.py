@@ -109,8 +109,13 @@ def declined_at_hand(subscription: Subscription, decline: Decline, now: datetime
     return Step(after, (Entry("charge_declined", now, words, cause, details),))
 
 
-def cancel_scheduled(subscription: Subscription, at: datetime, end: End, now: datetime, cause: Cause) -> Step:
-    """The subscription will end by itself at *at*; until then it stays usable."""
+def cancel_scheduled(
+    subscription: Subscription, at: datetime, end: End, now: datetime, cause: Cause, *, ends_pause: bool = False
+) -> Step:
+    """The subscription will end by itself at *at*; until then it stays usable.
+
+    *ends_pause*: a pause has ended for it, so that the paid days are used up.
+    """
     after = subscription.after(
         Event.CANCEL_SCHEDULED,
         cancel_at=at,
@@ -121,12 +126,14 @@ def cancel_scheduled(subscription: Subscription, at: datetime, end: End, now: da
         pending_change=None,
     )
     details, planned = {"cancel_at": moment(at)} | _details(end), subscription.pending_change
+    facts = {"cancel_at": moment(at)} | ({"ends_pause": "yes"} if ends_pause else {}) | _facts_of_overage(subscription)
     summary = f"Will be canceled at {moment(at)}{_because(end)}"
     if planned is not None:
         details["replaces"] = plan_changes.words(planned.to)
         summary += f"; the planned change to {details['replaces']} is canceled"
+        facts |= {"replaced_plan_name": planned.to.plan_name, "replaced_at": moment(planned.at)}
     entry = Entry("cancel_scheduled", now, summary, cause, details)
-    notification = mail(after, Occasion.CANCELLATION_SCHEDULED, now, cancel_at=moment(at))
+    notification = mail(after, Occasion.CANCELLATION_SCHEDULED, now, **facts)
     stale = (Occasion.TRIAL_ENDING, Occasion.RENEWAL_AHEAD, Occasion.CARD_EXPIRING, Occasion.PLAN_CHANGE_SCHEDULED)
     return Step(after, (entry,), (notification,), withdraws=stale)
 
@@ -193,11 +200,15 @@ def canceled(subscription: Subscription, end: End, now: datetime, cause: Cause) 
     )
     entry = Entry("canceled", now, f"Canceled{_because(end)}", cause, _details(end))
     # The mail states the kind, which is ours; the comment may be any text.
-    notification = mail(after, Occasion.CANCELED, now, canceled_reason=end.kind)
+    notification = mail(after, Occasion.CANCELED, now, canceled_reason=end.kind, **_facts_of_overage(subscription))
     kept = TO_OPERATORS | {Occasion.RECEIPT, Occasion.CANCELED}
     stale = tuple(occasion for occasion in Occasion if occasion not in kept)
     voided = subscription.recovery.invoice_ref if subscription.recovery else ""
     return Step(after, (entry,), (notification,), withdraws=stale, voided=voided)
+
+
+def _facts_of_overage(subscription: Subscription) -> dict[str, str]:
+    return {"bills_overage": "yes"} if subscription.bills_overage_at_end else {}
 
 
 def _because(end: End) -> str:

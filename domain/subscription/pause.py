@@ -55,8 +55,20 @@ def resumed(
     entry = Entry(
         "resumed", now, f"Resumed, paid until {moment(paid_until)}", cause, {"period_end": moment(paid_until)}
     )
-    resumed_mail = mail(after, Occasion.RESUMED, now, period_end=moment(paid_until))
+    resumed_mail = mail(after, Occasion.RESUMED, now, **_facts_ahead(after, paid_until))
     return Step(after, (entry,), (resumed_mail,), withdraws=(Occasion.PAUSED,))
+
+
+def _facts_ahead(after: Subscription, paid_until: datetime) -> dict[str, str]:
+    """What comes after the days that are paid for: the next bill, or what is planned for then."""
+    facts = {"period_end": moment(paid_until)}
+    if after.pending_change is None:
+        return facts
+    to = after.pending_change.to
+    if not to.items:
+        return facts | {"free_plan_name": to.plan_name}
+    price = {"amount": str(to.total.amount), "currency": to.total.currency, "interval": str(to.interval)}
+    return facts | price
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,11 @@ def ended_unreported(subscription: Subscription, end: End, now: datetime, cause:
     return replace(step, subscription=replace(step.subscription, untold_end=untold, confirmation=None))
 
 
-def scheduled_unreported(subscription: Subscription, at: datetime, end: End, now: datetime, cause: Cause) -> Step:
+def scheduled_unreported(
+    subscription: Subscription, at: datetime, end: End, now: datetime, cause: Cause, *, ends_pause: bool = False
+) -> Step:
     """Schedules the end, and withdraws a payment that awaits confirmation as soon as possible."""
-    step = commands.cancel_scheduled(subscription, at, end, now, cause)
+    step = commands.cancel_scheduled(subscription, at, end, now, cause, ends_pause=ends_pause)
     after = confirmation_expired(step.subscription, now)
     untold = UnreportedEnd(now) if after.agreement_ref else None
     return replace(step, subscription=replace(after, untold_end=untold))

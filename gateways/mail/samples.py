@@ -136,7 +136,13 @@ def _access() -> Iterator[SampleFacts]:
     yield Occasion.REACTIVATED, "by-operator", {}
     yield from _reactivated_otherwise()
     yield Occasion.CANCELLATION_SCHEDULED, "", {**CARD, "cancel_at": "2027-01-05T17:30:00Z"}
+    ending = {**CARD, "cancel_at": "2027-01-05T17:30:00Z"}
+    yield Occasion.CANCELLATION_SCHEDULED, "of-paused", {**ending, "ends_pause": "yes"}
+    dropped = {"replaced_plan_name": "Starter", "replaced_at": "2027-01-05T17:30:00Z"}
+    yield Occasion.CANCELLATION_SCHEDULED, "with-planned-change", {**ending, **dropped}
+    yield Occasion.CANCELLATION_SCHEDULED, "with-overage", {**ending, "bills_overage": "yes"}
     yield Occasion.CANCELED, "", {"canceled_reason": "customer"}
+    yield Occasion.CANCELED, "with-overage", {"canceled_reason": "customer", "bills_overage": "yes"}
     yield Occasion.CANCELED, "for-nonpayment", {"canceled_reason": "nonpayment", **KEPT}
     yield Occasion.CANCELED, "after-trial", {"canceled_reason": "trial_expired"}
     yield Occasion.PAUSED, "", {"resumes_at": "2027-02-01T09:00:00Z"}

@@ -24,7 +24,16 @@ BILL_AMOUNTS = ("invoice_total", "tax", "discount", "credit_applied")
 TAKEN_OFF = ("discount", "credit_applied")
 """Written as negative amounts, as they reduce what is paid."""
 NUMBERS = ("used", "limit", "percent", "ceiling", "overage_units")
-BOOLEANS = ("has_card", "card_is_barred", "is_full_refund", "has_larger_plan", "tax_included", "disputed")
+BOOLEANS = (
+    "has_card",
+    "card_is_barred",
+    "is_full_refund",
+    "has_larger_plan",
+    "tax_included",
+    "disputed",
+    "ends_pause",
+    "bills_overage",
+)
 OWN_LINKS = (*FLOW_OF_FACT, "enter_url")
 """Links to our own pages; without one, a mail leads to the product."""
 LINKS = ("invoice_url", "invoice_pdf", "action_url", *OWN_LINKS)

@@ -48,6 +48,8 @@ FULL_FACTS = {
     "tenant_name": "europe",
     "status": "active",
     "disputed": "no",
+    "ends_pause": "no",
+    "bills_overage": "no",
     "card_is_barred": "no",
     "endpoint_url": "https://app.northwind.example/hooks/billing",
     "failing_since": "2026-11-30T08:15:00Z",

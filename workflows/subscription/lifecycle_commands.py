@@ -66,9 +66,12 @@ class LifecycleCommands:
         if until is None:
             await recorder.commit(unreported_ends.ended_unreported(recorder.subscription, end, now, cause))
             return
-        if recorder.subscription.status is Status.PAUSED:
+        is_paused = recorder.subscription.status is Status.PAUSED
+        if is_paused:
             await recorder.commit(replace(pause.resumed(recorder.subscription, now, cause), mails=()))
-        await recorder.commit(unreported_ends.scheduled_unreported(recorder.subscription, until, end, now, cause))
+        await recorder.commit(
+            unreported_ends.scheduled_unreported(recorder.subscription, until, end, now, cause, ends_pause=is_paused)
+        )
 
     async def _cancel(self, command: Cancel) -> None:
         recorder, cause = self._recorder, command.as_cause()
@@ -109,7 +112,11 @@ class LifecycleCommands:
         if back is not None:
             # The days that the pause kept are used up first; the cancellation mail says until when.
             await recorder.commit(replace(back, mails=()))
-        await recorder.commit(commands.cancel_scheduled(recorder.subscription, until, end, workflow.now(), cause))
+        await recorder.commit(
+            commands.cancel_scheduled(
+                recorder.subscription, until, end, workflow.now(), cause, ends_pause=back is not None
+            )
+        )
 
     async def _withdraw_sign_up(self, command: Cancel, cause: Cause) -> None:
         """Withdraw a sign-up that never started; if it may have been paid, retry first: nobody may pay twice."""

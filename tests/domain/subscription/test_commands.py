@@ -6,17 +6,21 @@ from datetime import timedelta
 import pytest
 
 from domain.access import Access
+from domain.catalog.plans import Item
 from domain.notifications.mail_types import TO_OPERATORS, Occasion
 from domain.provider.payments import NO_CARD, Decline
 from domain.subscription import commands
 from domain.subscription.agenda import Action, agenda
 from domain.subscription.ends import End, EndKind
+from domain.subscription.lifecycle import Status
 from domain.subscription.policy import Policy
+from domain.subscription.state import PendingChange, Subscription
 from tests.builders import (
     CAUSE,
     MASTERCARD,
     NOW,
     PERIOD_END,
+    PRO,
     TRIAL_END,
     VISA,
     a_paid_subscription,
@@ -33,6 +37,39 @@ def test_a_scheduled_cancellation_replaces_everything_that_was_ahead() -> None:
     assert [due.action for due in agenda(step.subscription, POLICY)] == [Action.CANCEL]
     undone = commands.cancel_withdrawn(step.subscription, NOW, CAUSE).subscription
     assert agenda(undone, POLICY) == agenda(a_trial(), POLICY)
+
+
+def test_the_mail_of_a_cancellation_states_the_pause_and_the_change_that_it_ends() -> None:
+    planned = a_paid_subscription(pending_change=PendingChange(PRO, PERIOD_END, NOW))
+    plain, paused = (
+        commands.cancel_scheduled(planned, PERIOD_END, End(EndKind.CUSTOMER), NOW, CAUSE, ends_pause=ends_pause)
+        for ends_pause in (False, True)
+    )
+
+    assert (plain.mails[0].facts["replaced_plan_name"], "ends_pause" in plain.mails[0].facts) == ("Professional", False)
+    assert paused.mails[0].facts["ends_pause"] == "yes"
+
+
+WITH_OVERAGE = (*a_paid_subscription().items, Item("manufacturing_starter_users_overage_month_v1", 0))
+
+
+@pytest.mark.parametrize(
+    ("before", "is_billed"),
+    [
+        (a_paid_subscription(items=WITH_OVERAGE), True),
+        (a_paid_subscription(), False),
+        (a_trial(items=WITH_OVERAGE), False),
+        (a_past_due_subscription(items=WITH_OVERAGE), False),
+    ],
+    ids=["overage", "none", "trial", "unpaid"],
+)
+def test_the_mails_of_an_end_except_what_was_used_beyond_the_limit(before: Subscription, is_billed: bool) -> None:
+    (end,) = commands.canceled(before, End(EndKind.CUSTOMER), NOW, CAUSE).mails
+
+    assert (end.facts.get("bills_overage") == "yes") is is_billed
+    if before.status is not Status.PAST_DUE:
+        (ahead,) = commands.cancel_scheduled(before, PERIOD_END, End(EndKind.CUSTOMER), NOW, CAUSE).mails
+        assert ahead.facts.get("bills_overage") == end.facts.get("bills_overage")
 
 
 def test_a_scheduled_cancellation_withdraws_mails_that_announce_a_renewal() -> None:

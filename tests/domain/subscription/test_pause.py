@@ -7,14 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.access import Access
+from domain.catalog.plans import Selection
 from domain.notifications.mail_types import REQUIRED_FACTS, Occasion
 from domain.subscription import pause, payments_received, plan_changes, suspension
 from domain.subscription.agenda import Action, agenda, next_due
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import DEFAULT_POLICY
-from domain.subscription.state import Pause, Subscription
+from domain.subscription.state import Pause, PendingChange, Subscription
 from tests.builders import (
     CAUSE,
+    FREE,
     NOW,
     PERIOD_END,
     PRO,
@@ -116,6 +118,17 @@ def test_a_planned_change_waits_for_the_days_that_the_pause_gave_back() -> None:
     then = next_due(begun, DEFAULT_POLICY)
     assert then is not None
     assert (then.action, then.at) == (Action.BEGIN_PERIOD, due.at)
+
+
+def test_the_mail_of_a_resumption_states_the_price_of_the_planned_change_or_the_free_plan() -> None:
+    def facts_with(to: Selection) -> dict[str, str]:
+        before = a_paused_subscription(pending_change=PendingChange(to, PERIOD_END, NOW))
+        (mail,) = pause.resumed(before, NOW + DAY, CAUSE).mails
+        return mail.facts
+
+    assert (facts_with(PRO)["amount"], facts_with(PRO)["interval"]) == ("19900", "month")
+    assert "free_plan_name" not in facts_with(PRO)
+    assert facts_with(FREE)["free_plan_name"] == "Free"
 
 
 def test_a_planned_change_that_is_withdrawn_while_paused_leaves_the_pause() -> None:

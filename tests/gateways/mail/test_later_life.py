@@ -126,6 +126,13 @@ def test_the_end_of_a_pause_says_when_the_next_invoice_comes() -> None:
     )
 
 
+def test_the_end_of_a_pause_announces_no_bill_where_the_free_plan_follows() -> None:
+    mail = write(Occasion.RESUMED, **RENEWAL, free_plan_name="Free")
+
+    assert_both_say(mail, "You are paid up to Tuesday, 5 January 2027. Then you go on with Free, which costs nothing.")
+    assert "next bill" not in mail.text
+
+
 @pytest.mark.parametrize(
     ("reason", "sentence"),
     [

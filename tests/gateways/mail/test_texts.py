@@ -438,3 +438,31 @@ def test_a_planned_end_says_when_and_how_to_undo_it() -> None:
         "You will not be charged again.",
         "keep your subscription until that day: the cancellation is undone",
     )
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({"ends_pause": "yes"}, "The pause is over: your access is back"),
+        ({"replaced_plan_name": "Starter"}, "The planned change to Starter does not take place."),
+    ],
+    ids=["paused", "planned-change"],
+)
+def test_a_planned_end_that_changes_something_at_once_says_so(facts: dict[str, str], sentence: str) -> None:
+    mail = write(Occasion.CANCELLATION_SCHEDULED, cancel_at="2027-01-05T09:00:00Z", **facts)
+
+    assert_both_say(mail, sentence)
+    assert "all stays as it is" not in mail.text + words(mail.html)
+
+
+@pytest.mark.parametrize("occasion", [Occasion.CANCELED, Occasion.CANCELLATION_SCHEDULED])
+@pytest.mark.parametrize(("locale", "exception"), [("en", "beyond your limit"), ("de", "über Ihr Limit hinaus")])
+def test_an_end_excepts_what_is_used_beyond_the_limit(occasion: Occasion, locale: str, exception: str) -> None:
+    facts = {**PLAN, "cancel_at": "2027-01-05T09:00:00Z"}
+    plain, billed = (
+        renderer().render(occasion, facts | more, a_reader(locale)) for more in ({}, {"bills_overage": "yes"})
+    )
+
+    assert exception in words(billed.html)
+    assert exception in " ".join(billed.text.split())
+    assert exception not in plain.text + plain.html

@@ -5,14 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from api.billing_pages.banners import Banner, BannerKind, Consequence, NextStep, ReachedLimit, banner_of
+from api.billing_pages.banners import LEADS_TO, Banner, BannerKind, Consequence, NextStep, ReachedLimit, banner_of
 from domain.access import Access
 from domain.notifications.tones import Tone
 from domain.provider.payments import Decline
 from domain.subscription.agenda import agenda
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import DEFAULT_POLICY, Policy
-from domain.subscription.state import Pause, Recovery, Subscription, Suspension, SuspensionKind
+from domain.subscription.state import Dispute, Pause, Recovery, Subscription, Suspension, SuspensionKind
 from storage.subscriptions.billing_accounts import BillingAccount
 from tests.builders import NOW, TRIAL_END, VISA, a_paid_subscription, a_trial
 
@@ -160,6 +160,24 @@ def test_a_pause_says_when_it_ends() -> None:
     it = replace(a_paid_subscription(), status=Status.PAUSED, pause=Pause(NOW, SOON))
 
     assert shown(it) == Banner(BannerKind.PAUSED, Tone.CALM, SOON)
+
+
+@pytest.mark.parametrize(
+    "it",
+    [
+        a_paid_subscription(),
+        a_paid_subscription(cancel_at=SOON),
+        a_paid_subscription(status=Status.PAUSED, pause=Pause(NOW, SOON)),
+        in_recovery(RETRY),
+    ],
+    ids=["active", "to-end", "paused", "past-due"],
+)
+def test_a_disputed_payment_is_said_in_place_of_what_does_not_happen_meanwhile(it: Subscription) -> None:
+    disputed = replace(it, dispute=Dispute("du_1", NOW, Access.FULL))
+
+    assert shown(disputed) == Banner(BannerKind.DISPUTED, Tone.WARNING)
+    assert BannerKind.DISPUTED not in LEADS_TO
+    assert shown(disputed, LOCKED) == Banner(BannerKind.LOCKED, Tone.URGENT, names=("Users",))
 
 
 def test_an_ordinary_subscription_an_ended_one_and_none_have_no_banner() -> None:

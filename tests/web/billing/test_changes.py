@@ -252,6 +252,24 @@ async def test_a_change_that_the_bank_wants_confirmed_leads_there_and_shows_unti
     assert (await life.stands())["plan"] == "professional"
 
 
+async def test_of_a_waiting_and_a_planned_change_the_page_names_the_one_that_it_withdraws(
+    stack: Stack, admin: Caller, begin: Callable[..., Any]
+) -> None:
+    life = await begin(plan="professional", payment_method="pm_card_visa", trial_days=0)
+    await life.command("change-plan", plan="starter")
+    await life.product.card_answers(life.external_id, "authentication_required")
+    await life.to_be_confirmed("change-plan", plan="enterprise")
+
+    async with Visitor.entered(stack, admin, life.external_id) as ada:
+        page = await ada.get("/billing/withdraw-change")
+        assert "A change to Enterprise waits for your bank's confirmation." in said(page)
+        assert "The change to Starter on" in said(page)
+        await ada.press("/billing/withdraw-change")
+        stands = await life.stands()
+        assert (stands["pending_confirmation"], stands["pending_change"]["plan"]) == (None, "starter")
+        assert "A change to Starter is planned" in said(await ada.get("/billing/withdraw-change"))
+
+
 async def test_the_price_that_was_shown_holds_when_the_hour_turns(
     stack: Stack, admin: Caller, begin: Callable[..., Any]
 ) -> None:

@@ -151,8 +151,147 @@ async def test_a_paused_subscription_can_be_canceled_and_keeps_its_paid_days(
 
     async with Visitor.entered(stack, admin, life.external_id) as ada:
         offered = await ada.get("/billing/cancel")
-        assert "Until then, all stays as it is" in said(offered)
+        assert "The pause ends at once: your access is back" in said(offered)
+        assert "all stays as it is" not in said(offered)
         assert 'href="/billing/pause"' not in offered.text
+        await ada.press("/billing/cancel")
+
+    assert (await life.status()) == ("active", "full")
+    await life.mails()
+    mail = await life.last_mail()
+    assert "The pause is over: your access is back" in mail["text"]
+    assert "all stays as it is" not in mail["text"]
+
+
+async def test_a_cancellation_says_that_a_planned_change_does_not_take_place(
+    stack: Stack, admin: Caller, begin: Callable[..., Any]
+) -> None:
+    life = await begin(plan="professional", payment_method="pm_card_visa", trial_days=0)
+    await life.command("change-plan", plan="starter")
+
+    async with Visitor.entered(stack, admin, life.external_id) as ada:
+        offered = await ada.get("/billing/cancel")
+
+    assert "The planned change to Starter does not take place." in said(offered)
+    assert "all stays as it is" not in said(offered)
+
+
+async def test_a_stale_form_does_not_end_at_once_what_it_said_would_end_later(
+    stack: Stack, admin: Caller, begin: Callable[..., Any]
+) -> None:
+    life = await begin(payment_method="pm_card_visa", trial_days=0)
+
+    async with Visitor.entered(stack, admin, life.external_id) as ada:
+        stale = forms_of((await ada.get("/billing/cancel")).text)[0][1]
+        await life.live_until_declined("insufficient_funds")
+        again = await ada.post("/billing/cancel", stale | {"comment": "too dear"})
+        assert "This is what it does now; nothing was canceled." in said(again)
+        assert "then ends at once. This cannot be undone." in said(again)
+        assert "too dear" in said(again)
+        assert (await life.stands())["status"] == "past_due"
+        assert (await ada.post("/billing/cancel", forms_of(again.text)[0][1])).status_code == 303
+
+    assert (await life.stands())["status"] == "canceled"
+
+
+async def test_a_stale_form_loses_no_more_paid_days_than_it_said(
+    stack: Stack, admin: Caller, begin: Callable[..., Any]
+) -> None:
+    life = await begin(payment_method="pm_card_visa", trial_days=0)
+
+    async with Visitor.entered(stack, admin, life.external_id) as ada:
+        shown = forms_of((await ada.get("/billing/cancel")).text)[0][1]
+        # Of three days before a renewal that has been paid since.
+        again = await ada.post("/billing/cancel", shown | {"at": "now", "shown_loss_now": "3"})
+
+    assert "This is what it does now; nothing was canceled." in said(again)
+    assert (await life.stands())["status"] == "active"
+
+
+@pytest.mark.parametrize("at", ["period_end", "now"])
+async def test_a_cancellation_that_is_sent_twice_is_carried_out_once(
+    stack: Stack, admin: Caller, begin: Callable[..., Any], at: str
+) -> None:
+    life = await begin(payment_method="pm_card_visa", trial_days=0)
+
+    async with Visitor.entered(stack, admin, life.external_id) as ada:
+        form = forms_of((await ada.get("/billing/cancel")).text)[0][1] | {"at": at}
+        answers = [await ada.post("/billing/cancel", form) for _ in range(2)]
+
+    assert answers[0].status_code == 303
+    assert "nothing was canceled" not in said(answers[1])
+    kinds = await life.kinds()
+    assert kinds["cancel_scheduled"] + kinds["canceled"] == 1
+
+
+@pytest.mark.parametrize("wrong", [{"shown_loss": "²"}, {"shown_loss": "9" * 5000}, {"shown_end": "tomorrow"}], ids=len)
+async def test_what_a_page_has_not_written_cancels_nothing(
+    stack: Stack, admin: Caller, begin: Callable[..., Any], wrong: dict[str, str]
+) -> None:
+    life = await begin(payment_method="pm_card_visa", trial_days=0)
+
+    async with Visitor.entered(stack, admin, life.external_id) as ada:
+        answer = await ada.submit("/billing/cancel", **wrong)
+
+    assert "nothing was canceled" in said(answer)
+    assert (await life.stands())["cancel_at"] is None
+
+
+async def test_resuming_quotes_the_price_of_the_change_that_is_planned(
+    stack: Stack, admin: Caller, begin: Callable[..., Any]
+) -> None:
+    life = await begin(plan="professional", payment_method="pm_card_visa", trial_days=0)
+    await life.command("change-plan", plan="starter")
+    await life.command("pause")
+
+    async with Visitor.entered(stack, admin, life.external_id) as ada:
+        shown = await ada.get("/billing/resume")
+        assert "after them it changes to Starter for $49.00 a month." in said(shown)
+        await ada.press("/billing/resume")
+
+    await life.mails()
+    text = (await life.last_mail())["text"]
+    assert "$49.00 a month" in text
+    assert "$199.00" not in text
+
+
+async def test_while_a_payment_is_disputed_no_bill_and_no_resumption_is_promised(
+    stack: Stack, admin: Caller, begin: Callable[..., Any]
+) -> None:
+    life = await begin(payment_method="pm_card_visa", trial_days=0)
+    await life.product.dispute(life.external_id)
+    await life.mails()
+
+    async with Visitor.entered(stack, admin, life.external_id) as ada:
+        overview = await ada.get("/billing")
+        change = await ada.get("/billing/change")
+
+    assert "A payment is disputed with your bank. Nothing is billed until your bank has decided." in said(overview)
+    assert "Next bill" not in said(overview)
+    assert title(change) == "A payment is disputed"
+    assert "This waits until the bank has decided." in said(change)
+    assert "renews by itself" not in said(change)
+    banner = (await admin.get(f"/v1/customers/{life.external_id}/banner")).json()["banner"]
+    assert (banner["kind"], banner["tone"]) == ("disputed", "warning")
+    assert (banner["flow"], banner["action"], banner["url"]) == (None, None, None)
+
+
+async def test_a_paused_subscription_stays_paused_while_a_payment_is_disputed(
+    stack: Stack, admin: Caller, begin: Callable[..., Any]
+) -> None:
+    life = await begin(payment_method="pm_card_visa", trial_days=0)
+    await life.command("pause")
+    await life.product.dispute(life.external_id)
+    await life.mails()
+
+    async with Visitor.entered(stack, admin, life.external_id) as ada:
+        shown = await ada.get("/billing")
+        resume = await ada.get("/billing/resume")
+
+    assert "Until then, your subscription stays paused." in said(shown)
+    assert 'href="/billing/resume"' not in shown.text
+    assert "This waits until the bank has decided." in said(resume)
+    assert forms_of(resume.text) == []
 
 
 async def test_what_is_not_possible_is_said_calmly_and_not_offered(stack: Stack, admin: Caller, name: str) -> None:
