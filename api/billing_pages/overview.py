@@ -47,7 +47,7 @@ async def show_overview(visit: Visit, *, after: str = "", looks: int = 0) -> Res
         details=await repositories.billing_details.of(account.customer_ref),
         has_more=more is not None,
         may=dict.fromkeys(BillingFlow, False)
-        | (_may(it, account.now, visit.offers) if it is not None else {})
+        | (possible_flows(it, account.now, visit.offers) if it is not None else {})
         | {BillingFlow.BUY: can_buy(visit)},
         confirming=waits,
         is_late=is_late,
@@ -55,7 +55,7 @@ async def show_overview(visit: Visit, *, after: str = "", looks: int = 0) -> Res
     )
 
 
-def _may(it: Subscription, now: datetime, offers: SelfService) -> dict[BillingFlow, bool]:
+def possible_flows(it: Subscription, now: datetime, offers: SelfService) -> dict[BillingFlow, bool]:
     """Return what the customer can do, by the name of the page."""
     checks = {
         BillingFlow.CANCEL: partial(guards.check_cancel, it, CancelAt.PERIOD_END),

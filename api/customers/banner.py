@@ -8,6 +8,7 @@ from markupsafe import Markup
 from pydantic import BaseModel, Field
 
 from api.billing_pages.banners import LEADS_TO, Banner, BannerKind, banner_of
+from api.billing_pages.overview import possible_flows
 from api.billing_pages.usage_bars import reached_limits, usage_bars
 from api.entitlements.lookup import WithEntitlements
 from api.entitlements.routes import CustomerId
@@ -22,6 +23,8 @@ from domain.formatting import one_line
 from domain.notifications.mail_links import MailLink, mail_link_url
 from domain.notifications.mail_types import Occasion
 from domain.notifications.tones import Tone
+from domain.subscription.policy import SelfService
+from domain.subscription.state import Subscription
 from storage.subscriptions.billing_accounts import BillingAccount
 
 LINKS_GOOD_FOR: Final = timedelta(days=1)
@@ -88,13 +91,22 @@ async def banner(
     found = banner_of(account, reached_limits(await usage_bars(account, entitlements)), dependencies.policy)
     if found is None:
         return CustomerBanner(banner=None)
-    url = _url(account, found, dependencies) if caller.role in SERVICE_ROLES else None
-    return CustomerBanner(banner=_view(account, found, url, locale or account.locale, pages))
+    flow = _flow(account.subscription, found, account.now, dependencies.policy.self_service)
+    url = _url(account, found, flow, dependencies) if caller.role in SERVICE_ROLES else None
+    return CustomerBanner(banner=_view(account, found, flow, url, locale or account.locale, pages))
 
 
-def _view(account: BillingAccount, found: Banner, url: str | None, locale: str, pages: Pages) -> BannerView:
+def _flow(it: Subscription, found: Banner, now: datetime, offers: SelfService) -> BillingFlow | None:
+    """Return the page to lead to; None: there is none on which something could be done now."""
+    flow = LEADS_TO.get(found.kind)
+    return flow if flow is not None and possible_flows(it, now, offers)[flow] else None
+
+
+def _view(
+    account: BillingAccount, found: Banner, flow: BillingFlow | None, url: str | None, locale: str, pages: Pages
+) -> BannerView:
     reader = readers.Reader.of(locale, account.timezone)
-    it, flow = account.subscription, LEADS_TO.get(found.kind)
+    it = account.subscription
     macros = pages.sentences("billing/_banner.html", reader)
     title, text = _plain(macros["title"](found, it)), _plain(macros["told"](found, it))
     action = _plain(macros["action"](flow.value, found, it)) if flow is not None else None
@@ -106,9 +118,8 @@ def _view(account: BillingAccount, found: Banner, url: str | None, locale: str, 
     )
 
 
-def _url(account: BillingAccount, found: Banner, dependencies: AppDependencies) -> str | None:
+def _url(account: BillingAccount, found: Banner, flow: BillingFlow | None, dependencies: AppDependencies) -> str | None:
     """Return a link as in a mail: it opens this one page, and what has moved on meanwhile is said there."""
-    flow = LEADS_TO.get(found.kind)
     if flow is None or account.subscription is None:
         return None
     until = datetime.now(UTC) + LINKS_GOOD_FOR

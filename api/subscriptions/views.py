@@ -193,7 +193,10 @@ class ChangeQuoteView(BaseModel):
     currency: str = Field(examples=["usd"])
     lines: list[QuoteLineView]
     next_amount: int = Field(description="price of one period after the change", examples=[19900])
-    next_at: datetime | None = Field(description="when that is billed next; null if one period after the change")
+    next_at: datetime | None = Field(
+        description="when that is billed next; null if one period after the change,"
+        " or not by itself: the trial has expired"
+    )
     exact_until: datetime | None = Field(
         description="until when the same change bills exactly this amount at once; null if nothing is prorated"
     )

@@ -80,6 +80,16 @@ async def test_a_change_that_would_credit_less_than_was_shown_is_refused(begin: 
     assert await life.refused("change-plan", plan="starter", when="now", **as_shown(early)) == "price_changed"
 
 
+async def test_a_preview_names_the_trials_end_as_the_next_bill_and_none_once_it_has_expired(begin: Begin) -> None:
+    life = await begin()
+
+    running = await life.command("preview-change", plan="professional")
+    assert running.next_at == life.subscription.trial_ends_at
+    await life.live_until("expire_trial")
+
+    assert (await life.command("preview-change", plan="professional")).next_at is None
+
+
 async def test_a_planned_change_bills_nothing_now_as_its_preview_said(begin: Begin) -> None:
     life = await begin(**PAID_START)
     preview = await life.command("preview-change", plan="professional", when="period_end")

@@ -216,7 +216,9 @@ class PlanChanges:
         """Return what a change at a *moment* would bill, and when; None: now."""
         subscription, now = self._recorder.subscription, moment or workflow.now()
         has_period = bool(subscription.agreement_ref) and bool(to.items)
-        next_at = subscription.period_end or subscription.trial_ends_at
+        known_until = subscription.period_end or subscription.trial_ends_at
+        # After an expired trial nothing is billed by itself.
+        next_at = known_until if known_until is not None and known_until > now else None
         preview = Preview(
             to,
             at,

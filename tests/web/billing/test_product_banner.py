@@ -96,6 +96,21 @@ async def test_a_reached_limit_is_told_and_an_operators_suspension_has_no_link(
     assert "<a " not in suspended["html"]
 
 
+async def test_a_reached_limit_has_no_link_to_a_change_of_plan_that_is_refused(
+    admin: Caller, begin: Callable[..., Any]
+) -> None:
+    life = await begin(payment_method="pm_card_visa", trial_days=0)
+    await life.product.consume(life.external_id, "users", 3, key=f"{life.id}/users")
+    await life.command("cancel")
+
+    banner = await banner_of(admin, life.external_id)
+
+    assert banner is not None
+    assert banner["kind"] == "locked"
+    assert (banner["flow"], banner["action"], banner["url"]) == (None, None, None)
+    assert "<a " not in banner["html"]
+
+
 async def test_it_is_in_the_customers_language_or_in_the_one_that_is_asked_for(admin: Caller, name: str) -> None:
     await admin.signed_up(name, customer={"locale": "de-AT", "timezone": "Europe/Vienna"})
 
