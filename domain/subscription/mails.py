@@ -45,7 +45,17 @@ def receipt(subscription: Subscription, charge: Charge, now: datetime) -> list[M
     if invoice is None or invoice.amount == 0:
         return []
     facts = invoice_facts(invoice, charge.period_end) | _bill_facts(invoice, charge.period_start)
+    facts |= card_left_out(subscription, charge)
     return [mail(subscription, Occasion.RECEIPT, now, occasion_key=invoice.ref, **facts)]
+
+
+def card_left_out(subscription: Subscription, charge: Charge) -> dict[str, str]:
+    """Returns the facts by which a mail about a payment names no card, if another than the one on file has paid.
+
+    Only the reference of that card is known.
+    """
+    card = subscription.card
+    return {} if card is None or charge.paid_with in ("", card.ref) else {"card_brand": "", "card_last4": ""}
 
 
 def _bill_facts(invoice: Invoice, period_start: datetime | None) -> dict[str, str]:

@@ -12,7 +12,7 @@ from domain.subscription import billing_day, recovery
 from domain.subscription.confirmation import KEYS_KEPT
 from domain.subscription.journal import Cause, Entry, Step
 from domain.subscription.lifecycle import Event, Status
-from domain.subscription.mails import invoice_facts, mail, provider_key, receipt
+from domain.subscription.mails import card_left_out, invoice_facts, mail, provider_key, receipt
 from domain.subscription.policy import Policy
 from domain.subscription.state import Dispute, Subscription, Suspension, SuspensionKind
 from domain.subscription.suspension import facts_of_return
@@ -34,10 +34,11 @@ def paid(subscription: Subscription, charge: Charge, policy: Policy, now: dateti
     summary = _PAID_SUMMARY[event].format(plan=after.plan_name, amount=_amount(after, charge))
     entry = Entry(str(event), now, summary, cause, details | provider_key(charge))
     mails = receipt(after, charge, now)
+    facts = details | card_left_out(after, charge)
     if event is Event.CONVERTED:
-        mails.insert(0, mail(after, Occasion.CONVERTED, now, **details))
+        mails.insert(0, mail(after, Occasion.CONVERTED, now, **facts))
     if was is Status.SUSPENDED and event is Event.RECOVERED:
-        mails.insert(0, mail(after, Occasion.REACTIVATED, now, **facts_of_return(after) | details))
+        mails.insert(0, mail(after, Occasion.REACTIVATED, now, **facts_of_return(after) | facts))
     stale = (*recovery.MAILS, Occasion.TRIAL_ENDING, Occasion.TRIAL_EXPIRED)
     owed = subscription.recovery.invoice_ref if subscription.recovery else ""
     # If a new period was paid instead of the owed invoice, that invoice was voided.

@@ -3,9 +3,28 @@
 from dataclasses import replace
 from json import loads
 
+import pytest
+
+from domain.notifications.mail_types import Occasion
 from domain.provider.payments import Charge, ChargeOutcome, Invoice, InvoiceLine
+from domain.subscription import payments_received
+from domain.subscription.lifecycle import Status
 from domain.subscription.mails import receipt
-from tests.builders import NOW, PERIOD_END, a_paid_subscription
+from domain.subscription.policy import Policy
+from domain.subscription.state import Subscription, Suspension, SuspensionKind
+from tests.builders import (
+    CAUSE,
+    MASTERCARD,
+    NOW,
+    PERIOD_END,
+    VISA,
+    a_paid_charge,
+    a_paid_subscription,
+    a_recovery,
+    a_trial,
+)
+
+UNPAID = Suspension(SuspensionKind.NONPAYMENT, NOW, "", Status.PAST_DUE)
 
 LINES = (InvoiceLine("1 × Starter", 4900), InvoiceLine("2 × Extra users", 1000))
 BILL = Invoice("in_2", "NW-2", "paid", 5900, "usd", total=5900, amount_due=5900, paid_at=NOW, lines=LINES, tax=0)
@@ -46,3 +65,26 @@ def test_credit_and_discount_are_told_with_the_total() -> None:
 def test_lines_that_do_not_make_the_total_are_not_told() -> None:
     assert "lines" not in facts_of(replace(BILL, lines=LINES[:1]))
     assert "lines" not in facts_of(replace(BILL, lines=()))
+
+
+def test_a_receipt_names_the_card_on_file_if_that_has_paid_or_nobody_says_which() -> None:
+    for ref in (VISA.ref, ""):
+        (mail,) = receipt(a_paid_subscription(card=VISA), a_paid_charge(paid_with=ref), NOW)
+        assert (mail.facts["card_brand"], mail.facts["card_last4"]) == ("visa", "4242")
+
+
+@pytest.mark.parametrize(
+    "subscription",
+    [
+        pytest.param(a_paid_subscription(card=VISA, recovery=a_recovery(), status=Status.PAST_DUE), id="recovered"),
+        pytest.param(a_trial(card=VISA), id="converted"),
+        pytest.param(a_paid_subscription(card=VISA, status=Status.SUSPENDED, suspension=UNPAID), id="reactivated"),
+    ],
+)
+def test_no_mail_about_a_payment_names_the_card_on_file_if_another_has_paid(subscription: Subscription) -> None:
+    charge = a_paid_charge(paid_with=MASTERCARD.ref)
+
+    mails = payments_received.paid(subscription, charge, Policy(), NOW, CAUSE).mails
+
+    assert Occasion.RECEIPT in [mail.occasion for mail in mails]
+    assert {(mail.facts["card_brand"], mail.facts["card_last4"]) for mail in mails} == {("", "")}
