@@ -1,6 +1,7 @@
 -- How many customers moved how in each period: of all, of one plan and billing interval, or of each; of those who left
 -- also by why, under the empty reason all of them. Periods are counted, with the customers among what came since whom
--- the same period does not count yet.
+-- the same period does not count yet. Days are told by their dates, and found by moments a day around them: where clocks
+-- go back at midnight, it occurs twice.
 WITH summed AS (
     SELECT recorded_until FROM mrr_roll_up WHERE timezone = :timezone
 ), fresh AS (
@@ -8,8 +9,10 @@ WITH summed AS (
     FROM mrr_movements
     WHERE tenant = :tenant AND recorded_at >= :since
       AND recorded_at >= coalesce((SELECT recorded_until FROM summed), '-infinity')
-      AND at >= CAST(:first AS date)::timestamp AT TIME ZONE CAST(:timezone AS text)
-      AND at < CAST(:beyond AS date)::timestamp AT TIME ZONE CAST(:timezone AS text)
+      AND at >= (CAST(:first AS date) - 1)::timestamp AT TIME ZONE CAST(:timezone AS text)
+      AND at < (CAST(:beyond AS date) + 1)::timestamp AT TIME ZONE CAST(:timezone AS text)
+      AND (at AT TIME ZONE CAST(:timezone AS text))::date >= CAST(:first AS date)
+      AND (at AT TIME ZONE CAST(:timezone AS text))::date < CAST(:beyond AS date)
 ), placed AS (
     SELECT
         first_day, currency, kind, coalesce(end_kind, '') AS end_kind, customer, from_plan = '' AS is_new,

@@ -7,8 +7,10 @@ WITH periods AS (
     SELECT first_day, (
         SELECT max(taken_at) FROM usage_statistics
         WHERE tenant = :tenant
-          AND taken_at >= first_day::timestamp AT TIME ZONE CAST(:timezone AS text)
-          AND taken_at < (first_day + CAST('1 ' || :interval AS interval)) AT TIME ZONE CAST(:timezone AS text)
+          AND taken_at >= (first_day - 1)::timestamp AT TIME ZONE CAST(:timezone AS text)
+          AND taken_at < (first_day + 1 + CAST('1 ' || :interval AS interval)) AT TIME ZONE CAST(:timezone AS text)
+          -- By its date: where clocks go back at midnight, it occurs twice.
+          AND date_trunc(:interval, taken_at AT TIME ZONE CAST(:timezone AS text))::date = first_day
     ) AS taken_at
     FROM periods
 )
