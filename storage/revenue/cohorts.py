@@ -1,7 +1,7 @@
 """Sums up cohorts, and reads them: closed months are summed up, what was recorded since is worked out."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ _ALL: Mapping[str, int] = {"shares": 1, "share": 0}
 """One share with all customers."""
 _ALL_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 _CHANGES = Path(__file__).parent / "sql" / "cohort_changes.sql"
+_CHANGED = _CHANGES.with_name("count_changed.sql")
 _KEY = ("currency", "cohort", "plan", "interval", "month")
 _SUMS = ("delta", "payers", "began_with", "customers")
 
@@ -54,7 +55,9 @@ class CohortFigures:
         Raises:
             Malformed: the months are in the wrong order, or too many.
         """
-        async with transaction(self._engine, tenant, statements_within=LISTS_WITHIN) as connection:
+        # As of one moment: what a roll-up adds to the sums meanwhile would be counted as recorded since, too.
+        engine = self._engine.execution_options(isolation_level="REPEATABLE READ")
+        async with transaction(engine, tenant, statements_within=LISTS_WITHIN) as connection:
             extent = await (await RevenueReader.of(connection, tenant, self._timezone)).extent()
             wanted = query.range(extent.latest)
             known_until = select(mrr_roll_up.c.cohorts_until).where(mrr_roll_up.c.timezone == self._timezone)
@@ -71,21 +74,32 @@ class CohortFigures:
 
 
 async def sum_up_cohorts(
-    connection: AsyncConnection, timezone: str, since: datetime, until: datetime, *, shares: int
+    connection: AsyncConnection,
+    given: Mapping[str, Any],
+    *,
+    shares_of: Callable[[int], int],
+    alive: Callable[[], None] = lambda: None,
 ) -> None:
-    """Adds to the sums what was recorded from *since* until *until*, of all tenants; a share of customers at a time."""
+    """Adds to the sums what was recorded from `since` until `until`, of all tenants, by months of `timezone`.
+
+    A share of a tenant's customers at a time: *shares_of* says how many there are for the movements that are read.
+    """
     recorded = mrr_movements.c.recorded_at
-    tenants = select(mrr_movements.c.tenant).distinct().where(recorded >= since, recorded < until)
+    tenants = select(mrr_movements.c.tenant).distinct().where(recorded >= given["since"], recorded < given["until"])
     for tenant in (await connection.execute(tenants)).scalars().all():
+        alive()
         changes = _changes().subquery("changes")
         adding = insert(mrr_cohorts).from_select(
             ("tenant", *_KEY, *_SUMS), select(literal(tenant), *(changes.c[name] for name in (*_KEY, *_SUMS)))
         )
         added = {name: mrr_cohorts.c[name] + adding.excluded[name] for name in _SUMS}
         statement = adding.on_conflict_do_update(index_elements=["tenant", *_KEY], set_=added)
-        given = {"tenant": tenant, "timezone": timezone, "since": since, "until": until}
+        of_tenant = {**given, "tenant": tenant}
+        shares = shares_of((await connection.execute(sql_text(_CHANGED), of_tenant)).scalar_one())
+        alive()
         for share in range(shares):
-            await connection.execute(statement, given | {"shares": shares, "share": share})
+            await connection.execute(statement, of_tenant | {"shares": shares, "share": share})
+            alive()
 
 
 def _changes() -> TextualSelect:

@@ -14,7 +14,7 @@ from storage.db.engine import sql_text, transaction
 from storage.revenue.cohorts import EVER, sum_up_cohorts
 from storage.revenue.counting import STANDING, outcomes
 from storage.revenue.recorded_until import recorded_until
-from storage.schema.revenue_tables import mrr_cohorts, mrr_daily, mrr_movements, mrr_movers, mrr_roll_up
+from storage.schema.revenue_tables import mrr_cohorts, mrr_daily, mrr_movers, mrr_roll_up
 
 ADVISORY_LOCK = 7_314_420_192
 """The advisory lock for writing sums."""
@@ -31,7 +31,7 @@ _PARTS = {
 
 
 AT_ONCE = 250_000
-"""Movements that one statement adds up."""
+"""Movements that one statement reads to add some up."""
 
 
 @dataclass(frozen=True)
@@ -77,25 +77,21 @@ class RevenueRollUpRecords:
                 return
             await connection.execute(_PLANNING)
             given = {"timezone": self._timezone, "since": known.days, "until": until}
-            shares = await self._shares_of_new(connection, min(known.days, known.cohorts), until)
-            await self._sum_days(connection, given, shares, alive)
+            await self._sum_days(connection, given, alive)
             await self._count_customers(connection, given, alive)
-            await sum_up_cohorts(connection, self._timezone, known.cohorts, until, shares=shares)
+            of_cohorts = {**given, "since": known.cohorts}
+            await sum_up_cohorts(connection, of_cohorts, shares_of=_shares, alive=alive)
             await connection.execute(delete(mrr_roll_up))
             row = {"timezone": self._timezone, "recorded_until": until, "cohorts_until": until}
             await connection.execute(mrr_roll_up.insert().values(row))
 
     # In shares of the customers, none of which takes as long as a statement may.
 
-    async def _shares_of_new(self, connection: AsyncConnection, since: datetime, until: datetime) -> int:
-        recorded = mrr_movements.c.recorded_at
-        new = select(func.count()).select_from(mrr_movements).where(recorded >= since, recorded < until)
-        return _shares((await connection.execute(new)).scalar_one())
-
-    async def _sum_days(
-        self, connection: AsyncConnection, given: Mapping[str, Any], shares: int, alive: Callable[[], None]
-    ) -> None:
+    async def _sum_days(self, connection: AsyncConnection, given: Mapping[str, Any], alive: Callable[[], None]) -> None:
         await connection.execute(sql_text(_FILES / "forget_days.sql"), given)
+        alive()
+        shares = _shares((await connection.execute(sql_text(_FILES / "count_days.sql"), given)).scalar_one())
+        alive()
         for share in range(shares):
             await connection.execute(sql_text(_FILES / "sum_days.sql"), {**given, "shares": shares, "share": share})
             alive()
@@ -104,10 +100,12 @@ class RevenueRollUpRecords:
         self, connection: AsyncConnection, given: Mapping[str, Any], alive: Callable[[], None]
     ) -> None:
         await connection.execute(sql_text(_FILES / "forget_customers.sql"), given)
+        alive()
         for length, first in await self._changed(connection, given):
             part = {**given, "length": length.value, "first": first, "beyond": following(first, _PARTS[length])}
             counted = await connection.execute(sql_text(_FILES / "count_movements.sql"), part)
             shares = _shares(counted.scalar_one())
+            alive()
             for share in range(shares):
                 of_share = {**part, "shares": shares, "share": share}
                 await connection.execute(sql_text(_FILES / "count_customers.sql"), of_share)
@@ -139,5 +137,5 @@ class RevenueRollUpRecords:
 
 
 def _shares(movements: int) -> int:
-    """In how many shares of the customers so many movements are added up."""
+    """In how many shares of the customers so many movements are read."""
     return -(-movements // AT_ONCE) or 1

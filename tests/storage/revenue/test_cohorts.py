@@ -1,14 +1,16 @@
 """Cohorts, from movements and from their sums."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, text
+from sqlalchemy import delete, event, text
+from sqlalchemy.util import await_only
 
 from domain.names import DEFAULT_TENANT
 from domain.revenue.cohorts import Cohort
@@ -125,6 +127,41 @@ async def test_a_process_of_an_earlier_release_that_sums_up_makes_cohorts_start_
     assert await read(ledger) == expected
 
 
+async def test_a_roll_up_while_cohorts_are_read_counts_nobody_twice(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_quarter(ledger)
+    await ledger.rewrite(f"{SINCE_EVER} where at < '2026-02-15'")
+    await roll_up(ledger)
+    expected = await read(ledger)
+    until = await ledger.rows("select cohorts_until from mrr_roll_up")
+
+    async def known_before(*_: object, **__: object) -> datetime:
+        return datetime.now(UTC)
+
+    # The mark was taken before the reader began, for whom it would wait.
+    monkeypatch.setattr("storage.revenue.roll_up.recorded_until", known_before)
+    with between(ledger, "SELECT mrr_roll_up.cohorts_until", lambda: roll_up(ledger)):
+        found = await read(ledger)
+
+    assert await ledger.rows("select cohorts_until from mrr_roll_up") != until
+    assert found == expected
+
+
+@contextmanager
+def between(ledger: Ledger, statement: str, act: Callable[[], Coroutine[None, None, None]]) -> Iterator[None]:
+    """Once, right after such a statement."""
+    left = [act]
+
+    def intervene(_connection: object, _cursor: object, sent: str, *_more: object) -> None:
+        if sent.startswith(statement) and left:
+            await_only(left.pop()())
+
+    event.listen(ledger.engine.sync_engine, "after_cursor_execute", intervene)
+    yield
+    event.remove(ledger.engine.sync_engine, "after_cursor_execute", intervene)
+
+
 # Any lives, recorded in any order
 
 
@@ -213,7 +250,8 @@ async def test_sums_are_the_movements_in_whatever_order_they_are_recorded(ledger
         assert found == expected
         since, until = (RECORDED + timedelta(hours=each) for each in (hour - 1, hour))
         async with ledger.engine.begin() as connection:
-            await sum_up_cohorts(connection, "UTC", since, until, shares=2)
+            given = {"timezone": "UTC", "since": since, "until": until}
+            await sum_up_cohorts(connection, given, shares_of=lambda _: 2)
             await connection.execute(delete(mrr_roll_up))
             await connection.execute(
                 mrr_roll_up.insert().values(timezone="UTC", recorded_until=until, cohorts_until=until)

@@ -193,6 +193,24 @@ async def test_a_month_is_one_of_the_chosen_zone(ledger: Ledger) -> None:
         assert [each.moved["new"].customers for each in periods].index(1) == month
 
 
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("is_summed_up", [False, True], ids=["movements", "sums"])
+async def test_a_midnight_that_occurs_twice_is_the_border_of_a_month_once(ledger: Ledger, is_summed_up: bool) -> None:
+    # In Havana, half past midnight of 1 November: half an hour later it is midnight again.
+    await pays(ledger, "ada", datetime(2026, 11, 1, 4, 30, tzinfo=UTC))
+    await pays(ledger, "eve", datetime(2026, 11, 1, 3, 30, tzinfo=UTC))
+    if is_summed_up:
+        await RevenueRollUpRecords(ledger.engine, "America/Havana").roll_up()
+    figures = RevenueFigures(ledger.engine, "America/Havana")
+
+    months = await periods_of(figures, Range("usd", date(2026, 10, 1), date(2026, 12, 1)))
+    [november] = await periods_of(figures, Range("usd", date(2026, 11, 1), date(2026, 12, 1)))
+    days = await periods_of(figures, Range("usd", date(2026, 10, 31), date(2026, 11, 2), PeriodLength.DAY))
+
+    for each in (*months, november, *days):
+        assert each.moved["new"] == Figure(YEAR, 1)
+
+
 @pytest.mark.parametrize("is_summed_up", [False, True], ids=["movements", "sums"])
 async def test_another_billing_interval_enters_and_leaves(ledger: Ledger, is_summed_up: bool) -> None:
     it = await pays(ledger, "ada", on(1))
@@ -384,6 +402,26 @@ async def test_sums_are_the_same_whatever_share_of_the_customers_is_added_up_at_
 
     assert await summed_up(ledger) == at_once
     assert all(at_once.values())
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_roll_up_reads_in_shares_and_is_alive_after_each(
+    ledger: Ledger, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sums = RevenueRollUpRecords(ledger.engine, "UTC")
+    ada, *_ = [await pays(ledger, name, on(1)) for name in ("ada", "grace", "eve")]
+    await sums.roll_up()
+    await pays(ledger, "bob", on(1))
+    await goes_on(ledger, ada, on(2), quantity=2, amount=9800)
+    monkeypatch.setattr(roll_up, "AT_ONCE", 1)
+    asked.clear()
+
+    await sums.roll_up(alive=lambda: asked.append("alive"))
+
+    for table, movements in (("daily", 4 + 1), ("cohorts", 1 + 2)):
+        found = [number for number, sent in enumerate(asked) if f"INSERT INTO mrr_{table}" in sent]
+        assert len(found) == movements, "of all on these days, or of these customers"
+        assert {asked[number + 1] for number in found} == {"alive"}
 
 
 async def summed_up(ledger: Ledger) -> dict[str, list[str]]:
