@@ -96,14 +96,15 @@ def _of_trial(before: Subscription | None, after: Subscription, at: datetime) ->
         return {"trial_plan": after.plan}
     if was and not is_now:
         return {"trial_outcome": _how_it_ended(after), "trial_ended_at": at}
-    if before is not None and _is_late(before) and after.status is Status.ACTIVE:
+    if before is not None and _is_late(before) and (after.status is Status.ACTIVE or _pays_while_held(before, after)):
         return {"trial_outcome": _how_it_ended(after)}
     return {}
 
 
 def _how_it_ended(after: Subscription) -> TrialOutcome:
     held = after.suspension
-    has_expired = after.end_kind is EndKind.TRIAL_EXPIRED if after.is_over else held is not None
+    is_without_card = held is not None and held.kind is SuspensionKind.TRIAL_EXPIRED
+    has_expired = after.end_kind is EndKind.TRIAL_EXPIRED if after.is_over else is_without_card
     if has_expired:
         return TrialOutcome.EXPIRED
     if after.is_over:
@@ -130,7 +131,21 @@ def _of_extension(before: Subscription | None, step: Step, at: datetime) -> Outc
 
 
 def _of_payment(before: Subscription | None, after: Subscription, at: datetime) -> OutcomeChanges:
-    return {"first_paid_at": at} if _is_paid(after) and not _has_paid(before) else {}
+    is_first = _is_paid(after) and not _has_paid(before)
+    return {"first_paid_at": at} if is_first or _pays_while_held(before, after) else {}
+
+
+def _pays_while_held(before: Subscription | None, after: Subscription) -> bool:
+    """True for a first payment that comes while an operator has suspended the subscription."""
+    if before is None or before.agreement_ref or before.lost_agreement:
+        return False
+    return is_held_by_operator(before) and is_held_by_operator(after) and bool(after.agreement_ref)
+
+
+def is_held_by_operator(it: Subscription | None) -> bool:
+    """True while an operator has suspended it."""
+    held = it.suspension if it is not None else None
+    return held is not None and held.kind is SuspensionKind.OPERATOR
 
 
 def _has_paid(before: Subscription | None) -> bool:

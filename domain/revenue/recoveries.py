@@ -53,21 +53,21 @@ class RecoveryFact:
     """Held when it began."""
 
 
-def recovery_fact(before: Subscription | None, step: Step, at: datetime) -> RecoveryFact | None:
-    """Returns the recovery if the step at *at* began, changed or ended it; None: nothing of it has changed."""
+def recovery_facts(before: Subscription | None, step: Step, at: datetime) -> tuple[RecoveryFact, ...]:
+    """Returns the recovery if the step at *at* began, changed or ended it, and one that began as it ended."""
     after = step.subscription
     was, now = before.recovery if before is not None else None, after.recovery
     if before is not None and was is not None and now is not None and _is_waived_by_operator(before, after):
         waived = {"outcome": RecoveryOutcome.WAIVED, "ended_at": at, "by": RecoveredBy.OPERATOR}
-        return RecoveryFact(**(vars(_fact(was, before)) | waived))
+        return RecoveryFact(**(vars(_fact(was, before)) | waived)), _fact(now, before)
     if now is not None:
-        return None if was is not None and _shown(was) == _shown(now) else _fact(now, before or after)
+        return () if was is not None and _shown(was) == _shown(now) else (_fact(now, before or after),)
     if was is None or before is None:
-        return None
+        return ()
     fact = _fact(was, before)
     outcome = _outcome(step)
     by = _by(before, was, step) if outcome is RecoveryOutcome.RECOVERED else None
-    return RecoveryFact(**(vars(fact) | {"outcome": outcome, "ended_at": at, "by": by}))
+    return (RecoveryFact(**(vars(fact) | {"outcome": outcome, "ended_at": at, "by": by})),)
 
 
 def _is_waived_by_operator(before: Subscription, after: Subscription) -> bool:

@@ -3,28 +3,45 @@
 Most steps have no facts. Those that have some cost no round trip of their own.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, ColumnElement, Table, bindparam, case, exists, func, literal, or_, select, text, update
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Table,
+    Uuid,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from domain.revenue.cancellations import CancellationRequest, CancellationResult, cancellation_fact
 from domain.revenue.movements import Movement, MovementKind, movements
-from domain.revenue.outcomes import OutcomeChanges, outcome_changes
-from domain.revenue.recoveries import RecoveryFact, recovery_fact
+from domain.revenue.outcomes import OutcomeChanges, is_held_by_operator, outcome_changes
+from domain.revenue.recoveries import RecoveryFact, recovery_facts
 from domain.subscription.journal import Step
 from domain.subscription.state import Subscription
 from storage.schema.revenue_tables import cancellations, mrr_movements, recoveries, subscription_outcomes
 
 _OUTCOME, _RECOVERY, _CANCELLATION = "outcome", "recovery", "cancellation"
+_NEXT_RECOVERY = "next_recovery"
 _MOVEMENT_COLUMNS = tuple(column.name for column in mrr_movements.c if column.name != "recorded_at")
 _BEGUN = ("subscription", "sequence", "tenant", "began_at", "is_first_payment", "plan")
 _LATEST = ("invoice", "amount", "currency", "decline_code", "tries", "outcome", "ended_at", "by")
 """The columns of a recovery that later steps change."""
+# Written out: with a parameter, PostgreSQL does not find the partial index.
+_OPEN_ONE = text("outcome = 'open'")
 _REQUEST = ("subscription", "sequence", "tenant", "asked_at", "by", "plan", "status", "reason_code", "comment")
 _RESULT = ("retained_by", "ended_at")
 
@@ -37,7 +54,7 @@ class FactsShape:
     outcome: tuple[str, ...] = ()
     """The columns that change."""
     recovery: str = ""
-    """`open` or `ended`; empty: nothing of it has changed."""
+    """`open`, `ended` or `next`: it ended, and another began; empty: nothing of it has changed."""
     cancellation: str = ""
     """`asked`, `settled` or `instead`: it was undone before, and what was taken instead is known; empty: nothing."""
 
@@ -60,21 +77,24 @@ def facts_of(before: Subscription | None, step: Step) -> Facts:
     at = max((entry.at for entry in step.entries), default=after.created_at)
     found = movements(before, after)
     outcome = outcome_changes(before, step, at)
-    recovery = recovery_fact(before, step, at)
+    recovered = recovery_facts(before, step, at)
     cancellation = cancellation_fact(before, after, outcome)
     values: dict[str, Any] = {}
     for position, movement in enumerate(found):
         values |= _prefixed(_moved(position), movement_row(before, after, at, position, movement))
+        if movement.kind is MovementKind.NEW:
+            # Of a first payment while it was held nothing has moved: it begins now.
+            values[_but_in(position)] = UUID(after.id) if is_held_by_operator(before) else None
     if outcome:
         values |= _prefixed(_OUTCOME, _outcome_row(after, outcome))
-    if recovery is not None:
-        values |= _prefixed(_RECOVERY, _recovery_row(after, recovery))
+    for prefix, recovery in zip((_RECOVERY, _NEXT_RECOVERY), recovered, strict=False):
+        values |= _prefixed(prefix, _recovery_row(after, recovery))
     if cancellation is not None:
         values |= _prefixed(_CANCELLATION, _cancellation_row(after, cancellation))
     shape = FactsShape(
         tuple(movement.kind for movement in found),
         tuple(outcome),
-        "" if recovery is None else "open" if recovery.ended_at is None else "ended",
+        _stage_of(recovered),
         _kind_of(cancellation),
     )
     return Facts(shape, values)
@@ -90,7 +110,7 @@ def recording(written: CTE, shape: FactsShape) -> Iterator[CTE]:
     if shape.outcome:
         yield _record_outcome(written, shape.outcome)
     if shape.recovery:
-        yield _record_recovery(written, is_open=shape.recovery == "open")
+        yield from _record_recoveries(written, shape.recovery)
     if shape.cancellation == "asked":
         row = _bound(cancellations, _CANCELLATION, (*_REQUEST, *_RESULT))
         yield _insert(cancellations, row, written).on_conflict_do_nothing().cte(_CANCELLATION)
@@ -101,16 +121,24 @@ def recording(written: CTE, shape: FactsShape) -> Iterator[CTE]:
 def _record_movement(written: CTE, position: int, kind: MovementKind) -> CTE:
     row: dict[str, ColumnElement[Any]] = _bound(mrr_movements, _moved(position), _MOVEMENT_COLUMNS)
     if kind is MovementKind.NEW:
-        row["kind"] = case((_has_paid(row["customer"]), literal(MovementKind.REACTIVATION.value)), else_=row["kind"])
+        has_paid = _has_paid(row["customer"], bindparam(_but_in(position), type_=Uuid()))
+        row["kind"] = case((has_paid, literal(MovementKind.REACTIVATION.value)), else_=row["kind"])
     return _insert(mrr_movements, row, written).on_conflict_do_nothing().cte(_moved(position))
 
 
-def _has_paid(customer: ColumnElement[Any]) -> ColumnElement[bool]:
-    """True if the customer has paid in any life, also in one that ended before movements were recorded."""
+def _has_paid(customer: ColumnElement[Any], but_in: ColumnElement[Any]) -> ColumnElement[bool]:
+    """True if the customer has paid in any life, also in one that ended before movements were recorded.
+
+    Of the life *but_in* movements alone count.
+    """
     moved, outcomes = mrr_movements.alias("earlier").c, subscription_outcomes.alias("lives").c
     return or_(
         exists().where(moved.customer == customer, moved.after > 0),
-        exists().where(outcomes.customer == customer, outcomes.first_paid_at.is_not(None)),
+        exists().where(
+            outcomes.customer == customer,
+            outcomes.first_paid_at.is_not(None),
+            outcomes.subscription.is_distinct_from(but_in),
+        ),
     )
 
 
@@ -126,22 +154,31 @@ def _record_outcome(written: CTE, changed: tuple[str, ...]) -> CTE:
     return statement.on_conflict_do_update(index_elements=[kept.subscription], set_=changes).cte(_OUTCOME)
 
 
-def _record_recovery(written: CTE, *, is_open: bool) -> CTE:
-    kept = recoveries.c
-    row = _bound(recoveries, _RECOVERY, (*_BEGUN, *_LATEST))
-    # Written out: with a parameter, PostgreSQL does not find the partial index.
-    open_one = text("outcome = 'open'")
-    if not is_open:
-        latest = {name: row[name] for name in _LATEST}
-        closed = update(recoveries).where(kept.subscription == written.c.id, open_one).values(latest)
-        known = closed.returning(kept.sequence).cte("closed")
-        # It may have begun unrecorded.
-        return _insert(recoveries, row, written, ~exists(select(known.c.sequence))).cte(_RECOVERY)
-    statement = _insert(recoveries, row, written)
+def _record_recoveries(written: CTE, stage: str) -> Iterator[CTE]:
+    if stage == "open":
+        yield _record_open(written, _RECOVERY)
+        return
+    kept, row = recoveries.c, _bound(recoveries, _RECOVERY, (*_BEGUN, *_LATEST))
+    latest = {name: row[name] for name in _LATEST}
+    closed = update(recoveries).where(kept.subscription == written.c.id, _OPEN_ONE).values(latest)
+    known = closed.returning(kept.sequence).cte("closed")
+    if stage == "next":
+        # A subscription has one open at a time: that one is closed first, as the next one asks how many were.
+        yield _record_open(written, _NEXT_RECOVERY, select(func.count()).select_from(known).scalar_subquery() >= 0)
+        # The step's own number is of the next one.
+        row["sequence"] = row["sequence"] - 1
+    # It may have begun unrecorded.
+    unknown = _insert(recoveries, row, written, ~exists(select(known.c.sequence)))
+    yield (unknown.on_conflict_do_nothing() if stage == "next" else unknown).cte(_RECOVERY)
+
+
+def _record_open(written: CTE, prefix: str, *conditions: ColumnElement[bool]) -> CTE:
+    row = _bound(recoveries, prefix, (*_BEGUN, *_LATEST))
+    statement = _insert(recoveries, row, written, *conditions)
     latest = {name: statement.excluded[name] for name in _LATEST}
-    return statement.on_conflict_do_update(index_elements=[kept.subscription], index_where=open_one, set_=latest).cte(
-        _RECOVERY
-    )
+    return statement.on_conflict_do_update(
+        index_elements=[recoveries.c.subscription], index_where=_OPEN_ONE, set_=latest
+    ).cte(prefix)
 
 
 def _settle_cancellation(written: CTE, *, was_undone: bool) -> CTE:
@@ -168,6 +205,10 @@ def _bound(table: Table, prefix: str, columns: Iterable[str]) -> dict[str, Colum
 
 def _moved(position: int) -> str:
     return f"moved_{position}"
+
+
+def _but_in(position: int) -> str:
+    return f"{_moved(position)}_but_in"
 
 
 def _prefixed(prefix: str, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -226,6 +267,14 @@ def _recovery_row(it: Subscription, fact: RecoveryFact) -> dict[str, Any]:
         "by": fact.by.value if fact.by is not None else None,
         "plan": fact.plan,
     }
+
+
+def _stage_of(recovered: Sequence[RecoveryFact]) -> str:
+    if not recovered:
+        return ""
+    if len(recovered) > 1:
+        return "next"
+    return "open" if recovered[0].ended_at is None else "ended"
 
 
 def _kind_of(cancellation: CancellationRequest | CancellationResult | None) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from domain.provider.payments import Card
 from domain.revenue.outcomes import OutcomeChanges, outcome_changes
-from domain.revenue.recoveries import RecoveryFact, recovery_fact
+from domain.revenue.recoveries import RecoveryFact, recovery_facts
 from domain.subscription import commands, pause, payments_received, plan_changes, recovery, suspension, trial
 from domain.subscription.ends import End, EndKind
 from domain.subscription.journal import Cause, CauseKind, Step
@@ -107,6 +107,26 @@ def test_a_late_first_payment_converts_without_moving_the_end_of_the_trial(befor
     assert changes(before, paid(before)) == {"trial_outcome": "converted", "first_paid_at": NOW}
 
 
+@pytest.mark.parametrize(
+    ("before", "outcome"),
+    [
+        (a_trial(), {"trial_outcome": "converted", "trial_ended_at": NOW}),
+        (FIRST_DECLINED, {"trial_outcome": "converted"}),
+        (a_trial(trial_ends_at=None, reminders=()), {}),
+    ],
+    ids=["trial", "declined", "no-trial"],
+)
+def test_a_first_payment_while_an_operator_has_suspended_it_converts(
+    before: Subscription, outcome: dict[str, object]
+) -> None:
+    held = suspension.suspended(before, "asked to wait", NOW, CAUSE).subscription
+    paid_while_held = paid(held)
+    assert changes(held, paid_while_held) == {"first_paid_at": NOW, **outcome}
+    back = suspension.Return(Event.RETURNED_PAID_UP)
+    returned = suspension.returned(paid_while_held.subscription, back, (), "may go on", NOW, CAUSE)
+    assert changes(paid_while_held.subscription, returned) == {}
+
+
 def test_a_renewal_says_nothing() -> None:
     renewed = a_paid_subscription()
     assert changes(renewed, paid(renewed)) == {}
@@ -195,7 +215,9 @@ def test_the_comment_on_an_end_is_the_customers_or_the_operators_alone() -> None
 
 
 def fact(before: Subscription | None, step: Step) -> RecoveryFact | None:
-    return recovery_fact(before, step, NOW)
+    found = recovery_facts(before, step, NOW)
+    assert len(found) <= 1
+    return found[0] if found else None
 
 
 def test_a_decline_opens_a_recovery_with_what_is_owed() -> None:
@@ -253,9 +275,9 @@ def test_who_is_reactivated_without_a_payment_has_it_waived_and_begins_another()
     before = a_suspended_subscription(SuspensionKind.NONPAYMENT, recovery=a_recovery(tries=4))
     back = suspension.Return(Event.RETURNED_OWING)
     step = suspension.returned(before, back, (), "promised to pay", NOW + timedelta(days=20), CAUSE)
-    waived = fact(before, step)
-    assert waived is not None
+    waived, another = recovery_facts(before, step, NOW)
     assert (waived.outcome, waived.by, waived.tries, waived.began_at) == ("waived", "operator", 4, NOW)
+    assert (another.outcome, another.ended_at, another.began_at) == ("open", None, NOW + timedelta(days=20))
     recovered = fact(step.subscription, paid(step.subscription))
     assert recovered is not None
     assert (recovered.outcome, recovered.began_at) == ("recovered", NOW + timedelta(days=20))

@@ -164,14 +164,44 @@ async def test_who_is_reactivated_without_a_payment_has_two_recoveries(ledger: L
     suspended = later(owing, status=Status.SUSPENDED, suspension=held)
     back = later(suspended, status=Status.PAST_DUE, suspension=None, recovery=a_recovery(since=NOW + 2 * DAY))
     paid = later(back, status=Status.ACTIVE, recovery=None)
-    for step in (owing, suspended, back, paid):
+    read = 'select sequence, outcome, "by", began_at from recoveries order by sequence'
+    waived = {"sequence": 3, "outcome": "waived", "by": "operator", "began_at": NOW}
+    another = {"sequence": 5, "outcome": "open", "by": None, "began_at": NOW + 2 * DAY}
+
+    for step in (owing, suspended, back, back):
+        await ledger.save(a_step(step, at=NOW + step.sequence * DAY))
+    assert await ledger.rows(read) == [waived, another]
+    await ledger.save(a_step(paid, at=NOW + paid.sequence * DAY))
+
+    assert await ledger.rows(read) == [waived, another | {"outcome": "recovered", "by": "retry"}]
+
+
+async def test_a_waived_recovery_may_have_begun_unrecorded(ledger: Ledger) -> None:
+    it = await paying(ledger)
+    held = Suspension(SuspensionKind.NONPAYMENT, NOW + DAY, "nonpayment", Status.PAST_DUE)
+    suspended = later(it, status=Status.SUSPENDED, suspension=held, recovery=a_recovery())
+    await ledger.save(a_step(suspended))
+    await ledger.run("delete from recoveries")
+
+    back = later(suspended, status=Status.PAST_DUE, suspension=None, recovery=a_recovery(since=NOW + 2 * DAY))
+    await ledger.save(a_step(back))
+
+    rows = await ledger.rows("select sequence, outcome from recoveries order by sequence")
+    assert rows == [{"sequence": 3, "outcome": "waived"}, {"sequence": 4, "outcome": "open"}]
+
+
+async def test_who_first_pays_while_an_operator_has_suspended_them_is_new_once_they_are_back(ledger: Ledger) -> None:
+    it = await ledger.sign_up("ada")
+    held = Suspension(SuspensionKind.OPERATOR, NOW, "asked to wait", Status.TRIALING)
+    suspended = later(it, status=Status.SUSPENDED, suspension=held)
+    paid = later(suspended, agreement_ref="sub_1", suspension=replace(held, returns_to=Status.ACTIVE))
+    back = later(paid, status=Status.ACTIVE, suspension=None)
+    for step in (suspended, paid, back):
         await ledger.save(a_step(step, at=NOW + step.sequence * DAY))
 
-    rows = await ledger.rows('select sequence, outcome, "by", began_at from recoveries order by sequence')
-    assert rows == [
-        {"sequence": 3, "outcome": "waived", "by": "operator", "began_at": NOW},
-        {"sequence": 6, "outcome": "recovered", "by": "retry", "began_at": NOW + 2 * DAY},
-    ]
+    [outcome] = await ledger.rows("select trial_outcome, first_paid_at from subscription_outcomes")
+    assert outcome == {"trial_outcome": "converted", "first_paid_at": NOW + paid.sequence * DAY}
+    assert await ledger.rows("select kind from mrr_movements") == [{"kind": "new"}]
 
 
 async def test_days_of_extensions_add_up(ledger: Ledger) -> None:
