@@ -10,7 +10,7 @@ from domain.subscription import billing_day
 from domain.subscription.journal import Cause, Entry, Step
 from domain.subscription.lifecycle import Event
 from domain.subscription.mails import mail
-from domain.subscription.policy import DEFAULT_POLICY
+from domain.subscription.policy import DEFAULT_POLICY, Policy
 from domain.subscription.state import Pause, Subscription
 
 
@@ -31,22 +31,24 @@ def paused(
     return Step(after, (entry,), (mail(after, Occasion.PAUSED, now, **facts),), withdraws=stale)
 
 
-def resumed(
-    subscription: Subscription, now: datetime, cause: Cause, ask_after: timedelta = DEFAULT_POLICY.ask_after
-) -> Step:
-    """Resume: gives back the paid days that the pause took; the provider is checked *ask_after* their end."""
+def resumed(subscription: Subscription, now: datetime, cause: Cause, policy: Policy = DEFAULT_POLICY) -> Step:
+    """Resume: gives back the paid days that the pause took; the provider is checked some time after their end.
+
+    While a payment is disputed, as when the days are used up before a cancellation, access is as the policy says.
+    """
+    is_disputed = subscription.dispute is not None
     given_back, change = _given_back(subscription, now), subscription.pending_change
     paid_until = given_back.until
     renews_at_provider = not given_back.begins_next and not subscription.owes_new_period
     after = subscription.after(
         Event.RESUMED,
         pause=None,
-        access=Access.FULL,
-        status_reason="",
+        access=policy.disputed_access if is_disputed else Access.FULL,
+        status_reason="disputed" if is_disputed else "",
         period_end=paid_until,
         owes_new_period=not renews_at_provider,
         begins_own_period=given_back.begins_next or subscription.begins_own_period,
-        ask_at=paid_until + ask_after if renews_at_provider else subscription.ask_at,
+        ask_at=paid_until + policy.ask_after if renews_at_provider else subscription.ask_at,
         billing_anchor=given_back.anchor,
         paused_seconds=given_back.seconds_kept,
         given_back_seconds=subscription.given_back_seconds + _moved_by(subscription, paid_until),

@@ -3,8 +3,12 @@
 from collections import Counter
 from datetime import datetime, timedelta
 
+import pytest
+
+from domain.errors import GatewayRefused
 from tests.workflows.conftest import Begin
 from tests.workflows.world.life import A_DAY, Life, as_shown
+from tests.workflows.world.world import World
 
 PAID_START = {"trial_days": 0, "payment_method": "visa"}
 
@@ -112,6 +116,25 @@ async def test_a_paused_subscription_can_be_canceled_at_once(begin: Begin) -> No
     await life.command("cancel", at="now")
 
     assert life.status == ("canceled", "none")
+
+
+@pytest.mark.parametrize("is_down", [False, True])
+async def test_a_cancellation_of_a_disputed_pause_gives_no_more_access_than_a_dispute(
+    begin: Begin, world: World, is_down: bool
+) -> None:
+    life = await begin(**PAID_START)
+    await life.command("pause")
+    await life.dispute("opened")
+    if is_down:
+        world.provider.calls.fail("end_at_period_end", error=GatewayRefused("not allowed", code="stripe_permission"))
+
+    await life.command("cancel")
+
+    assert (life.status, life.subscription.status_reason) == (("active", "limited"), "disputed")
+    assert life.subscription.cancel_at is not None
+    world.provider.heal()
+    await life.dispute("won")
+    assert (life.status, life.subscription.status_reason) == (("active", "full"), "")
 
 
 async def test_an_operator_can_hold_a_paused_subscription_and_gives_it_back_paused(begin: Begin) -> None:

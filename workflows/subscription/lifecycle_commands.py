@@ -68,7 +68,8 @@ class LifecycleCommands:
             return
         is_paused = recorder.subscription.status is Status.PAUSED
         if is_paused:
-            await recorder.commit(replace(pause.resumed(recorder.subscription, now, cause), mails=()))
+            back = pause.resumed(recorder.subscription, now, cause, recorder.policy)
+            await recorder.commit(replace(back, mails=()))
         await recorder.commit(
             unreported_ends.scheduled_unreported(recorder.subscription, until, end, now, cause, ends_pause=is_paused)
         )
@@ -105,7 +106,8 @@ class LifecycleCommands:
     async def _schedule_cancel(self, until: datetime, end: End, cause: Cause) -> None:
         recorder = self._recorder
         subscription = recorder.subscription
-        back = pause.resumed(subscription, workflow.now(), cause) if subscription.status is Status.PAUSED else None
+        is_paused = subscription.status is Status.PAUSED
+        back = pause.resumed(subscription, workflow.now(), cause, recorder.policy) if is_paused else None
         goes_on = back.subscription if back is not None else subscription
         if goes_on.agreement_ref and not goes_on.begins_own_period:
             await activity_calls.end_at_period_end(goes_on, on=True)

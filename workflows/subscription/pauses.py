@@ -25,4 +25,4 @@ async def resume(recorder: StepRecorder, cause: Cause) -> None:
     subscription = recorder.subscription
     if subscription.billing_anchor is None and workflow.patched(KEEPS_BILLING_DAY):
         subscription = replace(subscription, billing_anchor=billing_day.anchor_of(subscription))
-    await recorder.commit(steps.resumed(subscription, workflow.now(), cause, recorder.policy.ask_after))
+    await recorder.commit(steps.resumed(subscription, workflow.now(), cause, recorder.policy))

@@ -209,6 +209,21 @@ def test_a_dispute_that_ends_during_a_pause_does_not_end_the_pause() -> None:
     assert pause.resumed(after, NOW + 2 * DAY, CAUSE).subscription.access is Access.FULL
 
 
+@pytest.mark.parametrize("policy_says", Access)
+def test_a_pause_that_ends_while_disputed_gives_the_access_that_the_policy_says(policy_says: Access) -> None:
+    policy = replace(POLICY, disputed_access=policy_says)
+    paused = disputed(a_paused_subscription(), policy=policy)
+    after = pause.resumed(paused, NOW + 2 * DAY, CAUSE, policy).subscription
+    assert (after.status, after.access, after.status_reason) == (Status.ACTIVE, policy_says, "disputed")
+    won = decided(after, 3)
+    assert (won.access, won.status_reason) == (Access.FULL, "")
+
+
+def test_a_hold_that_ends_while_disputed_says_so() -> None:
+    back = given_back(held(disputed(a_paid_subscription()), 1), 2)
+    assert (back.access, back.status_reason) == (Access.LIMITED, "disputed")
+
+
 # Billing afterwards
 
 
