@@ -56,6 +56,17 @@ def is_waiting_for(subscription: Subscription, charge: Charge | None) -> bool:
     return confirmation is not None and invoice is not None and invoice.ref == confirmation.invoice_ref
 
 
+def within_period(subscription: Subscription, charge: Charge, action: ConfirmedAction, now: datetime) -> Charge:
+    """A change waits no longer than for the end of the paid period: what it costs was counted until then.
+
+    The provider begins the next period by itself, so that nothing else of ours falls due there.
+    """
+    until, period_end = charge.waits_until, subscription.period_end
+    if action is not ConfirmedAction.CHANGE_PLAN or until is None or period_end is None or not now < period_end < until:
+        return charge
+    return replace(charge, waits_until=period_end)
+
+
 def waiting(
     subscription: Subscription,
     charge: Charge,

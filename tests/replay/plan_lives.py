@@ -187,3 +187,17 @@ async def moved_again(product: Product) -> None:
     quick, slow = [replace(DEFAULT_POLICY, version=version) for version in ("quick", "slow")]
     for number, policy in enumerate((quick, quick, slow, quick)):
         await move_to(client, life.id, policy, f"run {number}")
+
+
+async def confirmed_too_late(product: Product) -> None:
+    """A change that is billed apart after a refund, and waits for the bank until the period ends and renews."""
+    life = await Life.begun(product, "kept-confirmed-too-late", **PAID_START)
+    await product.refund(life.external_id, 100)
+    ends_at = datetime.fromisoformat((await life.stands())["current_period_end"])
+    await life.live(ends_at - life.now - timedelta(hours=5))
+    await product.card_answers(life.external_id, "authentication_required", "ok")
+    await life.to_be_confirmed("change-plan", plan="professional")
+    await life.live_until("end_confirmation")
+    await life.live(timedelta(hours=3))
+    assert (await life.stands())["plan"] == "starter"
+    assert (await life.bills())["paid"] == 2

@@ -55,6 +55,24 @@ async def test_an_upgrade_that_nobody_confirms_is_as_if_it_had_not_been_asked_fo
     assert life.bills == Counter(paid=2, void=1)
 
 
+async def test_an_upgrade_is_confirmed_before_its_period_ends_or_not_at_all(begin: Begin, world: World) -> None:
+    life = await begin(**PAID_START)
+    ends_at = life.subscription.period_end
+    assert ends_at is not None
+    await life.live(ends_at - life.now - timedelta(hours=5))
+    life.card_answers("authentication_required", "ok")
+
+    bill = await life.to_be_confirmed("change-plan", plan="professional")
+
+    waits = life.subscription.confirmation
+    assert waits is not None
+    assert waits.expires_at == ends_at, "what it costs was counted until then"
+    await life.live_until("end_confirmation")
+    assert (life.subscription.plan, life.subscription.confirmation) == ("starter", None)
+    assert life.bills["paid"] == 2, "the period before, and the next"
+    assert world.provider.payments.books.bills[bill].status == "void"
+
+
 async def test_an_upgrade_that_waits_can_be_withdrawn(begin: Begin) -> None:
     life, _ = await waiting(begin)
 

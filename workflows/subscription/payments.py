@@ -39,6 +39,8 @@ UNDECIDED_RETRY_DELAY = timedelta(hours=1)
 CARDS_OF_THE_PORTAL = "cards-of-the-portal"
 """A change to the order of commands: before, a card chosen at the provider did not reach the agreement, and one removed
 there stayed on file here."""
+WAITS_WITHIN_PERIOD = "waits-within-period"
+"""A change to the order of commands: before, a change of plan could be confirmed after its period had ended."""
 NOT_ENDED_BY_A_CARD = frozenset(
     {SuspensionKind.OPERATOR, SuspensionKind.AWAITING_CONFIRMATION, SuspensionKind.AWAITING_PAYMENT}
 )
@@ -48,6 +50,12 @@ def declined(charge: Charge) -> Rejected:
     """Return the rejection for a command whose charge was not paid."""
     decline = charge.decline or Decline(charge.outcome.value)
     return Rejected(decline.words, code=DECLINED)
+
+
+def within_period(subscription: Subscription, charge: Charge, action: ConfirmedAction) -> Charge:
+    """Return the charge that waits for a confirmation, for no longer than the period of a change runs."""
+    sooner = confirmation_steps.within_period(subscription, charge, action, workflow.now())
+    return sooner if sooner is not charge and workflow.patched(WAITS_WITHIN_PERIOD) else charge
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +151,7 @@ class Confirmations:
     async def begin(self, charge: Charge, action: ConfirmedAction, to: Selection | None, cause: Cause) -> None:
         """Record that a payment waits for a confirmation, and which action it will complete."""
         recorder, now = self._recorder, workflow.now()
+        charge = within_period(recorder.subscription, charge, action)
         await recorder.commit(
             confirmation_steps.waiting(recorder.subscription, charge, action, to, recorder.policy, now, cause)
         )

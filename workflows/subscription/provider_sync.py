@@ -33,7 +33,7 @@ from workflows.priorities import interactive
 from workflows.subscription import activity_calls
 from workflows.subscription.ends import Ends
 from workflows.subscription.paying_cards import PayingCards
-from workflows.subscription.payments import Cards, Charges, Confirmations
+from workflows.subscription.payments import Cards, Charges, Confirmations, within_period
 from workflows.subscription.recorder import StepRecorder
 from workflows.subscription.renewals import Renewals
 
@@ -178,6 +178,7 @@ class ProviderSync:
             return
         can_wait = subscription.status is Status.ACTIVE and subscription.confirmation is None
         if confirmation_steps.waits(charge) and can_wait:
+            charge = within_period(subscription, charge, ConfirmedAction.CHANGE_PLAN)
             await recorder.commit(late_answers.change_waits(subscription, charge, policy, workflow.now(), cause))
         elif not await self._is_paid_before_void(charge):
             await recorder.commit(late_answers.change_not_made(recorder.subscription, workflow.now(), cause))

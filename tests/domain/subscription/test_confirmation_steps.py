@@ -109,6 +109,23 @@ def test_it_ends_before_the_next_due_charge(hours: int) -> None:
     assert due.action is Action.END_CONFIRMATION, "also of two at the same moment it comes first"
 
 
+@pytest.mark.parametrize(("hours", "waits"), [(-1, 23), (2, 2), (22, 22), (25, 23)])
+def test_a_change_waits_no_longer_than_its_period_runs(hours: int, waits: int) -> None:
+    subscription = a_paid_subscription(period_end=NOW + timedelta(hours=hours))
+
+    charge = confirmation_steps.within_period(subscription, a_waiting_charge(), ConfirmedAction.CHANGE_PLAN, NOW)
+
+    assert charge.waits_until == NOW + timedelta(hours=waits)
+
+
+def test_what_is_owed_may_be_confirmed_beyond_the_period() -> None:
+    subscription = a_paid_subscription(period_end=NOW + timedelta(hours=2))
+
+    charge = confirmation_steps.within_period(subscription, a_waiting_charge(), ConfirmedAction.RETRY_PAYMENT, NOW)
+
+    assert charge.waits_until == NOW + A_DAY
+
+
 def test_a_reminder_does_not_end_it() -> None:
     assert Action.SEND_REMINDER not in confirmation_steps.GIVES_WAY_TO
     after = waiting(a_trial(card=VISA, trial_ends_at=TRIAL_END), ConfirmedAction.CONVERT)
