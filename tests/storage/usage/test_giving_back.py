@@ -259,6 +259,48 @@ async def test_invoiced_overage_is_offset_by_later_usage(shop: Counting) -> None
     assert await overage(shop) == {"billed": 5, "last": 2}
 
 
+async def test_beyond_what_the_plan_sells_usage_is_counted_and_not_billed(shop: Counting) -> None:
+    """Pro sells 50 runs beyond its 100. What has happened is recorded however much it is."""
+    await shop.customer("ada", "pro")
+    await shop.use("runs", 130, key="first", action=Action.RECORD)
+    await shop.use("runs", 10_000_000, key="runaway", action=Action.RECORD)
+    await shop.use("runs", 5, key="last", action=Action.RECORD)
+
+    assert await shop.used("runs") == 10_000_135
+    assert await overage(shop) == {"first": 30, "runaway": 20}
+
+
+@pytest.mark.parametrize("is_told", [False, True], ids=["not reported", "on the invoice"])
+async def test_what_is_given_back_beyond_what_is_billed_leaves_the_invoice_as_it_is(
+    shop: Counting, is_told: bool
+) -> None:
+    await shop.customer("ada", "pro")
+    await shop.use("runs", 200, key="much", action=Action.RECORD)
+    await shop.use("runs", 30, key="more", action=Action.RECORD)
+    if is_told:
+        await told(shop, "much")
+
+    await back(shop, "more", "runs")
+    assert await overage(shop) == {"much": 50}, "200 are still used"
+
+    await back(shop, "much", "runs")
+    await shop.use("runs", 110, key="next", action=Action.RECORD)
+    assert await overage(shop) == ({"much": 50} if is_told else {"next": 10})
+    await shop.use("runs", 100, key="rest", action=Action.RECORD)
+    assert sum((await overage(shop)).values()) == 50, "so much is sold beyond the limit at most"
+
+
+async def test_what_an_earlier_release_billed_beyond_what_is_sold_is_given_back_as_a_whole(shop: Counting) -> None:
+    await shop.customer("ada", "pro")
+    await shop.use("runs", 1000, key="much", action=Action.RECORD)
+    await shop.ledger.run("update usage_events set overage = 900")
+    await shop.ledger.run("update usage set overage = 900")
+
+    await back(shop, "much", "runs")
+
+    assert await overage(shop) == {}
+
+
 async def test_a_report_in_progress_counts_as_reported(shop: Counting) -> None:
     await shop.customer("ada", "pro")
     await shop.use("runs", 100)

@@ -13,6 +13,8 @@ from domain.entitlements.usage import Action, UsageChange
 from tests.storage.counting import PRO, SHOP, STARTER, Counting
 
 METERS = ("images", "posts", "profiles", "storage", "runs", "calls")
+AT_MOST = 50
+"""How much Pro sells of runs beyond its limit."""
 QUANTITIES = st.one_of(st.integers(1, 4), st.sampled_from([9, 10, 18, 20, 22, 90, 100, 110, 160]))
 
 
@@ -71,7 +73,7 @@ class Model:
         if limit is None:
             return None
         if self.is_pro and feature.code == "runs":
-            return limit + 50
+            return limit + AT_MOST
         if rule.hard is None:
             return None
         has_no_grace_left = self.is_over(feature.code) and self.days_over.get(feature.code, -1) >= rule.grace_days
@@ -122,7 +124,8 @@ class Model:
         elif not was_over or code not in self.days_over:
             self.days_over[code] = 0
         if self.is_pro and code == "runs" and use.action in (Action.CONSUME, Action.RECORD) and limit is not None:
-            self.overage[use.key] = max(after - limit, 0) - max(before - limit, 0)
+            beyond = max(after - limit, 0) - max(before - limit, 0)
+            self.overage[use.key] = min(beyond, AT_MOST - sum(self.overage.values()))
         if limit is None:
             return
         reached = max((share for share in feature.limit.mails if after * 100 >= share * limit), default=0)

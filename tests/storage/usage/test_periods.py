@@ -2,6 +2,7 @@
 
 from calendar import monthrange
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import pytest
@@ -10,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.catalog.plans import Interval
+from domain.catalog.plans import AddOn, Interval
 from domain.entitlements.usage import Action, Counted
 from domain.subscription.lifecycle import Status
-from tests.storage.counting import Counting, now
+from domain.subscription.state import Subscription
+from tests.storage.counting import PRO, Counting, now, selling
 
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 Span = tuple[datetime, datetime]
@@ -161,6 +163,84 @@ async def test_late_usage_counts_in_its_own_period(shop: Counting) -> None:
     assert ends is not None
     assert starts <= long_ago < ends
     assert await shop.used("runs") is None
+
+
+MORE_RUNS = selling(PRO, add_ons={"more_runs": AddOn("more_runs", "Runs", PRO.prices, {"runs": 100})})
+
+
+async def paying_for_runs(shop: Counting, **more: Any) -> Subscription:
+    """Pro includes 100 runs and bills what is beyond; each unit of the add-on includes 100 more."""
+    await shop.publish(MORE_RUNS)
+    ends = now() - timedelta(minutes=5)
+    began = ends - timedelta(days=31)
+    items = MORE_RUNS.select("pro").items
+    made = await shop.customer(
+        "ada", "pro", items=items, created_at=began - timedelta(days=60), trial_ends_at=began - timedelta(days=60),
+        period_start=began, period_end=ends, **more,
+    )  # fmt: skip
+    assert made is not None
+    return made
+
+
+async def renewed(shop: Counting, before: Subscription, **changes: Any) -> datetime:
+    """Begins the next period; returns a moment of the one before."""
+    assert before.period_end is not None
+    await shop.change(
+        before, period_start=before.period_end, period_end=before.period_end + timedelta(days=31), **changes
+    )
+    return before.period_end - timedelta(minutes=10)
+
+
+async def billed(shop: Counting) -> dict[str, int]:
+    rows = await shop.ledger.logged("key, overage", "where overage > 0")
+    return {str(row["key"]): int(str(row["overage"])) for row in rows}
+
+
+async def test_late_usage_is_billed_beyond_the_limit_of_its_own_period(shop: Counting) -> None:
+    """The add-on was given up with the period in which it allowed for this usage."""
+    ada = await paying_for_runs(shop, add_ons={"more_runs": 1})
+    assert ada.period_start is not None
+    then = ada.period_start + timedelta(days=1)
+    await shop.use("runs", 150, key="in-time", action=Action.RECORD, at=then)
+    late = await renewed(shop, ada, add_ons={})
+
+    await shop.use("runs", 5, key="late", action=Action.RECORD, at=late)
+    assert await billed(shop) == {}
+    await shop.use("runs", 60, key="later", action=Action.RECORD, at=late)
+    assert await billed(shop) == {"later": 15}, "215 of 200, also after other late usage"
+    await shop.use("runs", 101, key="now", action=Action.RECORD)
+    assert await billed(shop) == {"later": 15, "now": 1}, "of 100 now"
+
+
+async def test_late_usage_has_the_benefit_of_a_limit_that_was_raised_since(shop: Counting) -> None:
+    ada = await paying_for_runs(shop)
+    await shop.use("runs", 90, action=Action.RECORD, at=ada.period_start)
+    late = await renewed(shop, ada, add_ons={"more_runs": 1})
+
+    await shop.use("runs", 100, key="late", action=Action.RECORD, at=late)
+
+    assert await billed(shop) == {}
+
+
+async def test_the_first_usage_of_a_period_that_is_over_goes_by_the_last_limit_that_is_known(shop: Counting) -> None:
+    ada = await paying_for_runs(shop, add_ons={"more_runs": 1})
+    assert ada.period_start is not None
+    await shop.use("runs", 1, action=Action.RECORD, at=ada.period_start - timedelta(days=2))
+    late = await renewed(shop, ada, add_ons={})
+
+    await shop.use("runs", 199, key="late", action=Action.RECORD, at=late)
+    await shop.use("runs", 2, key="later", action=Action.RECORD, at=late)
+
+    assert await billed(shop) == {"later": 1}
+
+
+async def test_the_first_usage_of_a_period_before_which_nothing_is_known_goes_by_todays_limit(shop: Counting) -> None:
+    ada = await paying_for_runs(shop)
+    late = await renewed(shop, ada)
+
+    await shop.use("runs", 130, key="late", action=Action.RECORD, at=late)
+
+    assert await billed(shop) == {"late": 30}
 
 
 async def test_late_daily_usage_counts_for_its_day(shop: Counting) -> None:
