@@ -1,12 +1,14 @@
 """Billed overage usage: each is reported to the provider once."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 
 REPEATED_WITHIN = timedelta(hours=23)
 """How long after a report began it may be repeated: the provider deduplicates reports for a day."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def event_name(product: str, feature: str) -> str:
@@ -46,6 +48,8 @@ class ClaimedUsage:
     use: BilledUsage
     began_before: timedelta | None = None
     """How long ago an earlier report with unknown outcome began; None: this is the first."""
+    began: datetime | None = None
+    """When its report began: now, unless an earlier one has an unknown outcome."""
 
     @property
     def may_be_made_again(self) -> bool:
@@ -54,9 +58,14 @@ class ClaimedUsage:
 
     @property
     def call_key(self) -> str:
-        """The call's idempotency key: a new one every hour, as a provider may replay an old error of its own."""
+        """The call's idempotency key: a new one every hour, as a provider may replay an old error of its own.
+
+        What was refused is replayed for a day, even if its cause is fixed: reported again, it begins anew. That it is
+        billed once is seen to by the usage's identifier.
+        """
         hours = 0 if self.began_before is None else self.began_before // timedelta(hours=1)
-        return f"{self.use.report_key}/{hours}"
+        began = 0 if self.began is None else (self.began - _EPOCH) // timedelta(microseconds=1)
+        return f"{self.use.report_key}/{began}/{hours}"
 
 
 class ReportProblem(StrEnum):

@@ -113,7 +113,7 @@ def _claimed(row: Row[Any]) -> ClaimedUsage:
     product = row.catalog.rpartition("_v")[0]
     use = BilledUsage(row.tenant, row.key, row.customer_ref, event_name(product, row.overage_of), row.overage, row.at)
     before: timedelta | None = row.began_before
-    return ClaimedUsage(use, before)
+    return ClaimedUsage(use, before, row.began)
 
 
 def _troubled(row: Row[Any]) -> UnreportedUsage:

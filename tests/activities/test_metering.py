@@ -131,8 +131,8 @@ async def test_everything_waiting_is_reported_once(setup: Setup) -> None:
     assert await setup.report() == Reported()
 
     assert setup.reported() == [1, 2]
-    names = [key for method, path, key in setup.wire.calls if path == "/v1/billing/meter_events"]
-    assert names == [f"{report_key('default', key)}/0" for key in ("one", "two")]
+    names = [str(key).split("/") for method, path, key in setup.wire.calls if path == "/v1/billing/meter_events"]
+    assert [(name, hours) for name, _, hours in names] == [(report_key("default", key), "0") for key in ("one", "two")]
 
 
 async def test_a_full_batch_says_that_more_may_wait(setup: Setup) -> None:
@@ -165,6 +165,29 @@ async def test_refused_usage_is_left_to_an_operator_and_the_rest_is_reported(set
     assert await setup.report() == Reported(reported=1, set_aside=2)
 
     assert await setup.stands() == {"bad": ReportProblem.REFUSED, "late": ReportProblem.REFUSED, "good": "reported"}
+
+
+async def test_refused_usage_is_reported_at_the_operators_word_once_the_cause_is_fixed(setup: Setup) -> None:
+    """Stripe gives the answer to a refused call again for a day, to whoever repeats its key."""
+    await a_usage_event(setup.ledger, "early", catalog="other_v1")
+    assert await setup.report() == Reported(set_aside=1)
+    await push(setup.client, replace(CATALOG, product="other"))
+
+    await UsageReports(setup.ledger.engine).try_refused_again()
+
+    assert await setup.report() == Reported(reported=1)
+    assert (setup.reported(), await setup.stands()) == ([4], {"early": "reported"})
+
+
+async def test_a_report_without_an_answer_is_repeated_under_its_key(setup: Setup) -> None:
+    await a_usage_event(setup.ledger, "mute")
+    setup.wire.lose(1)
+
+    await setup.report()
+    await setup.report()
+
+    first, second = (key for method, path, key in setup.wire.calls if path == "/v1/billing/meter_events")
+    assert (first, setup.reported()) == (second, [4])
 
 
 async def test_an_unanswered_report_stays_begun_blocks_nothing_and_is_counted_once(setup: Setup) -> None:

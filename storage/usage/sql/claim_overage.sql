@@ -35,4 +35,4 @@ FROM picked p
 WHERE e.ctid = p.place AND e.ctid = ANY (ARRAY(SELECT place FROM picked))
 RETURNING
     e.tenant, e.key, e.catalog, e.overage_of, e.overage, e.at, e.recorded_at, p.customer_ref,
-    clock_timestamp() - p.began AS began_before
+    e.report_began_at AS began, clock_timestamp() - p.began AS began_before
