@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from domain.access import Basis
 from domain.notifications.ports import QueuedMail
 from domain.provider.overage_usage import BilledUsage, ClaimedUsage, ReportProblem
 
@@ -37,6 +38,10 @@ class StatisticsProgress:
     pages: int = 0
     after: tuple[str, str, str] | None = ("", "", "")
     """The last tenant, customer and feature of these pages; None: there are no more."""
+    limited: str = Basis.NO_NEW_USE.value
+    """What the policy entitles to while access is limited."""
+    suspended: str = Basis.NOTHING.value
+    """What it entitles to while a subscription is suspended or paused."""
 
 
 class Notices(Protocol):

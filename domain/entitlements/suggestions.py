@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import ceil
 
-from domain.access import Basis
+from domain.access import Access
 from domain.catalog.features import Feature, FeatureKind, Value
 from domain.catalog.plans import AddOn, Catalog, Interval, Plan, Selection
 from domain.entitlements.downgrade_fit import limit_conflicts
@@ -115,9 +115,8 @@ def _extras(catalog: Catalog, wanted: Wanted, missing: int) -> Iterator[dict[str
 
 
 def _may_buy(standing: EntitlementBasis) -> bool:
-    if standing.basis is Basis.NO_NEW_USE:
-        return False
-    return standing.basis is not Basis.NOTHING or standing.status in (None, "canceled")
+    """True unless a subscription is there whose access is not full, whatever the policy entitles its customer to."""
+    return standing.status in (None, "canceled") or standing.access == Access.FULL
 
 
 def _upgrades(snapshot: EntitlementSnapshot, wanted: Wanted) -> Iterator[Suggestion]:

@@ -6,10 +6,10 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import Rejected
-from domain.subscription.policy import Policy
+from domain.subscription.policy import DEFAULT_POLICY, Policy
 from storage.db.engine import Scope, transaction
 from storage.schema.usage_tables import policy_versions
 
@@ -81,6 +81,14 @@ class Policies:
             known = (await connection.execute(wanted)).scalar_one_or_none()
         if known is not None and policy_from_json(known) != policy:
             raise _differs(policy)
+
+
+async def newest_policy(connection: AsyncConnection) -> Policy:
+    """The policy that was published last, for processes without a policy file; the default one if none is."""
+    it = policy_versions.c
+    wanted = select(it.content).order_by(it.published_at.desc()).limit(1)
+    content = (await connection.execute(wanted)).scalar_one_or_none()
+    return DEFAULT_POLICY if content is None else policy_from_json(content)
 
 
 def _differs(policy: Policy) -> Rejected:

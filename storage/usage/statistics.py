@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.entitlements.ports import Advance, StatisticsProgress
 from domain.entitlements.usage_figures import nearest_rank
 from storage.catalog.current import in_force
+from storage.catalog.policies import newest_policy
 from storage.db.engine import sql_text, transaction
 from storage.schema.usage_tables import usage_statistics, usage_statistics_pages
 
@@ -102,7 +103,13 @@ class UsageStatisticsRecords:
             # One for all pages: if a day ends meanwhile, no customer counts for both.
             moment: datetime = (await connection.execute(select(func.now()))).scalar_one()
             await connection.execute(delete(usage_statistics_pages).where(_PAGES.moment < moment - PAGES_KEPT))
-            return StatisticsProgress(moment.isoformat(), *await _today(connection))
+            policy = await newest_policy(connection)
+            return StatisticsProgress(
+                moment.isoformat(),
+                *await _today(connection),
+                limited=policy.limited.value,
+                suspended=policy.suspended.value,
+            )
 
     async def _resume(self, progress: StatisticsProgress) -> StatisticsProgress:
         """Remove a page that was added after *progress* was noted."""
@@ -121,6 +128,8 @@ class UsageStatisticsRecords:
             "page": self._page,
             "catalog": progress.catalog,
             "free_plan": progress.free_plan,
+            "limited": progress.limited,
+            "suspended": progress.suspended,
             "moment": _moment(progress),
         }
         async with transaction(self._engine) as connection:

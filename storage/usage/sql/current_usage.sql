@@ -32,7 +32,7 @@ SELECT
         WHERE l.adds ? o.key
     ), 0) AS has
 FROM page p
-CROSS JOIN LATERAL tenure_standing(p.tenant, p.customer, :catalog, :free_plan, 'no_new_use', 'nothing') s
+CROSS JOIN LATERAL tenure_standing(p.tenant, p.customer, :catalog, :free_plan, :limited, :suspended) s
 LEFT JOIN plan_limits l ON l.catalog = s.catalog AND l.plan = s.counted_by_plan AND l.feature = p.feature
 LEFT JOIN LATERAL tenure_period(l.per, :moment, s.period_start, s.period_end, s.billed_every) its
     ON l.per IS NOT NULL

@@ -104,8 +104,14 @@ def test_the_difference_is_to_the_price_that_the_customer_pays() -> None:
     ("standing", "has"),
     [
         (replace(ON_PRO, basis=Basis.NO_NEW_USE, access="limited"), ()),
-        (replace(ON_PRO, basis=Basis.NOTHING, plan=None, status="suspended"), ()),
-        (replace(ON_PRO, basis=Basis.NOTHING, plan=None, status="canceled", billed_every=None), ("pro", "scale")),
+        (replace(ON_PRO, basis=Basis.NOTHING, plan=None, status="suspended", access="none"), ()),
+        (replace(ON_PRO, basis=Basis.FREE_PLAN, plan="free", status="suspended", access="none"), ()),
+        (replace(ON_PRO, basis=Basis.FREE_PLAN, plan="free", status="past_due", access="limited"), ()),
+        (replace(ON_PRO, basis=Basis.PLAN, status="past_due", access="limited"), ()),
+        (
+            replace(ON_PRO, basis=Basis.NOTHING, plan=None, status="canceled", access="none", billed_every=None),
+            ("pro", "scale"),
+        ),
     ],
 )
 def test_suggestions_are_only_for_customers_who_may_buy(standing: EntitlementBasis, has: tuple[str, ...]) -> None:

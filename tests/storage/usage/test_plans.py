@@ -14,7 +14,8 @@ from storage.usage.statistics import CURRENT_USAGE
 from tests.storage.ledger import Ledger
 
 A_PAGE = {"tenant": "t", "customer": "c", "feature": "f", "page": 9}
-STANDING = A_PAGE | {"moment": datetime(2026, 3, 1, tzinfo=UTC), "catalog": "shop_v1", "free_plan": "free"}
+POLICY = {"limited": "no_new_use", "suspended": "nothing"}
+STANDING = A_PAGE | {"moment": datetime(2026, 3, 1, tzinfo=UTC), "catalog": "shop_v1", "free_plan": "free"} | POLICY
 OLD = {"age": timedelta(days=9), "batch": 9}
 
 

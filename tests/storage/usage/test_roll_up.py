@@ -6,14 +6,17 @@ from fractions import Fraction
 
 import pytest_asyncio
 
+from domain.access import Access, Basis
 from domain.catalog.plans import Catalog, Item
 from domain.entitlements.usage import Action
 from domain.retention import Retention
 from domain.revenue.figures import Segment
 from domain.revenue.queries import ReportQuery
 from domain.subscription.lifecycle import Status
+from domain.subscription.policy import DEFAULT_POLICY
 from storage.catalog.catalogs import Catalogs
 from storage.catalog.current import put_in_force
+from storage.catalog.policies import Policies
 from storage.usage.figures import UsageFigures
 from storage.usage.history import UsageHistory
 from storage.usage.roll_up import UsageRollUpRecords
@@ -198,6 +201,22 @@ async def test_what_was_used_in_a_paid_period_that_was_ended_is_not_counted_for_
     [calls] = await history.statistics()
     assert (calls.plan, calls.customers, calls.used, calls.at_limit) == ("free", 1, 1, 1)
     assert [counter.used for counter in counted.counters] == [1], "as it is counted"
+
+
+async def test_usage_of_the_suspended_counts_for_the_free_plan_where_the_policy_gives_them_that(
+    ledger: Ledger, shop: Shop, book: UsageRollUpRecords, history: UsageHistory
+) -> None:
+    """The policy that was published last is in force."""
+    generous = replace(DEFAULT_POLICY, version="generous", suspended=Basis.FREE_PLAN)
+    for policy in (DEFAULT_POLICY, generous):
+        await Policies(ledger.engine).publish(policy)
+    await ledger.sign_up("ada", items=ITEMS, catalog=SHOP.name, status=Status.SUSPENDED, access=Access.NONE)
+    await shop.use("storage_gb", 3, action=Action.SET)
+
+    await take(book)
+
+    [storage] = await history.statistics()
+    assert (storage.plan, storage.used) == ("free", 3)
 
 
 async def test_usage_counts_for_the_free_plan_while_a_start_without_a_trial_is_not_paid(
