@@ -210,32 +210,30 @@ class Gate:
         return Requirement(dependency, decorate=lambda handler: behind(handler, dependency))
 
     async def _use(self, context: _Context, usage: _Usage, given: Mapping[str, Any] = NOTHING) -> Used:
-        amount, feature, key = await _evaluated(usage.quantity, context.request, given), usage.feature, new_key()
+        amount, feature = await _evaluated(usage.quantity, context.request, given), usage.feature
+        of_request = _key_of(context, usage)
+        key = of_request or new_key()
         try:
-            key = await self._key_of(context, usage) or key
+            # A failed request releases what it used of a gauge, so that its repeat is to be counted.
+            if of_request is not None and await self._is_gauge(context.customer, feature):
+                key = new_key()
             used = await self._tenure.consume(context.customer, feature, amount, key=key)
         except Unavailable:
             if not self._allows_when_unavailable:
                 raise
             log.warning("not counted, as Tenure is unavailable: %s of %s for %s", amount, feature, context.customer)
             return Used(feature, context.customer, quantity=amount, key=key)
+        self._gauges.setdefault(feature, used.is_gauge)
         context.response.headers.update(forwarded(used.headers))
         return used
-
-    async def _key_of(self, context: _Context, usage: _Usage) -> str | None:
-        """The usage's idempotency key, if the request has one; None for gauges, which a failed request releases."""
-        given = usage.key(context.request) if usage.key is not None else None
-        if given is None or await self._is_gauge(context.customer, usage.feature):
-            return None
-        scope = (context.customer, context.request.method, context.request.url.path, usage.feature, given)
-        return sha256("\n".join(scope).encode(errors="surrogatepass")).hexdigest()
 
     async def _is_gauge(self, customer: str, feature: str) -> bool:
         if feature not in self._gauges:
             try:
                 self._gauges[feature] = (await self._tenure.check(customer, feature)).window == "gauge"
-            except NotFound:  # a meter's name: its kind is unknown, and a new key works for both kinds
-                self._gauges[feature] = True
+            except NotFound:
+                # The meter of several features cannot be checked. What it counts is known once it was consumed.
+                return False
         return self._gauges[feature]
 
     async def _release(self, customer: str, used: Used) -> None:
@@ -249,6 +247,15 @@ class Gate:
                 log.warning("%s of %s not released for %s: %s", used.quantity, used.feature, customer, error)
         if limit.cancelled_caught:
             log.warning("%s of %s not released for %s: no answer in time", used.quantity, used.feature, customer)
+
+
+def _key_of(context: _Context, usage: _Usage) -> str | None:
+    """The usage's idempotency key, if the request has one."""
+    given = usage.key(context.request) if usage.key is not None else None
+    if given is None:
+        return None
+    scope = (context.customer, context.request.method, context.request.url.path, usage.feature, given)
+    return sha256("\n".join(scope).encode(errors="surrogatepass")).hexdigest()
 
 
 def answer_refusals(app: FastAPI) -> None:

@@ -97,6 +97,11 @@ def add_uses(app: FastAPI, gate: Gate) -> None:
     async def early_profiles(fails: str = "") -> object:
         return _perhaps(fails)
 
+    @app.post("/posts")
+    @gate.consume("posts", key=idempotency_key)
+    async def posts(used: Used) -> dict[str, Any]:
+        return {"used": used.used, "repeated": used.repeated, "key": used.key}
+
     @app.post("/both")
     @gate.consume("posts_per_day")
     @gate.consume("images_per_month")
@@ -260,6 +265,19 @@ async def test_a_request_that_is_named_is_counted_once(user: httpx.AsyncClient, 
     problem_of(await user.post("/images", json={"count": 3}, headers=named), 409, "key_reused")
 
 
+async def test_a_named_request_that_uses_a_meter_of_several_features_is_counted_once(
+    tenure: AsyncTenure, name: str
+) -> None:
+    """Also the first one of a product that has just started."""
+    named = {"Idempotency-Key": "post-1"}
+    gate = Gate(tenure, customer=who)
+    async with serve(a_product(gate)) as product, asked_by(name, product) as user:
+        first, again = [(await user.post("/posts", headers=named)).json() for _ in range(2)]
+
+    assert (first["repeated"], again["repeated"]) == (False, True)
+    assert await in_use(tenure, name, "posts_per_day") == 1
+
+
 async def test_names_of_requests_are_each_customers_own(product: str, name: str) -> None:
     named = {"Idempotency-Key": "image-1"}
     for customer in (f"{name}-a", f"{name}-b"):
@@ -345,6 +363,17 @@ async def test_gates_are_open_while_tenure_is_away_if_the_product_wants_it_so() 
         answer = await user.post("/images", json={}, headers={"Idempotency-Key": "image-1"})
         assert answer.json() == {"used": None, "repeated": False, "asked": 1}
         assert (await user.post("/profiles", params={"fails": "refused"})).status_code == 409
+
+
+async def test_a_named_request_that_is_let_in_uncounted_has_the_key_under_which_it_may_be_counted_later() -> None:
+    named = {"Idempotency-Key": "post-1"}
+    keys = []
+    for _ in range(2):
+        gate = Gate(AsyncTenure(AWAY, "key", AT_ONCE), customer=who, when_unavailable="allow")
+        async with serve(a_product(gate)) as product, asked_by("ada", product) as user:
+            keys.append((await user.post("/posts", headers=named)).json()["key"])
+
+    assert keys[0] == keys[1]
 
 
 async def test_gates_go_by_what_was_known_a_moment_ago(social: Addresses, name: str) -> None:
