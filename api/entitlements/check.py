@@ -18,6 +18,7 @@ from api.entitlements.views import (
     not_counted,
     shown,
 )
+from api.http.errors import STATUS_OF_CODE
 from domain.catalog.features import Feature
 from domain.catalog.plans import Plan
 from domain.entitlements import usage_texts
@@ -47,6 +48,7 @@ class EntitlementCheck:
             counter is not None and counter.included != 0 and snapshot.level(counter, feature) is not UsageLevel.OK
         )
         blocked, blocking = self._blocking(denial, counter)
+        retry_at = blocking.ends if blocking is not None and blocked.helps_to_wait(denial, blocking) else None
         return EntitlementView(
             feature=feature.code,
             name=feature.name,
@@ -54,6 +56,8 @@ class EntitlementCheck:
             allowed=denial is None,
             reason=denial,
             detail=None if denial is None else blocked.why(denial, blocking),
+            refusal_status=blocked.refusal_status_of(denial) if denial is not None else None,
+            retry_at=retry_at,
             limited_by=None if blocked is self else blocked.feature.code,
             value=shown(value),
             overage=OverageView.of(snapshot.overage(feature)),
@@ -93,7 +97,9 @@ class EntitlementCheck:
         )
         if denial is not Denial.LIMIT_REACHED:
             return Rejected(detail, code=denial.value, details=details)
-        wait = self._wait(counter) if counter is not None else 0.0
+        wait = 0.0
+        if counter is not None and counter.ends is not None and self.helps_to_wait(denial, counter):
+            wait = (counter.ends - snapshot.standing.moment).total_seconds()
         return LimitReached(detail, is_for_sale=feature.limit.is_for_sale, details=details, retry_after=wait)
 
     def consumed(self, counters: Sequence[Counter], key: str, *, repeated: bool = False) -> ConsumeResult:
@@ -144,11 +150,14 @@ class EntitlementCheck:
             return Wanted(self.feature, self.quantity, self.value)
         return Wanted(self.feature, counter.used + (self.quantity or 1))
 
-    def _wait(self, counter: Counter) -> float:
-        """Seconds until this much is allowed; 0 if waiting does not help, or it exceeds a whole period."""
-        if counter.ends is None or (self.quantity or 1) > whole(counter):
-            return 0.0
-        return (counter.ends - self.snapshot.standing.moment).total_seconds()
+    def helps_to_wait(self, denial: Denial | None, counter: Counter) -> bool:
+        """True if this much is allowed once the counter resets: it does, and a whole period has that much."""
+        is_limit = denial is Denial.LIMIT_REACHED
+        return is_limit and counter.ends is not None and (self.quantity or 1) <= whole(counter)
+
+    def refusal_status_of(self, denial: Denial) -> int:
+        is_for_sale = denial is Denial.LIMIT_REACHED and self.feature.limit.is_for_sale
+        return STATUS_OF_CODE["quota_used_up" if is_for_sale else denial.value]
 
     def why(self, denial: Denial, counter: Counter | None) -> str:
         """The reason in words."""

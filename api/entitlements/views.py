@@ -172,6 +172,12 @@ class EntitlementView(UsageCountView):
     )
     reason: Denial | None = Field(description="why it is not allowed")
     detail: str | None = Field(description="the reason in words")
+    refusal_status: int | None = Field(
+        default=None, description="HTTP status with which consuming it would be refused; null if it is allowed"
+    )
+    retry_at: datetime | None = Field(
+        default=None, description="when waiting helps: the count that blocks it resets; null if it does not"
+    )
     limited_by: str | None = Field(
         description="another feature of the same meter whose limit blocks this one; `detail`, `plans` and `upgrades` "
         "refer to it"

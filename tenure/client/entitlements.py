@@ -96,6 +96,10 @@ class Entitlement:
     """Why not: feature_not_in_plan, limit_reached, no_plan or access_limited."""
     detail: str | None = None
     """The same in words."""
+    refusal_status: int | None = None
+    """The HTTP status with which Tenure refuses to count it; None: it is allowed, or Tenure is an older one."""
+    retry_at: datetime | None = None
+    """When the count that blocks it resets; None: waiting does not help."""
     limited_by: str | None = None
     """The limiting feature, if it is another one of the same meter."""
     value: Value = None

@@ -5,7 +5,8 @@ Each operation is defined once here; `Tenure` and `AsyncTenure` have it as a met
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
+from math import ceil
 from typing import Any
 
 from tenure.client.core import Core, Steps
@@ -67,12 +68,18 @@ def require_active_subscription(core: Core, customer: str) -> Steps[Standing]:
     return found
 
 
-_STATUS: Mapping[str, int] = {"limit_reached": 429, "subscription_required": 402}
+TOO_MANY = 429
+"""The status of a limit at which waiting helps; at others customers have to pay first."""
+_STATUS: Mapping[str, int] = {"limit_reached": TOO_MANY, "subscription_required": 402}
 
 
 def _denied(code: str, detail: str, found: Entitlement | Standing, **more: Any) -> Denied:
     """The refusal that Tenure would have given, made of an answer that it has given."""
-    status = _STATUS.get(code, 403)
+    status, headers = _STATUS.get(code, 403), dict[str, str]()
+    if isinstance(found, Entitlement):
+        status = found.refusal_status or status
+        if found.retry_at is not None and status == TOO_MANY:
+            headers["retry-after"] = str(max(0, ceil((found.retry_at - datetime.now(UTC)).total_seconds())))
     problem = {
         "type": f"urn:tenure:error:{code}",
         "title": code.replace("_", " ").capitalize(),
@@ -83,7 +90,7 @@ def _denied(code: str, detail: str, found: Entitlement | Standing, **more: Any) 
         **{name: _plain(value) for name, value in asdict(found).items() if name in _MEMBERS},
         **more,
     }
-    error = error_of(status, problem, {})
+    error = error_of(status, problem, headers)
     assert isinstance(error, Denied)  # noqa: S101 - of a reason that Tenure gives for a denial
     return error
 

@@ -19,7 +19,7 @@ PASSED_ON = ("ratelimit", "ratelimit-policy", "retry-after", "tenure-restores")
 
 NO_CONTENT = 204
 NO_TEXT = "it holds half of a character (a lone surrogate)"
-WAYS = re.compile(r"/(?:(?:entitlements|usage)(?:/[^/]*)?|export)\Z")
+WAYS = re.compile(r"/(?:(?:entitlements|usage)(?:/[^/]*)?|banner|export)\Z")
 """Endings of paths below a customer; an id with such an ending would address another customer."""
 
 

@@ -1,12 +1,14 @@
 """What is gone by without asking, for how long, and while Tenure is away."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tenure.client import (
     FeatureNotInPlan,
+    LimitReached,
     NoPlan,
     Options,
     PlanRequired,
@@ -227,6 +229,31 @@ def test_a_feature_that_is_not_there_is_refused_with_what_helps() -> None:
     assert (error.status, error.customer, error.feature) == (403, "ada", "models")
     assert ([plan.code for plan in error.plans], error.available) == (["enterprise"], ("grok2_basic",))
     assert [one.amount for one in error.upgrades] == [19900]
+
+
+def at_the_limit(**more: Any) -> LimitReached:
+    other = Other()
+    said = entitlement("images", kind="number", allowed=False, reason="limit_reached", detail="used up", **more)
+    with pytest.raises(LimitReached) as refusal:
+        other.carry_out(require_feature(other.core, "ada", "images"), answer(said))
+    return refusal.value
+
+
+def test_a_limit_is_refused_as_a_use_of_it_would_be() -> None:
+    reset = datetime.now(UTC) + timedelta(hours=1)
+
+    wait = at_the_limit(refusal_status=429, retry_at=reset.isoformat())
+    pay = at_the_limit(refusal_status=402, retry_at=reset.isoformat())
+
+    assert (wait.status, pay.status, pay.retry_after) == (429, 402, None)
+    assert wait.retry_after is not None
+    assert 3500 < wait.retry_after <= 3600
+
+
+def test_a_limit_of_an_older_tenure_or_that_never_resets_is_refused_without_a_time() -> None:
+    older = at_the_limit()
+
+    assert (older.status, older.retry_after) == (429, None)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,15 @@ def test_what_cannot_be_sent_is_refused_by_its_field(ask: Callable[[Core], Any],
     "customer",
     [
         *("", ".", "..", "ada/..", "./ada"),
-        *("org/usage", "org/entitlements", "org/usage/images", "org/entitlements/images", "a/b/usage", "org/export"),
+        *(
+            "org/usage",
+            "org/entitlements",
+            "org/usage/images",
+            "org/entitlements/images",
+            "a/b/usage",
+            "org/export",
+            "org/banner",
+        ),
     ],
 )
 def test_an_id_whose_address_is_anothers_is_refused(customer: str) -> None:

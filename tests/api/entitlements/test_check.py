@@ -198,6 +198,20 @@ def test_overage_is_shown_where_usage_beyond_the_limit_is_sold() -> None:
     assert asked(holding(on("scale")), "runs")["overage"] is None
 
 
+def test_a_denied_check_says_how_a_use_is_refused_and_when_it_would_be_allowed() -> None:
+    by_money = asked(holding(on("pro"), jobs=5), "jobs")
+    by_time = asked(holding(posts_a_week=3), "posts_a_day")
+    too_much = asked(holding(calls=3), "calls", quantity=4)
+    not_sold = asked(holding(), "jobs")
+    allowed = asked(holding(), "calls")
+
+    assert by_money["refusal_status"] == 402
+    assert (by_time["refusal_status"], by_time["retry_at"]) == (429, "2026-03-09T00:00:00Z"), "of the week that blocks"
+    assert (too_much["refusal_status"], too_much["retry_at"]) == (429, None), "more than a whole day has"
+    assert (not_sold["refusal_status"], not_sold["retry_at"]) == (403, None)
+    assert (allowed["refusal_status"], allowed["retry_at"]) == (None, None)
+
+
 def test_the_own_plan_is_listed_even_during_grace() -> None:
     told = asked(holding(replace(FREE, moment=WEDNESDAY + timedelta(hours=1)), runs=10), "runs")
 
