@@ -68,10 +68,10 @@ class ErasureService:
         """Whether a restored backup can be erased again."""
         return self.log is not None
 
-    async def erase(self, tenant: str, customer: str, actor: str, *, cancel: bool = False) -> bool:
+    async def erase(self, tenant: str, customer: str, actor: str, *, cancel: bool = False, asked: str = "") -> bool:
         """Erase a customer, by our id. Returns whether nothing is left anywhere; else the sweep goes on.
 
-        With *cancel*, a live subscription is canceled at once.
+        With *cancel*, a live subscription is canceled at once. *asked* is the external id that was asked for.
 
         Raises:
             Rejected: code `live_subscription`, `unknown_customer`, or `not_running`.
@@ -81,7 +81,7 @@ class ErasureService:
         try:
             if cancel:
                 await self._cancel(tenant, customer, actor)
-            erased = await self._erase(tenant, customer, actor)
+            erased = await self._erase(tenant, customer, actor, asked)
         except TenureError as error:
             _tell("refused", tenant, customer, actor, code=error.code)
             raise
@@ -122,12 +122,12 @@ class ErasureService:
 
     # The database
 
-    async def _erase(self, tenant: str, customer: str, actor: str) -> Erased:
+    async def _erase(self, tenant: str, customer: str, actor: str, asked: str = "") -> Erased:
         async def note(erased_at: datetime) -> None:
             if self.log is not None:
                 await self.log.append(customer, erased_at)
 
-        return await self.records.erase(tenant, customer, actor, before_commit=note)
+        return await self.records.erase(tenant, customer, actor, before_commit=note, asked=asked)
 
     async def _cancel(self, tenant: str, customer: str, actor: str) -> None:
         live = await self.records.live_subscription(tenant, customer)

@@ -19,6 +19,7 @@ from domain.errors import Rejected
 RESTORES: Final = "Tenure-Restores"
 """The header that says whether a restored backup is erased again."""
 NOT_COVERED: Final = "not-covered; TENURE_ERASURES_FILE is not set"
+NOT_LISTED: Final = "not-covered; they never signed up, and the list of erasures has customers alone"
 
 router = APIRouter(prefix="/v1/customers", tags=["Customers"], route_class=AuditedRoute, responses=READING)
 
@@ -34,7 +35,7 @@ class CustomerExport(BaseModel):
     """Everything that is stored about a customer."""
 
     exported_at: datetime
-    customer: str = Field(description="our id")
+    customer: str = Field(description="our id; empty: nobody has signed up, and all that is known is what was used")
     provider: ProviderRefsView
     tables: dict[str, list[dict[str, Any]]] = Field(description="every row about the customer, by table")
 
@@ -62,8 +63,9 @@ ERASING: Final[Responses] = {
 async def export_customer(external_id: CustomerId, caller: Operator, repositories: WithRepositories) -> CustomerExport:
     customer = await repositories.customers.id_of(tenant=caller.tenant, external_id=external_id)
     found = await repositories.exports.of(caller.tenant, customer) if customer is not None else None
+    found = found or await repositories.exports.of_usage(caller.tenant, external_id)
     if found is None:
-        raise Rejected(f"there is no customer {external_id!r}", code="unknown_customer")
+        raise _unknown(external_id)
     refs = ProviderRefsView(customers=list(found.customer_refs), subscriptions=list(found.agreement_refs))
     tables = {name: [dict(row) for row in rows] for name, rows in found.tables.items()}
     return CustomerExport(exported_at=datetime.now(UTC), customer=found.customer, provider=refs, tables=tables)
@@ -87,14 +89,22 @@ async def erase_customer(
     cancel: Annotated[bool, Query(description="cancel a live subscription at once; without it that is a 409")] = False,
 ) -> Response:
     customer = await repositories.erasures.known(caller.tenant, external_id)
+    if customer is None:
+        if not await repositories.erasures.erase_usage(caller.tenant, external_id):
+            raise _unknown(external_id)
+        return Response(status_code=204, headers={RESTORES: NOT_LISTED})
     live = await repositories.erasures.live_subscription(caller.tenant, customer)
     if live is not None and cancel:
         request.state.command_key = request.state.sign_up_key = ""
         await report_overage_first(service_context(request, dependencies, repositories, caller), live)
     erasing = repositories.erasing(caller.tenant)
-    is_finished = await erasing.erase(caller.tenant, customer, caller.actor, cancel=cancel)
+    is_finished = await erasing.erase(caller.tenant, customer, caller.actor, cancel=cancel, asked=external_id)
     headers = {RESTORES: "covered" if erasing.covers_restores else NOT_COVERED}
     if is_finished:
         return Response(status_code=204, headers=headers)
     body = ErasureView(finished=False).model_dump_json()
     return Response(body, 202, headers, media_type="application/json")
+
+
+def _unknown(external_id: str) -> Rejected:
+    return Rejected(f"there is no customer {external_id!r}", code="unknown_customer")

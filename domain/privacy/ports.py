@@ -27,10 +27,17 @@ class ErasureRecords(Protocol):
         ...
 
     async def erase(
-        self, tenant: str, customer: str, actor: str, *, before_commit: Callable[[datetime], Awaitable[None]]
+        self,
+        tenant: str,
+        customer: str,
+        actor: str,
+        *,
+        before_commit: Callable[[datetime], Awaitable[None]],
+        asked: str = "",
     ) -> Erased:
         """Erase the customer; safe to repeat. Amounts, invoices, dates and the marks of trials stay.
 
+        *asked* is the external id that was asked for: a product may go on counting under the one they had.
         *before_commit* is called with the time of the erasure once all is written; if it raises, nothing is.
 
         Raises:

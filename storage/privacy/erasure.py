@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Row, Select, Text, cast, delete, func, insert, literal, or_, select, text, true, update
+from sqlalchemy import ARRAY, Row, Select, Text, cast, delete, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -22,11 +22,11 @@ from storage.db.engine import transaction
 from storage.events.outbox import write_events
 from storage.privacy.registry import RULES
 from storage.privacy.subjects import subject_of
+from storage.privacy.usage import erase_usage, is_counted, rename_usage, stranger
 from storage.privacy.whose import Subject
 from storage.schema.privacy_tables import erasures
 from storage.schema.purchase_tables import purchases
 from storage.schema.tables import customers, journal, mails, subscriptions, trials
-from storage.schema.usage_tables import usage, usage_events, usage_log, usage_notices, usage_samples
 from storage.subscriptions.trial_key import key_marks
 from storage.subscriptions.trials import TrialKey
 
@@ -52,12 +52,8 @@ class Erasures:
             found: UUID | None = (await connection.execute(live)).scalar()
         return None if found is None else str(found)
 
-    async def known(self, tenant: str, external_id: str) -> str:
-        """Our id of the customer with that external id, or who had it until the erasure.
-
-        Raises:
-            Rejected: code `unknown_customer`.
-        """
+    async def known(self, tenant: str, external_id: str) -> str | None:
+        """Our id of the customer with that external id, or who had it until the erasure."""
         it = customers.c
         now = select(it.id).where(it.tenant == tenant, it.external_id == external_id)
         before = select(erasures.c.customer).where(
@@ -68,9 +64,7 @@ class Erasures:
             if found is None:
                 latest = before.order_by(erasures.c.erased_at.desc()).limit(1)
                 found = (await connection.execute(latest)).scalar()
-        if found is None:
-            raise Rejected(f"there is no customer {external_id!r}", code="unknown_customer")
-        return str(found)
+        return None if found is None else str(found)
 
     async def tenant_of(self, customer: str) -> str | None:
         """The tenant of a customer; None: they are not in this database."""
@@ -81,10 +75,17 @@ class Erasures:
         return found
 
     async def erase(
-        self, tenant: str, customer: str, actor: str, *, before_commit: Callable[[datetime], Awaitable[None]]
+        self,
+        tenant: str,
+        customer: str,
+        actor: str,
+        *,
+        before_commit: Callable[[datetime], Awaitable[None]],
+        asked: str = "",
     ) -> Erased:
         """Erases the customer; safe to repeat. Amounts, invoices, dates and the marks of trials stay.
 
+        *asked* is the external id that was asked for: a product may go on counting under the one they had.
         *before_commit* is called with the time of the erasure once all is written; if it raises, nothing is.
 
         Raises:
@@ -102,7 +103,8 @@ class Erasures:
             await _purge_subscriptions(connection, subject)
             await _purge_journal(connection, subject)
             await _purge_purchases(connection, subject)
-            await _rename_usage(connection, subject)
+            await rename_usage(connection, subject, replaced_external_id(subject.customer))
+            await _erase_stranger(connection, stranger(tenant, asked or subject.external_id))
             await _purge_audit(connection, subject)
             await _replace_customer(connection, subject)
             if is_first:
@@ -114,6 +116,12 @@ class Erasures:
         if self._announcer is not None:
             self._announcer.announce(begun)
         return found
+
+    async def erase_usage(self, tenant: str, external_id: str) -> bool:
+        """Erases whose usage it is that is counted under the id of no customer. Returns False if there is none."""
+        async with transaction(self._engine, tenant) as connection:
+            await connection.execute(_ERASING)
+            return await _erase_stranger(connection, stranger(tenant, external_id))
 
     def _mark(self, tenant: str, external_id: str) -> str:
         return self._trial_key.digest(tenant, TrialMark.CUSTOMER, external_id)
@@ -264,19 +272,12 @@ async def _purge_purchases(connection: AsyncConnection, subject: Subject) -> Non
         await connection.execute(update(purchases).where(*this).values(values))
 
 
-async def _rename_usage(connection: AsyncConnection, subject: Subject) -> None:
-    """Usage is counted under the external id. Keys of events are the product's and may be anything."""
-    nobody = replaced_external_id(subject.customer)
-    for table in (usage, usage_log, usage_events, usage_notices, usage_samples):
-        whose = (table.c.tenant == subject.tenant, table.c.customer == subject.external_id)
-        await connection.execute(update(table).where(*whose).values(customer=nobody))
-    new_key = literal("erased/").concat(cast(func.gen_random_uuid(), Text))
-    # Overage is reported under its key: once, however often it is tried.
-    is_reported = or_(usage_events.c.overage == 0, usage_events.c.reported_at.is_not(None))
-    for table, may_go in ((usage_log, true()), (usage_events, is_reported)):
-        it = table.c
-        theirs = (it.tenant == subject.tenant, it.customer == nobody, may_go, ~it.key.startswith("erased/"))
-        await connection.execute(update(table).where(*theirs).values(key=new_key))
+async def _erase_stranger(connection: AsyncConnection, subject: Subject) -> bool:
+    if not await is_counted(connection, subject):
+        return False
+    # Never the name of a customer: they may have a counter of the same feature and period.
+    await erase_usage(connection, subject, replaced_external_id(subject.customer))
+    return True
 
 
 async def _purge_audit(connection: AsyncConnection, subject: Subject) -> None:

@@ -9,11 +9,14 @@ from uuid import UUID
 
 from pydantic_core import to_jsonable_python
 from sqlalchemy import Row, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from storage.db.engine import transaction
 from storage.privacy.registry import RULES
+from storage.privacy.rules import Rule
 from storage.privacy.subjects import subject_of
+from storage.privacy.usage import USAGE_RULES, is_counted, stranger
+from storage.privacy.whose import Subject
 
 HIDDEN = frozenset({"token_hash", "id_hash"})
 """Columns of which nobody but the database has a use."""
@@ -41,12 +44,28 @@ class Exports:
             subject = await subject_of(connection, tenant, UUID(customer))
             if subject is None:
                 return None
-            tables = {}
-            for rule in RULES:
-                if rule.whose is not None:
-                    rows = (await connection.execute(select(rule.table).where(rule.whose(subject)))).all()
-                    tables[rule.table.name] = [_as_json(row) for row in rows]
+            tables = await _tables(connection, subject, RULES)
         return Export(customer, subject.customer_refs, subject.agreement_refs, tables)
+
+    async def of_usage(self, tenant: str, external_id: str) -> Export | None:
+        """What was used under the id of no customer; None: nothing was."""
+        subject = stranger(tenant, external_id)
+        async with transaction(self._engine, tenant) as connection:
+            if not await is_counted(connection, subject):
+                return None
+            tables = await _tables(connection, subject, USAGE_RULES)
+        return Export("", (), (), tables)
+
+
+async def _tables(
+    connection: AsyncConnection, subject: Subject, rules: Sequence[Rule]
+) -> dict[str, list[dict[str, Any]]]:
+    tables = {}
+    for rule in rules:
+        if rule.whose is not None:
+            rows = (await connection.execute(select(rule.table).where(rule.whose(subject)))).all()
+            tables[rule.table.name] = [_as_json(row) for row in rows]
+    return tables
 
 
 def _as_json(row: Row[Any]) -> dict[str, Any]:

@@ -101,7 +101,7 @@ class CustomerExport:
 
     exported_at: datetime
     customer: str
-    """Tenure's id."""
+    """Tenure's id; empty: nobody has signed up, and all that is known is what was used."""
     provider: ProviderRefs
     tables: Mapping[str, tuple[Mapping[str, object], ...]] = field(default_factory=dict)
     """Every row about the customer, by table."""

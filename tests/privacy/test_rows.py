@@ -22,6 +22,7 @@ from domain.subscription.state import Subscription
 from storage.compared_rows import SubscriptionPages
 from storage.db.cursors import PageRequest
 from storage.privacy.erasure import Erasures
+from storage.privacy.export import Exports
 from storage.privacy.whose import Subject, received
 from storage.reconciliation import Reconciliations
 from storage.schema.webhook_tables import webhook_inbox
@@ -97,9 +98,7 @@ async def test_an_erasure_is_repeatable_and_found_by_what_the_customer_was_calle
     assert again == first
     assert await ledger.everything() == left
     assert await erasures.known("default", "ada-lovelace") == it.customer
-    with pytest.raises(Rejected) as unknown:
-        await erasures.known("another", "ada-lovelace")
-    assert unknown.value.code == "unknown_customer"
+    assert await erasures.known("another", "ada-lovelace") is None
 
 
 async def test_a_live_subscription_is_not_cut_off(ledger: Ledger, erasures: Erasures) -> None:
@@ -144,10 +143,10 @@ async def test_their_trial_is_remembered(ledger: Ledger, erasures: Erasures) -> 
 
     await erasures.erase("default", it.customer, "admin", before_commit=nothing)
 
-    used = Trials(ledger.engine, TRIAL_KEY).used
+    is_used = Trials(ledger.engine, TRIAL_KEY).used
     asked = {"tenant": "default", "external_id": "ada-lovelace", "email": "ada-lovelace@example.com"}
-    assert await used(**asked, one_per=tuple(TrialMark)) is TrialMark.CUSTOMER
-    assert await used(**asked | {"external_id": "new"}, one_per=tuple(TrialMark)) is TrialMark.EMAIL
+    assert await is_used(**asked, one_per=tuple(TrialMark)) is TrialMark.CUSTOMER
+    assert await is_used(**asked | {"external_id": "new"}, one_per=tuple(TrialMark)) is TrialMark.EMAIL
 
 
 async def test_usage_goes_on_to_be_theirs_under_a_name_that_says_nothing(ledger: Ledger, erasures: Erasures) -> None:
@@ -169,6 +168,71 @@ async def test_usage_goes_on_to_be_theirs_under_a_name_that_says_nothing(ledger:
         [event] = await ledger.rows(f"select customer, key, quantity, reason from {table}")  # noqa: S608
         assert (event["customer"], event["quantity"], event["reason"]) == (f"erased-{it.customer}", 3, "")
         assert "upload" not in str(event["key"])
+
+
+async def used(ledger: Ledger, name: str, *, key: str, tenant: str = "default") -> None:
+    """A use of the free plan, as the product reports it for anybody."""
+    await ledger.run(
+        "insert into usage (tenant, customer, feature, period_start, used) "  # noqa: S608
+        f"values ('{tenant}', '{name}', 'runs', '2026-01-01Z', 3)"
+    )
+    await ledger.run(
+        "insert into usage_log (tenant, key, customer, meter, action, quantity, at, reason) values "  # noqa: S608
+        f"('{tenant}', '{key}', '{name}', 'runs', 'consume', 3, '2026-01-01Z', '{WORDS}')"
+    )
+
+
+async def test_the_usage_of_somebody_who_never_signed_up_is_exported_and_erased(
+    ledger: Ledger, erasures: Erasures, engine: AsyncEngine
+) -> None:
+    await used(ledger, "mary-somerville", key="upload of mary")
+    await used(ledger, "mary-somerville", key="mary of another", tenant="another")
+    await used(ledger, "grace", key="upload of grace")
+
+    found = await Exports(engine).of_usage("default", "mary-somerville")
+    erased = await erasures.erase_usage("default", "mary-somerville")
+
+    assert found is not None
+    assert found.customer == ""
+    assert {name: len(rows) for name, rows in found.tables.items() if rows} == {"usage": 1, "usage_log": 1}
+    assert erased
+    for table in ("usage", "usage_log"):
+        rows = await ledger.rows(f"select * from {table} where tenant = 'default' order by customer")  # noqa: S608
+        assert [str(row["customer"])[:7] for row in rows] == ["erased-", "grace"]
+        assert [word for word in ("mary", WORDS) if word in str(rows[0])] == []
+    assert await ledger.rows("select used from usage where customer = 'mary-somerville'") == [{"used": 3}]
+    assert not await erasures.erase_usage("default", "mary-somerville")
+    assert await Exports(engine).of_usage("default", "mary-somerville") is None
+
+
+async def test_what_is_counted_under_the_id_of_somebody_erased_is_erased_by_a_repeat(
+    ledger: Ledger, erasures: Erasures, engine: AsyncEngine
+) -> None:
+    it = await gone(ledger)
+    await used(ledger, "ada-lovelace", key="upload of ada")
+    await erasures.erase("default", it.customer, "admin", before_commit=nothing, asked="ada-lovelace")
+    await used(ledger, "ada-lovelace", key="a later one of ada")
+    assert await Exports(engine).of_usage("default", "ada-lovelace") is not None
+
+    await erasures.erase("default", it.customer, "admin", before_commit=nothing, asked="ada-lovelace")
+
+    assert [word for word in ("lovelace", "of ada", WORDS) if word in await everything(ledger)] == []
+    assert await ledger.rows("select used from usage") == [{"used": 3}, {"used": 3}]
+    assert await Exports(engine).of_usage("default", "ada-lovelace") is None
+
+
+async def test_the_usage_of_whoever_signed_up_under_the_id_since_is_left_alone(
+    ledger: Ledger, erasures: Erasures
+) -> None:
+    it = await gone(ledger)
+    await erasures.erase("default", it.customer, "admin", before_commit=nothing)
+    await ledger.sign_up("ada-lovelace")
+    await used(ledger, "ada-lovelace", key="hers")
+
+    await erasures.erase("default", it.customer, "admin", before_commit=nothing, asked="ada-lovelace")
+
+    assert not await erasures.erase_usage("default", "ada-lovelace")
+    assert await ledger.rows("select customer from usage") == [{"customer": "ada-lovelace"}]
 
 
 async def test_answers_that_name_them_or_were_asked_for_under_their_name_are_forgotten(

@@ -230,3 +230,18 @@ async def test_a_trailing_slash_is_not_a_customer_without_an_id(admin: Caller, m
     answer = await admin.http.request(method, "/v1/customers/", json={} if method == "PATCH" else None)
 
     assert answer.status_code == 404
+
+
+async def test_the_usage_of_somebody_who_never_signed_up_is_exported_and_erased(shop: Caller, name: str) -> None:
+    path, use = f"/v1/customers/{name}", {"feature": "calls", "quantity": 1, "key": f"run of {name}"}
+    counted = await shop.post(f"{path}/consume", use)
+    assert counted.status_code == 200, counted.text
+
+    exported = (await shop.get(f"{path}/export")).json()
+    erased = await shop.http.delete(path, params={"reason": "asked by mail"})
+
+    assert (exported["customer"], exported["provider"]) == ("", {"customers": [], "subscriptions": []})
+    assert [row["key"] for row in exported["tables"]["usage_log"]] == [use["key"]]
+    assert (erased.status_code, erased.headers["Tenure-Restores"].partition(";")[0]) == (204, "not-covered")
+    problem_of(await shop.get(f"{path}/export"), 404, "unknown_customer")
+    problem_of(await shop.http.delete(path), 404, "unknown_customer")
