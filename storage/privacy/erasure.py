@@ -20,6 +20,7 @@ from domain.subscription.policy import TrialMark
 from storage.db.codec import state_from_json, state_to_json
 from storage.db.engine import transaction
 from storage.events.outbox import write_events
+from storage.privacy.received import empty_received
 from storage.privacy.registry import RULES
 from storage.privacy.subjects import subject_of
 from storage.privacy.usage import erase_usage, is_counted, rename_usage, stranger
@@ -100,6 +101,7 @@ class Erasures:
             is_first = await _record(connection, subject, self._mark(tenant, subject.external_id))
             await _key_trials(connection, self._trial_key, subject)
             await _apply_rules(connection, subject)
+            await empty_received(connection, subject)
             await _purge_subscriptions(connection, subject)
             await _purge_journal(connection, subject)
             await _purge_purchases(connection, subject)

@@ -12,11 +12,13 @@ from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from storage.db.engine import transaction
+from storage.privacy.received import read_received
 from storage.privacy.registry import RULES
 from storage.privacy.rules import Rule
 from storage.privacy.subjects import subject_of
 from storage.privacy.usage import USAGE_RULES, is_counted, stranger
 from storage.privacy.whose import Subject
+from storage.schema.webhook_tables import webhook_inbox
 
 HIDDEN = frozenset({"token_hash", "id_hash"})
 """Columns of which nobody but the database has a use."""
@@ -45,6 +47,7 @@ class Exports:
             if subject is None:
                 return None
             tables = await _tables(connection, subject, RULES)
+            tables[webhook_inbox.name] += [_as_json(row) for row in await read_received(connection, subject)]
         return Export(customer, subject.customer_refs, subject.agreement_refs, tables)
 
     async def of_usage(self, tenant: str, external_id: str) -> Export | None:

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.errors import GatewayUnavailable, Rejected
-from domain.provider.events import ProviderEvent
+from domain.names import DEFAULT_TENANT
+from domain.provider.events import Disposition, ProviderEvent, Routing
 from domain.provider.hints import EventKind
 from domain.provider.payments import Card
 from domain.subscription.contact_changes import KnownContact
@@ -21,6 +22,7 @@ from domain.subscription.sign_up import SignUpContact
 from domain.subscription.state import Subscription
 from storage.compared_rows import SubscriptionPages
 from storage.db.cursors import PageRequest
+from storage.db.roles import DatabaseRole
 from storage.privacy.erasure import Erasures
 from storage.privacy.export import Exports
 from storage.privacy.whose import Subject, received
@@ -33,6 +35,7 @@ from storage.subscriptions.timeline import Timeline
 from storage.subscriptions.trials import Trials
 from storage.webhooks.inbox import Inbox
 from tests.builders import CAUSE, NOW
+from tests.harness.postgres import Databases
 from tests.harness.trial_key import TRIAL_KEY
 from tests.storage.ledger import Ledger, a_mail, a_step, an_invoice, later
 
@@ -44,10 +47,10 @@ async def nothing(_at: datetime) -> None:
     """No list outside the database."""
 
 
-async def gone(ledger: Ledger, name: str = "ada-lovelace") -> Subscription:
+async def gone(ledger: Ledger, name: str = "ada-lovelace", tenant: str = DEFAULT_TENANT) -> Subscription:
     """The canceled subscription of a customer who has said why."""
     ref = f"{len(name)}"
-    it = await ledger.newcomer(name, card=replace(CARD, fingerprint=f"fp_{ref}"))
+    it = await ledger.newcomer(name, tenant, card=replace(CARD, fingerprint=f"fp_{ref}"))
     await ledger.save(a_step(it, a_mail(), trial=TrialClaim(tuple(TrialMark))))
     await ledger.records.remember_wallet(it.customer, f"cus_{ref}")
     paid = later(it, status=Status.ACTIVE)
@@ -344,6 +347,30 @@ async def test_a_late_event_is_delivered_and_its_body_is_not_kept(ledger: Ledger
     bodies = await ledger.rows("select event_id, body from webhook_inbox order by event_id")
     assert [row["body"] for row in bodies] == [b"", b"", b'{"email": "x"}']
     assert {each.event.id for each in await inbox.waiting()} == {"evt_1", "evt_2", "evt_3"}
+
+
+async def test_an_event_that_was_found_to_be_nobodys_is_exported_and_emptied_for_every_tenant(
+    ledger: Ledger, databases: Databases, database_url: str
+) -> None:
+    inbox, api = Inbox(ledger.engine), databases.engine(database_url, DatabaseRole.APPLICATION)
+    it = await gone(ledger, tenant="eu")
+    early = ProviderEvent("evt_1", "customer.updated", "cus_12", "", EventKind.REFUNDED, "", "")
+    for number, event in enumerate((early, replace(early, object_id="ch", customer_ref="cus_12"))):
+        await inbox.receive(replace(event, id=f"evt_{number}"), b'{"email": "ada"}')
+    await inbox.receive(replace(early, id="evt_x", object_id="cus_x"), b'{"email": "x"}')
+    nobodys = Routing(Disposition.SET_ASIDE, "there is no such customer", "")
+    await inbox.mark_handled({"evt_0": nobodys, "evt_x": nobodys})
+
+    exported = await Exports(api).of("eu", it.customer)
+    await Erasures(api, TRIAL_KEY).erase("eu", it.customer, "admin", before_commit=nothing)
+    again = await Exports(api).of("eu", it.customer)
+
+    assert exported is not None
+    assert [row["body"] for row in exported.tables["webhook_inbox"]] == [{"email": "ada"}] * 2
+    bodies = await ledger.rows("select event_id, body from webhook_inbox order by event_id")
+    assert [row["body"] for row in bodies] == [b"", b"", b'{"email": "x"}']
+    assert again is not None
+    assert again.tables["webhook_inbox"] == []
 
 
 async def test_a_reconciliation_does_not_compare_them(ledger: Ledger, erasures: Erasures) -> None:
