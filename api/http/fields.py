@@ -205,6 +205,7 @@ InvoiceId = Annotated[str, StringConstraints(min_length=1, max_length=200), _lin
 PaymentMethod = Annotated[str, StringConstraints(max_length=200), AfterValidator(_payment_method)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), AfterValidator(_printable)]
 Comment = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000), AfterValidator(_printable)]
+Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), _line]
 NoteText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_printable)]
 WebAddress = Annotated[str, StringConstraints(max_length=2000), _line, AfterValidator(_url)]
 ReturnAddress = Annotated[str, StringConstraints(max_length=2000), _line, AfterValidator(_return_address)]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from api.http.fields import Moment, RequestModel
+from api.http.fields import Description, Moment, RequestModel
 from domain.events.endpoints import LONGEST_URL, EndpointState
 from domain.events.types import EventType
 
@@ -13,7 +13,6 @@ _TYPES = "of the events that it receives; empty: all, those of later releases in
 _EXAMPLE = "https://app.example.com/hooks/billing"
 
 Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_URL)]
-Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Types = Annotated[list[EventType], Field(max_length=len(EventType))]
 
 

@@ -36,7 +36,7 @@ class DisabledReason(StrEnum):
     GONE = "gone"
     """It has answered 410."""
     FAILING = "failing"
-    """It has taken nothing for `DISABLED_AFTER`."""
+    """It has taken nothing for `DISABLED_AFTER`, and something that was sent again and again has failed for good."""
     OPERATOR = "operator"
     """It was asked for."""
 
@@ -101,7 +101,11 @@ def target_of(url: str, rules: EndpointRules) -> Target:
         port = parts.port
     except ValueError:
         raise _refused("this is not an address such as https://example.com/hooks") from None
-    if len(url) > LONGEST_URL or not url.isascii() or any(character <= " " or character == "\\" for character in url):
+    if (
+        len(url) > LONGEST_URL
+        or not url.isascii()
+        or any(not "!" <= character <= "~" or character == "\\" for character in url)
+    ):
         raise _refused(f"write it with up to {LONGEST_URL} printable ASCII characters, such as xn--… for a name with ü")
     if parts.scheme not in rules.schemes or not parts.hostname:
         raise _refused(f"begin it with {' or '.join(rules.schemes)}://, and a host name")

@@ -120,7 +120,7 @@ def malformed(target: Target, number: int, *, examples: int) -> Outcome:
 
     def send(operation: tuple[str, str], caller: str, junk: Any) -> None:
         path, method = operation
-        for name in ("external_id", "subscription_id", "feature", "code", "key_id", "operator_id"):
+        for name in ("external_id", "subscription_id", "feature", "code", "key_id", "operator_id", "endpoint_id"):
             value = target.known.get(name) if junk.draw(st.booleans()) else None
             path = path.replace(f"{{{name}}}", value or quote(junk.draw(JUNK), safe=junk.draw(st.sampled_from("/ ?"))))
         names = st.sampled_from(

@@ -30,9 +30,11 @@ async def target_at(stack: Stack, name: str) -> Target:
     admin, service = [await keys.create(role, name, tenant=name) for role in (Role.ADMIN, Role.SERVICE)]
     async with Caller.holding(stack, admin) as caller:
         made = await caller.signed_up(name, payment_method="pm_card_visa")
+        endpoint = (await caller.post("/v1/webhook-endpoints", {"url": "http://127.0.0.1:9/hooks"})).json()["id"]
     async with httpx.AsyncClient(trust_env=False) as http:
         description = (await http.get(f"{stack.addresses.api_url}/openapi.json")).json()
     known = {"external_id": name, "subscription_id": made["id"], "feature": "users", "code": "starter"}
+    known["endpoint_id"] = endpoint
     return Target(
         stack.addresses.api_url,
         {"admin": admin, "service": service, "stranger": None},

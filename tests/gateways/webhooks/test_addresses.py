@@ -136,6 +136,8 @@ async def test_names_and_addresses_of_this_machine_are_refused(host: str) -> Non
         "https://hooks.example.com\\@127.0.0.1/",
         "https://hooks.example.com/#there",
         "https://hooks.example.com /",
+        "https://hooks.example.com/\x00",
+        "https://hooks.example.com/\x7f",
         "https://hooks.exämple.com/",
         "https://2130706433/",
         "https://0177.0.0.1/",
