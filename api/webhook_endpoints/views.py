@@ -26,7 +26,7 @@ class WebhookEndpointView(BaseModel):
     )
     failing_since: datetime | None = Field(
         description="when the current series of failures began: the first failed attempt after the last successful one;"
-        " null if the last attempt succeeded, or there was none"
+        " null if the last attempt succeeded, or there was none at its `url`"
     )
     created_at: datetime
     created_by: str = Field(description="role and id of the key that made it")

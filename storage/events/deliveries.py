@@ -101,6 +101,9 @@ class DeliveryRecords:
             await _disable(connection, endpoint, DisabledReason.GONE)
             return ()
         await connection.execute(this.where(_ENDPOINT.failing_since.is_(None)).values(failing_since=func.now()))
+        if verdict.state is not DeliveryState.FAILED:
+            # A quiet endpoint was asked nothing for most of that time: each event has all the attempts it was promised.
+            return ()
         too_long = _ENDPOINT.failing_since < func.now() - literal(DISABLED_AFTER)
         if not await _disable(connection, endpoint, DisabledReason.FAILING, too_long):
             return ()

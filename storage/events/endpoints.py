@@ -58,6 +58,9 @@ class EndpointChange:
         """The columns that change."""
         given = {"url": self.url, "description": self.description}
         values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        if self.url is not None:
+            # What failed was somewhere else.
+            values["failing_since"] = None
         if self.types is not None:
             values["types"] = list(self.types)
         if self.state is EndpointState.DISABLED:

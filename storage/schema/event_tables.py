@@ -75,7 +75,7 @@ webhook_endpoints = Table(
         server_default="",
         doc="empty: it is enabled",
     ),
-    Column("failing_since", _MOMENT, doc="null: its last attempt succeeded, or it has had none"),
+    Column("failing_since", _MOMENT, doc="null: its last attempt succeeded, or it has had none at its URL"),
     Column("created_at", _MOMENT, nullable=False, server_default=func.now()),
     Column("created_by", Text, nullable=False, server_default="", doc="the actor"),
     Column("deleted_at", _MOMENT, doc="null: it exists"),

@@ -23,7 +23,7 @@ from storage.db.engine import transaction
 from storage.events.deliveries import DeliveryRecords
 from storage.events.delivery_list import DeliveryList
 from storage.events.delivery_queue import DeliveryQueue
-from storage.events.endpoints import NewEndpoint, WebhookEndpoints, cancel_deliveries, existing_endpoint
+from storage.events.endpoints import EndpointChange, NewEndpoint, WebhookEndpoints, cancel_deliveries, existing_endpoint
 from tests.builders import NOW
 from tests.harness.patience import until
 from tests.storage.events.rows import an_endpoint, an_event, written
@@ -52,6 +52,13 @@ async def tried(ledger: Ledger, delivery: QueuedDelivery, answer: Answer) -> Rec
     sending = await records.claim(delivery, "me")
     assert sending is not None
     return await records.record(sending, Attempt(NOW, timedelta(milliseconds=5), answer))
+
+
+async def all_but_the_last(ledger: Ledger, delivery: QueuedDelivery) -> None:
+    """Tries a delivery until one attempt of its schedule is left."""
+    done = (await DeliveryList(ledger.engine).get("default", delivery.id))[0].attempts
+    for _ in SCHEDULE[done:-1]:
+        assert (await tried(ledger, delivery, AWAY)).verdict.retry_in
 
 
 async def state_of(ledger: Ledger, delivery: QueuedDelivery) -> DeliveryState:
@@ -166,6 +173,7 @@ async def test_an_endpoint_that_failed_for_five_days_is_disabled_with_one_mail_t
     for name, role in (("ada", OperatorRole.ADMIN), ("bob", OperatorRole.READ_ONLY), ("eve", OperatorRole.OPERATOR)):
         await operators.add(f"{name}@example.com", role, tenant="default")
     assert not (await tried(ledger, delivery, AWAY)).mails
+    await all_but_the_last(ledger, delivery)
     [another] = await written(ledger.engine, an_event())
     long_ago = "update webhook_endpoints set failing_since = now() - interval '5 days 1 minute'"
     await ledger.run(long_ago)
@@ -180,8 +188,39 @@ async def test_an_endpoint_that_failed_for_five_days_is_disabled_with_one_mail_t
     assert all(mail and mail.facts["endpoint_url"] == "https://product.example/hooks" for mail in claimed)
 
 
+async def test_a_quiet_endpoint_that_fails_once_is_tried_again_however_long_ago_something_failed(
+    ledger: Ledger, delivery: QueuedDelivery
+) -> None:
+    await tried(ledger, delivery, AWAY)
+    await ledger.run("update webhook_endpoints set failing_since = now() - interval '6 days'")
+    [later] = await written(ledger.engine, an_event())
+
+    recorded = await tried(ledger, later, Answer(503))
+
+    assert recorded.verdict.retry_in == SCHEDULE[1]
+    assert not recorded.mails
+    assert await endpoint_row(ledger) == ("enabled", "", True)
+    assert await state_of(ledger, later) is DeliveryState.PENDING
+
+
+async def test_an_endpoint_with_another_url_has_failed_nowhere_yet(
+    ledger: Ledger, endpoint: str, delivery: QueuedDelivery
+) -> None:
+    await tried(ledger, delivery, AWAY)
+    await all_but_the_last(ledger, delivery)
+    await ledger.run("update webhook_endpoints set failing_since = now() - interval '6 days'")
+    endpoints = WebhookEndpoints(ledger.engine, ENCRYPTION)
+
+    await endpoints.change("default", endpoint, EndpointChange(url="https://product.example/mended"))
+    recorded = await tried(ledger, delivery, AWAY)
+
+    assert recorded.verdict.state is FAILED
+    assert await endpoint_row(ledger) == ("enabled", "", True)
+
+
 async def test_mails_about_it_are_dispatched_again_if_nobody_did(ledger: Ledger, delivery: QueuedDelivery) -> None:
     await Operators(ledger.engine).add("ada@example.com", OperatorRole.ADMIN, tenant="default")
+    await all_but_the_last(ledger, delivery)
     await ledger.run("update webhook_endpoints set failing_since = now() - interval '6 days'")
     [mail] = (await tried(ledger, delivery, AWAY)).mails
     mails = OperatorMails(ledger.engine)
