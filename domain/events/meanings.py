@@ -11,7 +11,7 @@ MEANINGS: Final[Mapping[EventType, str]] = {
     EventType.TRIAL_EXTENDED: "Its trial ends later than it would have",
     EventType.TRIAL_ENDING: "Its trial ends soon; sent with each reminder",
     EventType.ACTIVATED: "It has become active for the first time, or its first payment was made",
-    EventType.RENEWED: "Another period has begun",
+    EventType.RENEWED: "Another period has begun; if its first charge is declined, past_due and recovered tell it",
     EventType.PAST_DUE: "A payment is due and could not be charged; access stays as `access` says",
     EventType.RECOVERED: "It was past due, and is active again",
     EventType.SUSPENDED: "Access is off and data is kept; `suspended_for` says why",

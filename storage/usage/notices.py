@@ -136,11 +136,12 @@ class _Recipient:
 
 
 async def _recipients(connection: AsyncConnection, holders: set[_Customer]) -> dict[_Customer, _Recipient]:
-    """Each customer with their live subscription, else the newest; some have none."""
+    """Each customer with their live subscription, else the newest; some have none. Nobody is told who was erased."""
     wanted = (
         select(customers.c.tenant, customers.c.external_id, subscriptions.c.id, subscriptions.c.customer)
         .join(subscriptions, subscriptions.c.customer == customers.c.id)
         .where(tuple_(customers.c.tenant, customers.c.external_id).in_(list(holders)))
+        .where(customers.c.erased_at.is_(None))
         # The last one of a customer stays in the mapping.
         .order_by(subscriptions.c.status != "canceled", subscriptions.c.created_at)
     )

@@ -57,7 +57,7 @@ async def _forget(key: str) -> None:
         if needed:
             raise Rejected(
                 f"{needed} running subscriptions are stored under the key {key!r}; each lets go of it within its next"
-                " eight steps"
+                " six steps, or eight if an earlier release began its run"
             )
         await forget_payload_key(engine, key)
 

@@ -33,6 +33,7 @@ from storage.subscriptions.customer_changes import CustomerChanges
 from storage.subscriptions.sign_ups import SignUps
 from storage.subscriptions.timeline import Timeline
 from storage.subscriptions.trials import Trials
+from storage.usage.notices import UsageNotices
 from storage.webhooks.inbox import Inbox
 from tests.builders import CAUSE, NOW
 from tests.harness.postgres import Databases
@@ -236,6 +237,24 @@ async def test_the_usage_of_whoever_signed_up_under_the_id_since_is_left_alone(
 
     assert not await erasures.erase_usage("default", "ada-lovelace")
     assert await ledger.rows("select customer from usage") == [{"customer": "ada-lovelace"}]
+
+
+async def test_a_limit_that_was_nearly_reached_is_told_to_nobody_after_the_erasure(
+    ledger: Ledger, erasures: Erasures, engine: AsyncEngine
+) -> None:
+    it = await gone(ledger)
+    await ledger.run(
+        "insert into usage_notices (tenant, customer, feature, period_start, threshold, included, used, plan, catalog,"
+        " is_billed) values ('default', 'ada-lovelace', 'runs', now(), 80, 10, 8, 'starter', 'manufacturing_v1', false)"
+    )
+    await erasures.erase("default", it.customer, "admin", before_commit=nothing)
+    mails, events = await ledger.count("mails"), await ledger.count("events")
+
+    sent = await UsageNotices(engine).write(limit=10)
+
+    assert (sent.notices, sent.mails) == (1, ())
+    assert (await ledger.count("mails"), await ledger.count("events")) == (mails, events)
+    assert await ledger.rows("select 1 from usage_notices where told_at is null") == []
 
 
 async def test_answers_that_name_them_or_were_asked_for_under_their_name_are_forgotten(
