@@ -39,7 +39,7 @@ EVENT_KINDS: Mapping[str, EventKind] = {
 """The events that may be news to a subscription. All others except CUSTOMER_UPDATED are stored and skipped."""
 
 CUSTOMER_UPDATED = "customer.updated"
-"""News only if the default card, the address or the name has changed."""
+"""News only if the default card was changed or removed, or the address or the name has changed."""
 CONTACT = frozenset({"email", "name"})
 _CUSTOMER_EVENT_KINDS = {
     (True, True): EventKind.CARD_AND_CONTACT,
@@ -160,8 +160,9 @@ def _snapshot(event: Mapping[str, Any]) -> ProviderEvent:
     news = EVENT_KINDS.get(kind)
     if kind == CUSTOMER_UPDATED:
         chosen, is_contact = _chosen_card(data), not CONTACT.isdisjoint(data.get("previous_attributes") or {})
-        news = _CUSTOMER_EVENT_KINDS[bool(chosen), is_contact]
-        object_id = _text(chosen) or object_id
+        news = _CUSTOMER_EVENT_KINDS[chosen is not None, is_contact]
+        # Of a card that was removed, the customer tells what there is now.
+        object_id = _text(chosen or "") or object_id
     return ProviderEvent(
         id=_named(event["id"]),
         type=kind,
@@ -190,11 +191,11 @@ def _thin(event: Mapping[str, Any]) -> ProviderEvent:
     )
 
 
-def _chosen_card(data: Mapping[str, Any]) -> str:
-    """The new default card; empty if it did not change or was removed."""
+def _chosen_card(data: Mapping[str, Any]) -> str | None:
+    """The new default card; empty if it was removed, None if it did not change."""
     before = (data.get("previous_attributes") or {}).get("invoice_settings") or {}
     if "default_payment_method" not in before:
-        return ""
+        return None
     return id_of((data["object"].get("invoice_settings") or {}).get("default_payment_method"))
 
 

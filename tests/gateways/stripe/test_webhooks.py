@@ -92,7 +92,7 @@ def test_an_agreement_is_named_by_its_invoices_and_by_itself() -> None:
         ({"invoice_settings": {"default_payment_method": "pm_1"}}, "pm_2", EventKind.CARD_CHOSEN, "pm_2"),
         ({"invoice_settings": {"default_payment_method": None}}, "pm_2", EventKind.CARD_CHOSEN, "pm_2"),
         ({"invoice_settings": {"default_payment_method": "pm_1"}}, {"id": "pm_2"}, EventKind.CARD_CHOSEN, "pm_2"),
-        ({"invoice_settings": {"default_payment_method": "pm_1"}}, None, None, "cus_1"),
+        ({"invoice_settings": {"default_payment_method": "pm_1"}}, None, EventKind.CARD_CHOSEN, "cus_1"),
         ({"invoice_settings": {"footer": None}}, "pm_2", None, "cus_1"),
         ({"email": "old@example.com"}, "pm_2", EventKind.CONTACT_CHANGED, "cus_1"),
         ({"name": None}, "pm_2", EventKind.CONTACT_CHANGED, "cus_1"),
