@@ -16,8 +16,8 @@ class MailRetry:
         """Have a mail sent that waits or was given up, to the address that the customer has now; returns it.
 
         Raises:
-            Rejected: code `unknown_mail`. Code `mail_not_retriable`: it was sent, is not needed any more, or is so old
-                that what it says is not kept. Code
+            Rejected: code `unknown_mail`. Code `mail_not_retriable`: it was sent, is not needed any more, is so old
+                that what it says is not kept, or its link works no more. Code
                 `customer_erased`: nothing is left to write to them.
             GatewayUnavailable: Temporal or the database does not respond; repeat it.
         """
@@ -30,6 +30,11 @@ class MailRetry:
         if found.is_emptied:
             raise Rejected(
                 f"the mail is of {found.created_at:%Y-%m-%d}: what it says is not kept any more",
+                code="mail_not_retriable",
+            )
+        if found.has_dead_link:
+            raise Rejected(
+                "the link in the mail works no more: the customer asks for another, or an operator mails one",
                 code="mail_not_retriable",
             )
         await self._mails.queue_again(tenant, found.id)

@@ -34,6 +34,8 @@ class MailRow:
     """The customer's data was erased."""
     is_emptied: bool = False
     """What it says is not kept any more: by its age, or as it was erased."""
+    has_dead_link: bool = False
+    """It is about a one-time link that works no more."""
 
 
 @dataclass(frozen=True)

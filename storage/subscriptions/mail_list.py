@@ -15,6 +15,7 @@ from storage.db.cursors import Cut, Keyset, PageRequest, Position, cut
 from storage.db.engine import listing, transaction
 from storage.db.walks import Ordered
 from storage.schema.tables import customers, mails, subscriptions
+from storage.subscriptions.dead_links import has_dead_link
 
 _IT = mails.c
 _KEYS = Keyset(_IT.created_at, _IT.id)
@@ -116,7 +117,8 @@ def _select(rows: FromClause = mails) -> Select[Any]:
     shown = (_IT.id, _IT.subscription, _IT.occasion, _IT.status, _IT.why_not, _IT.created_at, _IT.sent_at)
     joined = rows.join(subscriptions, subscriptions.c.id == _IT.subscription)
     joined = joined.join(customers, customers.c.id == subscriptions.c.customer)
-    return select(*shown, customers.c.erased_at, (~_HAS_FACTS).label("is_emptied")).select_from(joined)
+    standing = (customers.c.erased_at, (~_HAS_FACTS).label("is_emptied"), has_dead_link().label("has_dead_link"))
+    return select(*shown, *standing).select_from(joined)
 
 
 def _mail(row: Row[Any]) -> MailRow:
@@ -130,6 +132,7 @@ def _mail(row: Row[Any]) -> MailRow:
         row.sent_at,
         row.erased_at is not None,
         row.is_emptied,
+        row.has_dead_link,
     )
 
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import Executable, func, select, update
+from sqlalchemy import Executable, func, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.notifications.mail_types import Occasion
@@ -12,6 +12,7 @@ from storage.claims import being_sent, claiming, released
 from storage.db.engine import single, statement
 from storage.schema.tables import customers, mails, pay_pages, subscriptions
 from storage.subscriptions.customers import contact_of
+from storage.subscriptions.dead_links import has_dead_link, withdrawing
 
 
 class MailRecords:
@@ -24,6 +25,8 @@ class MailRecords:
     async def claim(self, mail_id: str, claimant: str) -> MailToSend | None:
         async with statement(self._at_once) as connection:
             row = (await connection.execute(_claimed(mail_id, claimant))).one_or_none()
+            if row is None and (await connection.execute(withdrawing(mail_id))).first() is not None:
+                return None
             if row is None and (await connection.execute(_waiting(mail_id))).first() is not None:
                 raise await being_sent(connection, mails, mail_id)
         if row is None:
@@ -72,7 +75,7 @@ def _claimed(mail_id: str, claimant: str) -> Executable:
         select(pay_pages.c.generation).where(pay_pages.c.subscription == mails.c.subscription).scalar_subquery()
     )
     return (
-        claiming(mails, mail_id, claimant, mails.c.status == "queued")
+        claiming(mails, mail_id, claimant, mails.c.status == "queued", not_(has_dead_link()))
         .where(subscriptions.c.id == mails.c.subscription, customers.c.id == subscriptions.c.customer)
         .returning(
             mails.c.subscription,

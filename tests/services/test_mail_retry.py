@@ -65,10 +65,11 @@ async def test_a_mail_that_temporal_did_not_take_is_taken_when_it_is_asked_again
         (replace(REFUSED, state=MailState.SENT), "acme", "mail_not_retriable"),
         (replace(REFUSED, state=MailState.WITHDRAWN), "acme", "mail_not_retriable"),
         (replace(REFUSED, is_emptied=True), "acme", "mail_not_retriable"),
+        (replace(REFUSED, has_dead_link=True), "acme", "mail_not_retriable"),
         (replace(REFUSED, is_erased=True, is_emptied=True), "acme", "customer_erased"),
         (REFUSED, "umbrella", "unknown_mail"),
     ],
-    ids=["sent", "withdrawn", "emptied", "erased", "another-tenants"],
+    ids=["sent", "withdrawn", "emptied", "dead-link", "erased", "another-tenants"],
 )
 async def test_a_mail_that_must_not_be_sent_is_refused_and_stays_as_it_is(row: MailRow, tenant: str, code: str) -> None:
     mails, dispatching = OneMail(row), Dispatching()
