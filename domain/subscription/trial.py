@@ -66,17 +66,20 @@ def reminded(subscription: Subscription, policy: Policy, now: datetime, cause: C
     if latest is None:
         return Step(after, tuple(entries))
     left = _days_left(subscription.trial_ends_at or now, latest, now)
-    summary = f"Reminder: the trial ends in {left} day{'s' if left != 1 else ''}"
+    in_time = f"{left} day{'s' if left != 1 else ''}" if left else "less than a day"
+    summary = f"Reminder: the trial ends in {in_time}"
     entries.append(Entry("trial_ending", now, summary, cause, {"days": str(left)}))
     ends_at = moment(subscription.trial_ends_at or now)
     key = f"{ends_at}/{latest.days}"
     facts = {"trial_ends_at": ends_at, "days_left": str(left)} | _end_facts(subscription, policy)
-    return Step(after, tuple(entries), (mail(after, Occasion.TRIAL_ENDING, now, occasion_key=key, **facts),))
+    reminder = mail(after, Occasion.TRIAL_ENDING, now, occasion_key=key, **facts)
+    # An earlier one that did not go out says what is not so any more.
+    return Step(after, tuple(entries), (reminder,), withdraws=(Occasion.TRIAL_ENDING,))
 
 
 def _days_left(ends_at: datetime, rung: Reminder, now: datetime) -> int:
-    """The days of the reminder, unless it is sent so late that fewer are left."""
-    return max(1, min(rung.days, round((ends_at - now) / timedelta(days=1))))
+    """The days of the reminder, unless it is sent so late that fewer are left; 0: less than half a day."""
+    return max(0, min(rung.days, round((ends_at - now) / timedelta(days=1))))
 
 
 def falls_to(subscription: Subscription, policy: Policy) -> Selection | None:

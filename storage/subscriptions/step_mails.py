@@ -15,14 +15,17 @@ from storage.schema.tables import mails
 
 
 async def withdraw(connection: AsyncConnection, step: Step) -> None:
-    """Withdraws the mails that wait and have no point after this step."""
+    """Withdraws the mails that did not go out and have no point after this step.
+
+    Also those that were given up: nobody is to send them again.
+    """
     if not step.withdraws:
         return
     await connection.execute(
         update(mails)
         .where(
             mails.c.subscription == UUID(step.subscription.id),
-            mails.c.status == "queued",
+            mails.c.status.in_(("queued", "refused")),
             mails.c.occasion.in_([occasion.value for occasion in step.withdraws]),
         )
         .values(status="withdrawn")

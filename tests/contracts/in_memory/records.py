@@ -143,7 +143,8 @@ class InMemoryRecords(InMemorySignUps):
         for position, entry in enumerate(step.entries):
             self.journal.setdefault((it.id, it.sequence, position), entry)
         for id_, kept in self.mails.items():
-            if (kept.subscription, kept.status) == (it.id, "queued") and kept.mail.occasion in step.withdraws:
+            did_not_go_out = kept.status in ("queued", "refused")
+            if kept.subscription == it.id and did_not_go_out and kept.mail.occasion in step.withdraws:
                 self.mails[id_] = replace(kept, status="withdrawn")
         for mail in step.mails:
             self._keep_mail(it.id, mail)

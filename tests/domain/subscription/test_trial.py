@@ -107,6 +107,18 @@ def test_the_last_reminder_speaks_of_one_day() -> None:
     assert step.entries[-1].summary == "Reminder: the trial ends in 1 day"
 
 
+def test_the_last_reminder_sent_when_hours_are_left_does_not_speak_of_a_day() -> None:
+    before = a_trial(reminders=(Reminder(1, TRIAL_END - DAY),))
+    step = trial.reminded(before, DEFAULT_POLICY, TRIAL_END - timedelta(hours=3), CAUSE)
+    assert step.entries[-1].summary == "Reminder: the trial ends in less than a day"
+    assert [mail.facts["days_left"] for mail in step.mails] == ["0"]
+
+
+def test_a_reminder_takes_the_place_of_an_earlier_one_that_did_not_go_out() -> None:
+    step = trial.reminded(a_trial(), DEFAULT_POLICY, TRIAL_END - 3 * DAY, CAUSE)
+    assert step.withdraws == (Occasion.TRIAL_ENDING,)
+
+
 def test_reminders_that_were_missed_are_skipped_and_never_sent_in_a_burst() -> None:
     step = trial.reminded(a_trial(), DEFAULT_POLICY, TRIAL_END - 2 * DAY, CAUSE)
     assert [(entry.kind, entry.summary) for entry in step.entries] == [

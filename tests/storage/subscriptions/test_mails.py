@@ -11,10 +11,13 @@ from sqlalchemy.exc import IntegrityError
 
 from domain.errors import GatewayBusy
 from domain.notifications.mail_types import Occasion
+from domain.notifications.undelivered import MailState
 from domain.subscription.state import Subscription
 from storage.claims import CLAIMED_FOR
 from storage.db.engine import transaction
 from storage.schema.tables import mails as mails_table
+from storage.subscriptions.billing_link_mails import GOOD_FOR
+from storage.subscriptions.mail_list import MailList
 from storage.subscriptions.mails import MailRecords
 from tests.builders import NOW
 from tests.storage.ledger import Ledger, a_mail, a_step, later
@@ -96,6 +99,46 @@ async def test_a_mail_is_sent_no_more_when_it_was_refused(ledger: Ledger, mails:
     assert await mails.claim(queued, "a run") is None
     marked = await standing(ledger)
     assert (marked["status"], marked["why_not"], marked["sent_at"]) == ("refused", "no such mailbox", None)
+
+
+@pytest.mark.parametrize("occasion", [Occasion.TRIAL_ENDING, Occasion.PAYMENT_FAILED])
+async def test_a_mail_that_was_given_up_is_withdrawn_once_its_reason_has_passed(
+    ledger: Ledger, mails: MailRecords, ada: Subscription, occasion: Occasion
+) -> None:
+    [given_up] = await ledger.save(a_step(later(ada), a_mail(occasion)))
+    await mails.mark_refused(given_up.id, "the mail server did not take it in time")
+
+    await ledger.save(a_step(later(later(ada)), withdraws=(occasion,)))
+
+    assert (await standing(ledger))["status"] == "withdrawn"
+    assert await MailList(ledger.engine).undelivered_of("default", ada.id) == []
+
+
+async def test_a_mail_whose_link_works_no_more_is_withdrawn_in_place_of_sent(
+    ledger: Ledger, mails: MailRecords, ada: Subscription
+) -> None:
+    [mailed] = await ledger.save(a_step(later(ada), a_mail(Occasion.BILLING_LINK)))
+    shown = MailList(ledger.engine)
+    assert await mails.claim(mailed.id, "a run") is not None
+    await mails.release(mailed.id, "a run")
+    before = await shown.mail("default", mailed.id)
+    async with transaction(ledger.engine) as connection:
+        await connection.execute(update(mails_table).values(created_at=func.now() - GOOD_FOR))
+
+    assert await mails.claim(mailed.id, "a run") is None
+
+    after = await shown.mail("default", mailed.id)
+    assert [row and (row.state, row.has_dead_link) for row in (before, after)] == [
+        (MailState.QUEUED, False),
+        (MailState.WITHDRAWN, True),
+    ]
+
+
+async def test_another_mail_is_sent_however_old_it_is(ledger: Ledger, mails: MailRecords, queued: str) -> None:
+    async with transaction(ledger.engine) as connection:
+        await connection.execute(update(mails_table).values(created_at=func.now() - 2 * GOOD_FOR))
+
+    assert await mails.claim(queued, "a run") is not None
 
 
 async def test_it_is_known_to_have_been_sent_when_it_was_withdrawn_on_its_way(
