@@ -109,10 +109,12 @@ def _payments() -> Iterator[SampleFacts]:
     yield Occasion.ACTION_REQUIRED, "no-invoice", {**CARD, **CONFIRM, "amount_due": "", **NEXT_ATTEMPT}
     yield Occasion.CARD_EXPIRING, "", {**CARD, **RENEWAL, "amount_due": "18900"}
     yield Occasion.CARD_EXPIRING, "amount-unknown", {**CARD, **RENEWAL}
-    yearly = {**CARD, **RENEWAL, "interval": "year", "amount": "214920"}
+    without_card = {**RENEWAL, "interval": "year", "amount": "214920"}
+    yearly = {**CARD, **without_card}
     yield Occasion.RENEWAL_AHEAD, "", {**yearly, "amount_due": "204920"}
     yield Occasion.RENEWAL_AHEAD, "covered-by-credit", {**yearly, "amount_due": "0"}
     yield Occasion.RENEWAL_AHEAD, "amount-unknown", yearly
+    yield Occasion.RENEWAL_AHEAD, "no-card", {**without_card, "has_card": "no", "amount_due": "204920"}
     back = {**CARD, **INVOICE, "amount_paid": "12503"}
     yield Occasion.REFUNDED, "in-full", {**back, "refund_amount": "12503", "is_full_refund": "yes"}
     yield Occasion.REFUNDED, "in-part", {**back, "refund_amount": "5000", "is_full_refund": "no"}

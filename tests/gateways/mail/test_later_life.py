@@ -62,6 +62,29 @@ def test_a_renewal_with_nothing_due_or_an_unknown_amount_promises_no_charge(amou
     assert expiring.subject == "Your card expires before your next payment"
 
 
+BARRED = {**CARD, "has_card": "no", "card_is_barred": "yes"}
+
+
+@pytest.mark.parametrize("card", [{"has_card": "no"}, BARRED], ids=["none", "declined-for-good"])
+@pytest.mark.parametrize("amount_due", ["204920", ""])
+def test_a_renewal_that_no_card_can_pay_asks_for_one_and_promises_no_charge(
+    card: dict[str, str], amount_due: str
+) -> None:
+    mail = write(Occasion.RENEWAL_AHEAD, **RENEWAL, **card, amount_due=amount_due)
+
+    assert_both_say(
+        mail, "please add a card before Tuesday, 5 January 2027: there is none on file that we could charge."
+    )
+    for untrue in ("we will charge", "need not do anything", "by itself", "Visa"):
+        assert untrue not in mail.text + words(mail.html), untrue
+
+
+def test_a_renewal_that_credit_covers_asks_for_no_card() -> None:
+    mail = write(Occasion.RENEWAL_AHEAD, **RENEWAL, has_card="no", amount_due="0")
+
+    assert_both_say(mail, "you need not do anything: as things stand today, your credit covers it")
+
+
 def test_an_upgrade_says_what_was_charged_now() -> None:
     mail = write(Occasion.PLAN_CHANGED, **CARD, **BILL, old_plan_name="Starter", due_now="7500")
 
