@@ -14,15 +14,19 @@ from api.console.subscriptions import PATH
 from api.console.visits import Visit
 from api.http.auth import OPERATOR_ROLES
 from api.subscriptions import plan_commands
+from api.subscriptions.command_context import CommandContext
 from api.subscriptions.downgrade_guard import PlanChangePreviewView
 from api.subscriptions.requests import ChangePlanRequest
-from domain.errors import GatewayUnavailable, TenureError
+from domain.errors import GatewayUnavailable, Rejected, TenureError
+from domain.money import Money, formatted
 from domain.subscription.policy import ChangeAt
 from domain.subscription.state import Subscription
 from storage.subscriptions.billing_accounts import BillingAccount
 
 NAME: Final = "change-plan"
 OPERATION: Final = "changePlan"
+NEXT_AMOUNT: Final = "next_amount"
+"""The hidden field with the price of a period that the page has shown."""
 WRONG_CHOICE: Final = "Choose a plan of the list, a quantity of at least 1, and whole units of add-ons."
 
 router = APIRouter(prefix=PATH, include_in_schema=False, route_class=ConsoleRoute)
@@ -45,12 +49,15 @@ async def press(subscription_id: str, form: WithSent) -> Response:
         body = _body(it, fields)
     except ValidationError:
         return await _choice(visit, account, given=fields, errors={"plan": WRONG_CHOICE}, status=422)
+    if problem := _clash(it, body):
+        return await _choice(visit, account, given=fields, problem=problem, status=409)
     is_confirmed = fields.get("step") == "confirm"
     try:
         async with visit.command(OPERATION if is_confirmed else "previewChange", fields, target=target) as command:
             if not is_confirmed:
                 preview = await plan_commands.preview_change(it.id, command.context, body)
                 return _previewed(visit, account, fields, preview)
+            await _check_price(it, command.context, body, fields)
             await plan_commands.change_plan(it.id, command.context, body)
     except GatewayUnavailable:
         raise
@@ -79,6 +86,33 @@ def _body(it: Subscription, fields: Fields) -> ChangePlanRequest:
     if fields.get("step") == "confirm":
         seen |= {"expected_due": number(fields.get("expected_due", "")), "preview_at": fields.get("preview_at") or None}
     return ChangePlanRequest.model_validate(choice | seen)
+
+
+def _clash(it: Subscription, body: ChangePlanRequest) -> str:
+    """Return why more of the plan they have cannot be chosen; empty: it can.
+
+    While another plan is planned, a request without a plan is about that one.
+    """
+    planned = it.pending_change
+    if body.plan is not None or planned is None or planned.to.plan == it.plan:
+        return ""
+    return f"a change to {planned.to.plan_name} is planned: withdraw it first"
+
+
+async def _check_price(it: Subscription, context: CommandContext, body: ChangePlanRequest, fields: Fields) -> None:
+    """Reject a change to a price that is above the one that was shown, as of a catalog that came into force since.
+
+    What is due at once the subscription compares itself.
+
+    Raises:
+        Rejected: code `price_changed`.
+    """
+    price = (await plan_commands.priced_change(context, it.id, body)).to.total
+    shown = number(fields.get(NEXT_AMOUNT, ""))
+    if isinstance(shown, int) and price.amount <= shown:
+        return
+    was = f", and {formatted(Money(shown, price.currency))} was shown" if isinstance(shown, int) else ""
+    raise Rejected(f"a period costs {formatted(price)} by now{was}: look again at what it costs", code="price_changed")
 
 
 async def _choice(
@@ -118,13 +152,14 @@ def _previewed(visit: Visit, account: BillingAccount, fields: Fields, preview: P
     names = ("plan", "quantity", "when")
     kept = {name: value for name, value in fields.items() if name in names or name.startswith("add_on.")}
     at = preview.preview_at.isoformat() if preview.preview_at is not None else ""
+    shown = {"expected_due": str(preview.due_now), "preview_at": at, NEXT_AMOUNT: str(preview.next_amount)}
     here = f"{PATH}/{it.id}"
     return visit.page(
         "change_plan_preview.html",
         account=account,
         it=it,
         preview=preview,
-        kept=kept | {"expected_due": str(preview.due_now), "preview_at": at, "step": "confirm"},
+        kept=kept | shown | {"step": "confirm"},
         action=visit.at(f"{here}/{NAME}"),
         back=visit.at(f"{here}/{NAME}"),
         key=new_key(),

@@ -2,10 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urljoin
 
 from sqlalchemy import text
 
+from api.web.pages import Pages
+from api.web.readers import Reader
 from sandbox.stack import Stack
 from storage.access.operators import OperatorRole
 from tests.harness.callers import Caller
@@ -14,6 +17,8 @@ from tests.harness.patience import until
 from tests.web.billing.visitor import forms_of, said
 from tests.web.console.test_subscriptions import entries, page_of, pressed
 from tests.web.console.visitor import ConsoleVisitor
+from tests.web.markup import Markup
+from tests.web.site import ADDRESS, BRAND
 
 Begin = Callable[..., Awaitable[Life]]
 PAID = {"payment_method": "pm_card_visa", "trial_days": 0}
@@ -72,6 +77,63 @@ async def test_a_plan_is_changed_at_the_price_that_was_shown(stack: Stack, begin
         assert (wrong.status_code, "Choose a plan of the list" in said(wrong)) == (422, True)
 
     assert (await life.stands())["plan"] == "professional"
+
+
+async def test_a_plan_is_not_changed_at_a_higher_price_than_was_shown(stack: Stack, begin: Begin, email: str) -> None:
+    life = await begin(plan="professional", **PAID)
+
+    async with ConsoleVisitor.signed_in(stack, email) as ada:
+        shown = await pressed(ada, page_of(life, "change-plan"), plan="starter/month", when="period_end")
+        action, fields = next(form for form in forms_of(shown.text) if form[0].endswith("/change-plan"))
+        assert fields["next_amount"] == "4900"
+        for seen in ("4800", ""):  # as before a catalog with a higher price, and of a page of an earlier release
+            late = await ada.post(urljoin(str(shown.url), action), fields | {"next_amount": seen})
+            assert (late.status_code, "costs $49.00 by now" in said(late)) == (409, True)
+        assert (await life.stands())["pending_change"] is None
+
+        assert (await ada.post(urljoin(str(shown.url), action), fields)).status_code == 303
+        more = await pressed(ada, page_of(life, "change-plan"), plan="professional/month", quantity="2")
+        assert (more.status_code, "a change to Starter is planned: withdraw it first" in said(more)) == (409, True)
+
+    assert (await life.stands())["pending_change"]["plan"] == "starter"
+
+
+def test_the_preview_of_a_change_shows_what_comes_with_the_next_bill_and_what_is_credited() -> None:
+    small, credit = previewed(due_now=0, carried_to_next=20), previewed(due_now=-500)
+
+    assert "Due now$0.00" in small
+    assert "Added to the next bill$0.20" in small
+    assert "Credited$5.00" in credit
+    assert "Due now" not in credit
+
+
+def previewed(**quoted: int) -> str:
+    """What the page says of a preview."""
+    change = {"plan_name": "Starter", "quantity": 1, "interval": "month", "at": None}
+    preview = {"change": change, "currency": "usd", "next_amount": 4900, "next_at": None, "replaces": None}
+    preview |= {"misfits": [], "lines": [], "credit_applied": 0, "carried_to_next": 0}
+    session = {"name": "Ada", "role": "operator"}
+    form: dict[str, Any] = {
+        "action": "",
+        "back": "",
+        "key": "",
+        "label": "Change",
+        "kept": {},
+        "hidden": {},
+        "errors": {},
+    }
+    page = Pages(BRAND, ADDRESS).page(
+        "console/change_plan_preview.html",
+        Reader.of("en-US"),
+        preview=preview | quoted,
+        visit={"session": session, "tenant": "default"},
+        sections=[],
+        here="",
+        at=str,
+        problem="",
+        **form,
+    )
+    return " ".join(" ".join(Markup(bytes(page.body).decode()).said("main")).split())
 
 
 async def test_a_note_is_kept_for_other_operators(stack: Stack, begin: Begin, email: str) -> None:
