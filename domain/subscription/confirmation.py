@@ -40,3 +40,8 @@ class Confirmation:
     """The selection from then on; None: unchanged."""
     is_apart: bool = False
     """Its invoice is separate from the agreement's: once paid, the change is still to be applied."""
+
+    @property
+    def is_of_change(self) -> bool:
+        """True if another plan waits for the payment; it is the first one where the free plan is left."""
+        return self.action is ConfirmedAction.CHANGE_PLAN or self.to is not None

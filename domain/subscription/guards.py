@@ -8,7 +8,6 @@ from domain.money import Money, formatted
 from domain.provider.payments import AUTHENTICATE
 from domain.provider.refunds import check_allowed
 from domain.subscription.commands import CancelAt, ConvertAt
-from domain.subscription.confirmation import ConfirmedAction
 from domain.subscription.lifecycle import Event, Status
 from domain.subscription.plan_changes import basis_name
 from domain.subscription.policy import ChangeAt
@@ -280,13 +279,18 @@ def check_renewal_is_decided(subscription: Subscription, now: datetime) -> None:
 def check_withdraw_change(subscription: Subscription) -> None:
     check_alive(subscription)
     waiting = subscription.confirmation
-    if waiting is not None and waiting.action is ConfirmedAction.CHANGE_PLAN:
+    if waiting is not None and waiting.is_of_change:
         return
     if subscription.pending_change is None:
-        raise Rejected("no plan change is scheduled", code="no_change_planned")
+        raise no_change_planned()
     _check_not_held(subscription)
     if not subscription.allows(Event.CHANGE_WITHDRAWN):
         raise Rejected(f"a change cannot be withdrawn while {subscription.status}", code="transition_rejected")
+
+
+def no_change_planned() -> Rejected:
+    """Returns what refuses to withdraw a change where none is planned or waits."""
+    return Rejected("no plan change is scheduled", code="no_change_planned")
 
 
 def _check_stays(subscription: Subscription) -> None:

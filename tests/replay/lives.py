@@ -440,7 +440,19 @@ async def left_free(stack: Stack, folder: Path) -> None:
         await life.command("change-plan", plan="professional")
 
 
-OF_ANOTHER_CATALOG: tuple[PlayUnder, ...] = (left_free,)
+async def stayed_free(stack: Stack, folder: Path) -> None:
+    """The payment to leave the free plan waits for the bank and is withdrawn; another is made then."""
+    async with stack.under(FALLS_TO_FREE, with_free_plan(folder)) as addresses, Product(addresses) as product:
+        life = await Life.begun(product, "kept-stayed-free")
+        await life.live_until("expire_trial")
+        await life.command("payment-method", payment_method="pm_card_visa")
+        await product.card_answers(life.external_id, "authentication_required", "ok")
+        await life.to_be_confirmed("change-plan", plan="professional")
+        await life.command("withdraw-change")
+        await life.command("change-plan", plan="starter")
+
+
+OF_ANOTHER_CATALOG: tuple[PlayUnder, ...] = (left_free, stayed_free)
 """These have a catalog and a policy of their own."""
 
 LIVES: tuple[Play, ...] = (

@@ -118,6 +118,22 @@ async def test_the_free_plan_is_left_once_the_customer_has_confirmed_the_payment
     assert paid(fallen) == [STARTER]
 
 
+async def test_who_leaves_the_free_plan_can_withdraw_that_until_they_have_confirmed_the_payment(fallen: Life) -> None:
+    await fallen.command("payment-method", payment_method="visa")
+    fallen.card_answers("authentication_required", "ok")
+    await fallen.to_be_confirmed("change-plan", plan="professional")
+
+    await fallen.command("withdraw-change")
+
+    assert plan_of(fallen) == FREE
+    assert fallen.subscription.confirmation is None
+    assert (await fallen.current()).agreement_ref == ""
+    assert paid(fallen) == []
+    assert await fallen.refused("withdraw-change") == "no_change_planned"
+    await fallen.command("change-plan", plan="starter")
+    assert paid(fallen) == [STARTER]
+
+
 async def test_a_move_to_the_free_plan_waits_for_the_end_of_the_paid_period(
     begin: Begin, sold: dict[str, Any], world: World
 ) -> None:

@@ -23,6 +23,8 @@ OWN_PRORATION = "own-proration"
 """A change to the order of commands: before, the rest of a period of our own could not be prorated."""
 SAME_POLICY_AGAIN = "same-policy-again"
 """A change to the order of commands: before, a move to the policy that a subscription had was a step like any other."""
+WITHDRAWS_FIRST_PERIOD = "withdraws-first-period"
+"""A change to the order of commands: before, the payment that leaves the free plan could not be withdrawn."""
 _UNANSWERED = GatewayUnavailable("the payment provider did not answer in time", code="provider_unavailable")
 
 
@@ -93,7 +95,9 @@ class PlanCommands:
         """If two are pending, withdraw the one requested last: the one that waits for the bank."""
         recorder, cause = self._recorder, command.as_cause()
         waits = recorder.subscription.confirmation
-        if waits is not None and waits.action is ConfirmedAction.CHANGE_PLAN:
+        if waits is not None and waits.is_of_change:
+            if waits.action is not ConfirmedAction.CHANGE_PLAN and not workflow.patched(WITHDRAWS_FIRST_PERIOD):
+                raise guards.no_change_planned()
             await self._process.confirmations.withdraw(cause)
         else:
             await recorder.commit(plan_changes.change_withdrawn(recorder.subscription, workflow.now(), cause))

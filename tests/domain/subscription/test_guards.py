@@ -13,6 +13,7 @@ from domain.money import Money
 from domain.provider.payments import Decline
 from domain.subscription import guards, trial
 from domain.subscription.commands import CancelAt, ConvertAt
+from domain.subscription.confirmation import Confirmation, ConfirmedAction
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import ChangeAt
 from domain.subscription.state import Blocked, Dispute, PendingChange, Subscription, SuspensionKind
@@ -170,6 +171,15 @@ def test_what_is_planned_can_be_replaced_and_be_withdrawn_in_a_pause_too() -> No
     change(PLANNED, FREE, ChangeAt.PERIOD_END)
     guards.check_withdraw_change(PLANNED)
     guards.check_withdraw_change(a_paused_subscription(pending_change=PLANNED.pending_change))
+
+
+def test_a_change_that_waits_for_the_bank_can_be_withdrawn_and_the_first_payment_of_a_trial_cannot() -> None:
+    waits = Confirmation(ConfirmedAction.CONVERT, "https://pay.example/in", PERIOD_END, "in_waits", "", to=PRO)
+    for waiting in (waits, replace(waits, action=ConfirmedAction.CHANGE_PLAN)):
+        guards.check_withdraw_change(a_free_subscription(confirmation=waiting))
+    with pytest.raises(Rejected) as refused:
+        guards.check_withdraw_change(a_trial(confirmation=replace(waits, to=None)))
+    assert refused.value.code == "no_change_planned"
 
 
 def test_the_free_plan_has_no_currency_to_stay_with() -> None:
