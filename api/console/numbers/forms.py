@@ -37,8 +37,17 @@ class Form:
     @property
     def query(self) -> str:
         """The query of the same report, as a file for example."""
-        said = urlencode({name: value for name, value in self.given.items() if value})
+        return self.query_with()
+
+    def query_with(self, **more: str) -> str:
+        """Return the same query about a part of the figures, such as those in one currency."""
+        said = urlencode({name: value for name, value in (dict(self.given) | more).items() if value})
         return f"?{said}" if said else ""
+
+    def query_of_rows(self, **part: str) -> str:
+        """Return the query of the list of the subscriptions behind figures, or behind a *part* of these."""
+        asked = {"plan": self.given.get("plan", ""), "interval": self.given.get("billing_interval", "")}
+        return "?" + urlencode({name: value for name, value in (asked | part).items() if value})
 
 
 def given_in(request: Request, report: Report) -> dict[str, str]:

@@ -41,7 +41,7 @@ class Part:
 
     name: str
     figures: Sequence[str]
-    rows: str
+    rows: Mapping[str, str]
     """The filter of the list of what is behind it."""
 
 
@@ -91,12 +91,12 @@ def _sums(overview: Overview, months: Sequence[Period], formats: Formats) -> Sum
     now = CurrencyOverviewView.of_all(overview)
     lost = [ChurnPeriodView.of(month, PeriodLength.MONTH, ALL) for month in (overview.last_month, overview.this_month)]
     parts = {
-        "Plan": [_part(each, each.plan, f"plan={each.plan}", overview, formats) for each in now.by_plan],
+        "Plan": [_part(each, each.plan, {"plan": each.plan}, overview, formats) for each in now.by_plan],
         "Billing interval": [
-            _part(each, each.billing_interval, f"interval={each.billing_interval}", overview, formats)
+            _part(each, each.billing_interval, {"interval": each.billing_interval}, overview, formats)
             for each in now.by_billing_interval
         ],
-        "Status": [_part(each, each.status, f"status={each.status}", overview, formats) for each in now.by_status],
+        "Status": [_part(each, each.status, {"status": each.status}, overview, formats) for each in now.by_status],
     }
     tiles = Tiles(formats, overview.currency).of_overview(now, *lost)
     return Sums(overview.currency, tiles, parts, _charts(overview.currency, months, formats))
@@ -113,5 +113,5 @@ def _charts(currency: str, months: Sequence[Period], formats: Formats) -> list[S
     ]
 
 
-def _part(found: StandingView, name: str, rows: str, overview: Overview, formats: Formats) -> Part:
+def _part(found: StandingView, name: str, rows: Mapping[str, str], overview: Overview, formats: Formats) -> Part:
     return Part(name.replace("_", " "), [one.cell(found, formats, overview.currency) for one in _COLUMNS], rows)

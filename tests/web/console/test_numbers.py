@@ -111,8 +111,22 @@ async def test_each_currency_has_figures_of_its_own(founder: ConsoleVisitor, led
     eva = later(await ledger.sign_up("eva", currency="eur"), status=Status.ACTIVE)
     await ledger.save(a_step(eva, at=on(3)))
 
-    assert Markup((await read(founder, "")).text).said("h2") == ["EUR", "USD"]
+    both = await read(founder, "")
+    assert Markup(both.text).said("h2") == ["EUR", "USD"]
+    for report in ("mrr", "movements"):
+        leads_to = re.findall(f'href="({NUMBERS}/{report}[?][^"]*)"', both.text)
+        assert leads_to == [f"{NUMBERS}/{report}?currency=eur", f"{NUMBERS}/{report}?currency=usd"]
     assert Markup((await read(founder, "?currency=eur")).text).said("h2") == ["EUR"]
+
+
+@pytest.mark.usefixtures("lives")
+async def test_what_is_behind_a_figure_is_of_the_plan_that_is_shown(founder: ConsoleVisitor) -> None:
+    page = await read(founder, "?plan=starter")
+
+    behind = re.findall(r'href="/console/subscriptions[?]([^"]*)"', page.text)
+
+    assert any(query.startswith("plan=starter&amp;status=") for query in behind)
+    assert [query for query in behind if "plan=starter" not in query] == []
 
 
 @pytest.mark.usefixtures("lives")
