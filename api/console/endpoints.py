@@ -137,6 +137,7 @@ async def _show(
         status=status,
         endpoint=endpoint,
         deliveries=found.rows,
+        ends_early=found.ends_early,
         state=chosen.value if chosen is not None else "",
         states=[("", "any")] + [(each.value, each.value) for each in DeliveryState],
         may_change=visit.may(*ADMIN_ROLES),

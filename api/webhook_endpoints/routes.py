@@ -143,7 +143,7 @@ async def list_deliveries(
     page: WithPage,
     state: Annotated[DeliveryState | None, Query(description="every state, if none is given")] = None,
 ) -> DeliveryList:
-    """Those of the last 30 days."""
+    """Those of the last 30 days. With a `state` a page may end early: the last one has no `next_cursor`."""
     found = await repositories.deliveries.find(caller.tenant, endpoint_id, page, state)
     return DeliveryList(data=[DeliveryView.of(row) for row in found.rows], next_cursor=found.next_cursor)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select, update
+from sqlalchemy import ColumnElement, Row, Select, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -15,6 +15,7 @@ from domain.events.deliveries import MOST_RECOVERED, DeliveryState, QueuedDelive
 from domain.events.endpoints import Endpoint, EndpointState
 from storage.db.cursors import Cut, Keyset, PageRequest, Position, cut
 from storage.db.engine import listing, transaction
+from storage.db.walks import Ordered, read_once, walk
 from storage.events.delivery_queue import queued
 from storage.events.endpoints import existing_endpoint
 from storage.schema.event_tables import delivery_attempts, event_deliveries, events
@@ -74,7 +75,7 @@ class DeliveryList:
     async def find(
         self, tenant: str, endpoint: str, page: PageRequest, state: DeliveryState | None = None
     ) -> DeliveryPage:
-        """One page of what was or will be sent to an endpoint.
+        """One page of what was or will be sent to an endpoint; by a state, it may end early.
 
         Raises:
             Rejected: code `unknown_webhook_endpoint`.
@@ -82,12 +83,11 @@ class DeliveryList:
         """
         async with listing(self._engine, tenant) as connection:
             found = await existing_endpoint(connection, tenant, endpoint)
-            wanted = _rows().where(_IT.endpoint == UUID(found.id), *_KEYS.conditions(page))
-            if state is not None:
-                wanted = wanted.where(_IT.state == state.value)
-            wanted = wanted.order_by(*_KEYS.order(page.sort)).limit(page.limit + 1)
-            rows = [_row(row) for row in await connection.execute(wanted)]
-        return cut(page, rows, lambda each: Position(each.created_at, each.id))
+            ordered = Ordered(_KEYS, page, [[_IT.endpoint == UUID(found.id)]])
+            if state is None:
+                return cut(page, await _among(connection, page, ordered.ids(limit=page.limit + 1)), _position)
+            of_state = _IT.state == state.value
+            return await walk(connection, ordered, lambda ids: _among(connection, page, ids, of_state), _position)
 
     async def get(self, tenant: str, delivery: str) -> tuple[DeliveryRow, Sequence[AttemptRow]]:
         """Returns a delivery with its attempts, the newest first.
@@ -193,6 +193,25 @@ def _missed(endpoint: Endpoint, since: datetime) -> Select[Any]:
 
 def _rows() -> Select[Any]:
     return select(event_deliveries, _EVENT.type).join(events, _EVENT.id == _IT.event)
+
+
+async def _among(
+    connection: AsyncConnection, page: PageRequest, ids: Select[Any], *rest: ColumnElement[bool]
+) -> list[DeliveryRow]:
+    """The first of these that meet the conditions, one more than the page holds."""
+    among = read_once(ids)
+    found = among.join(event_deliveries, _IT.id == among.c.id)
+    first = select(event_deliveries).select_from(found).where(*rest)
+    first = first.order_by(*_KEYS.order(page.sort)).limit(page.limit + 1)
+    # Cut before the events are asked for their types.
+    on_page = first.subquery("on_page")
+    wanted = select(on_page, _EVENT.type).join(events, _EVENT.id == on_page.c.event)
+    wanted = wanted.order_by(*Keyset(on_page.c.created_at, on_page.c.id).order(page.sort))
+    return [_row(row) for row in await connection.execute(wanted)]
+
+
+def _position(row: DeliveryRow) -> Position:
+    return Position(row.created_at, row.id)
 
 
 async def _existing(connection: AsyncConnection, tenant: str, delivery: str) -> DeliveryRow:

@@ -70,7 +70,17 @@ _EVENTS = f"""
         {BEGAN} + n * interval '1 minute', '{{}}', {BEGAN} + n * interval '1 minute', n / 200
     FROM generate_series(1, {A_TENANT}) n
 """  # noqa: S608
-_TABLES = ("customers", "subscriptions", "invoices", "journal", "mails", "webhook_inbox", "events")
+_ENDPOINTS = """
+    INSERT INTO webhook_endpoints (id, tenant, url, types) VALUES (md5('endpoint' || $1)::uuid, $1, '', '{}')
+"""
+# All were delivered but for a few of the oldest.
+_DELIVERIES = f"""
+    INSERT INTO event_deliveries (id, tenant, event, endpoint, state, created_at)
+    SELECT md5('delivery' || $1 || n)::uuid, $1, md5('event' || $1 || n)::uuid, md5('endpoint' || $1)::uuid,
+        CASE WHEN n <= 5 THEN 'failed' ELSE 'delivered' END, {BEGAN} + n * interval '1 minute'
+    FROM generate_series(1, {A_TENANT}) n
+"""  # noqa: S608
+_TABLES = ("customers", "subscriptions", "invoices", "journal", "mails", "webhook_inbox", "events", "event_deliveries")
 _INDEXES = """
     SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition
     FROM pg_index JOIN pg_class tables ON tables.oid = indrelid
@@ -89,6 +99,8 @@ async def fill(superuser_url: str) -> None:
             await connection.execute(f"DROP INDEX {index['name']}")
         for tenant in TENANTS:
             for statement in (_CUSTOMERS, _SUBSCRIPTIONS, _INVOICES, _JOURNAL, _MAILS, _INBOX, _EVENTS):
+                await connection.execute(statement, tenant)
+            for statement in (_ENDPOINTS, _DELIVERIES):
                 await connection.execute(statement, tenant)
         for index in indexes:
             await connection.execute(index["definition"])

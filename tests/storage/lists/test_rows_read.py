@@ -10,12 +10,16 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.events.deliveries import DeliveryState
 from domain.notifications.undelivered import MailState
 from domain.webhooks.inbox import EventState
+from gateways.encryption import AesGcmEncryption
 from storage.db.cursors import PageRequest, Sort
 from storage.db.engine import create_engine_from_url
 from storage.db.roles import DatabaseRole
 from storage.db.walks import WALK
+from storage.events.delivery_list import DeliveryList
+from storage.events.endpoints import WebhookEndpoints
 from storage.events.feed import MOST_READ, EventFeed, FeedRequest
 from storage.reconciliation import Reconciliations
 from storage.subscriptions.customer_list import CustomerList
@@ -31,6 +35,7 @@ from tests.storage.lists.many_rows import A_TENANT, TENANTS, fill
 from tests.storage.lists.plans import Reads, Watch, explain_all
 
 MOST = 10_000
+NO_SECRETS = AesGcmEncryption(["a-secret-of-32-characters-012345"])
 BEGAN = datetime(2020, 1, 1, tzinfo=UTC)
 RANGES = [(None, None), (BEGAN + timedelta(minutes=30_000), BEGAN + timedelta(minutes=60_000))]
 SEARCHES = [
@@ -152,6 +157,25 @@ async def test_the_feed_of_events_is_read_within_the_bound_from_any_cursor(fille
             check(reads, tenant, request)
             assert reads.rows <= 2 * (MOST_READ if types else 101) + 1, "each with its customer"
             cursor = found.next_cursor
+
+
+async def test_deliveries_by_every_state_are_read_within_the_bound(filled: Filled) -> None:
+    deliveries = DeliveryList(filled.engine)
+    for tenant, state, page in product(TENANTS, (None, *DeliveryState), pages()):
+        [endpoint] = (await WebhookEndpoints(filled.engine, NO_SECRETS).find(tenant, PageRequest())).rows
+        with filled.watch.reading() as reads:
+            await deliveries.find(tenant, endpoint.id, page, state)
+        check(reads, tenant, state, page)
+
+
+async def test_deliveries_that_failed_are_found_as_pages_go_on(filled: Filled) -> None:
+    [endpoint] = (await WebhookEndpoints(filled.engine, NO_SECRETS).find("acme", PageRequest())).rows
+    deliveries, found, cursor, pages_read = DeliveryList(filled.engine), 0, None, 0
+    while pages_read == 0 or cursor is not None:
+        page = await deliveries.find("acme", endpoint.id, PageRequest(100, cursor), DeliveryState.FAILED)
+        found, cursor, pages_read = found + len(page.rows), page.next_cursor, pages_read + 1
+
+    assert (found, pages_read) == (5, -(-A_TENANT // WALK))
 
 
 async def test_mails_that_did_not_go_out_are_read_within_the_bound(filled: Filled) -> None:
