@@ -16,7 +16,7 @@ SUBSCRIPTION = "6b8f0c6e-3a53-4f8c-9a0e-0d8c5f1e2a31"
         (f"{SUBSCRIPTION}/change/2026-11-05T09:30:00+00:00", "{id}/change/{at}"),
         (f"{SUBSCRIPTION}/card/sha256:{'0a' * 32}/attach", "{id}/card/{command}/attach"),
         (f"{SUBSCRIPTION}/again/cus_1", "{id}/again/{cus}"),
-        (f"tenure_{'0a' * 32}/1793871000000000/0", "tenure_{digest}/{n}/{n}"),
+        (f"tenure_{'0a' * 32}/1793871000000000/0", "tenure_{digest}/{digest}/{n}"),
         ("tenure/price/shop_pro_month_v1/4900usd/use/100", "tenure/price/{name}/{amount}/use/{n}"),
         ("usage_limit/runs/2026-11-05T09:30:00Z/100/1000", "usage_limit/{feature}/{at}/{n}/{n}"),
     ],
