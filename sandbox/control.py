@@ -96,8 +96,12 @@ def control_app(
 
     @app.post("/faults")
     async def faults(body: Faults) -> Done:
-        run_control(lambda: simulator.set_faults(body.webhooks.model_dump(), body.stripe.model_dump()))
-        run_control(lambda: setattr(mailbox, "faults", MailFaults(**body.smtp.model_dump())))
+        def set_all() -> None:
+            of_mails = MailFaults(**body.smtp.model_dump())
+            simulator.set_faults(body.webhooks.model_dump(), body.stripe.model_dump())
+            mailbox.faults = of_mails
+
+        run_control(set_all)
         return Done()
 
     return app

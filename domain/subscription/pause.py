@@ -31,9 +31,16 @@ def paused(
     return Step(after, (entry,), (mail(after, Occasion.PAUSED, now, **facts),), withdraws=stale)
 
 
-def resumed(subscription: Subscription, now: datetime, cause: Cause, policy: Policy = DEFAULT_POLICY) -> Step:
+def resumed(
+    subscription: Subscription,
+    now: datetime,
+    cause: Cause,
+    policy: Policy = DEFAULT_POLICY,
+    ask_after: timedelta | None = None,
+) -> Step:
     """Resume: gives back the paid days that the pause took; the provider is checked some time after their end.
 
+    That is *ask_after*, or as the policy says.
     While a payment is disputed, as when the days are used up before a cancellation, access is as the policy says.
     """
     is_disputed = subscription.dispute is not None
@@ -48,7 +55,7 @@ def resumed(subscription: Subscription, now: datetime, cause: Cause, policy: Pol
         period_end=paid_until,
         owes_new_period=not renews_at_provider,
         begins_own_period=given_back.begins_next or subscription.begins_own_period,
-        ask_at=paid_until + policy.ask_after if renews_at_provider else subscription.ask_at,
+        ask_at=paid_until + (ask_after or policy.ask_after) if renews_at_provider else subscription.ask_at,
         billing_anchor=given_back.anchor,
         paused_seconds=given_back.seconds_kept,
         given_back_seconds=subscription.given_back_seconds + _moved_by(subscription, paid_until),

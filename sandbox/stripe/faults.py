@@ -1,5 +1,6 @@
 """Faults on demand: lost, duplicated and late webhooks; API calls that fail, wait for a lock, or never respond."""
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -31,7 +32,7 @@ _ERRORS = range(400, 600)
 
 
 def _check_number(name: str, value: object) -> None:
-    if not isinstance(value, int | float) or value < 0:
+    if not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise ValueError(f"{name} must be a number from 0 on, or true or false, not {value!r}")
     if name in _RATES and value > 1:
         raise ValueError(f"{name} is a probability from 0 to 1, not {value!r}")

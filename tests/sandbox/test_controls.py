@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sandbox.lives import SubscriptionLife
 from sandbox.product import Product
 from sandbox.stack import Stack
+from tests.harness.names import a_name
 from tests.harness.patience import PATIENT, until
 
 pytestmark = pytest.mark.usefixtures("healed")
@@ -47,6 +48,29 @@ async def test_what_makes_no_sense_is_refused_with_the_reason(
 
     assert answer.status_code == status
     assert words in answer.text
+
+
+@pytest.mark.parametrize("wrong", [{"slow_s": -1}, {"refuse": 2}, {"status": 200}], ids=str)
+async def test_faults_that_are_refused_change_nothing(stack: Stack, product: Product, wrong: dict[str, Any]) -> None:
+    async with httpx.AsyncClient(base_url=stack.addresses.sandbox_url, timeout=PATIENT) as client:
+        answer = await client.post("/faults", json={"stripe": {"error_rate": 1}, "smtp": wrong})
+
+    assert answer.status_code == 422
+    made = await product.sign_up(a_name("unharmed"), trial_days=0, payment_method="pm_card_visa")
+    assert made["status"] == "active"
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999"])
+async def test_a_fault_of_no_finite_number_is_refused(stack: Stack, number: str) -> None:
+    async with httpx.AsyncClient(base_url=stack.addresses.sandbox_url, timeout=PATIENT) as client:
+        answer = await client.post(
+            "/faults",
+            content=f'{{"stripe": {{"delay_s": {number}}}}}',
+            headers={"Content-Type": "application/json"},
+        )
+
+    assert answer.status_code == 422
+    assert "delay_s" in answer.text
 
 
 async def test_mails_are_listed_by_whom_they_went_to_and_stand_in_the_mailbox(

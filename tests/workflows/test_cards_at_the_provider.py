@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from domain.errors import GatewayRefused
+from domain.notifications.mail_types import Occasion
 from domain.provider.payments import Card
 from tests.workflows.conftest import Begin
 from tests.workflows.world.life import CONVERTED, TRIAL, Life
@@ -143,6 +144,20 @@ async def test_a_card_chosen_in_the_portal_stays_when_another_has_paid_a_bill(pa
     assert payer.status == ("active", "full")
     assert brand(payer) == "mastercard"
     assert charged_card(payer, world) == payer.subscription.card
+
+
+async def test_a_receipt_does_not_name_the_declined_card_if_the_chosen_one_has_paid(payer: Life, world: World) -> None:
+    await payer.live_until_declined("insufficient_funds")
+    bill = open_bill(payer)
+    world.provider.loses_messages = True
+    await payer.in_portal("mastercard")
+    world.provider.loses_messages = False
+
+    await payer.pays(bill, "mastercard")
+
+    receipt = [mail for mail in payer.sent if mail.occasion is Occasion.RECEIPT][-1]
+    assert (receipt.facts["card_brand"], receipt.facts["card_last4"]) == ("", "")
+    assert brand(payer) == "mastercard"
 
 
 async def test_renewals_are_charged_to_the_card_chosen_in_the_portal(payer: Life, world: World) -> None:

@@ -10,8 +10,10 @@ from domain.errors import Rejected
 from domain.subscription import cancellation, commands, first_payment, guards, pause, suspension, trial, unreported_ends
 from domain.subscription.cancellation import CancelPreview
 from domain.subscription.ends import End
-from domain.subscription.journal import Cause
+from domain.subscription.journal import Cause, Step
 from domain.subscription.lifecycle import Event, Status
+from domain.subscription.policy import DEFAULT_POLICY
+from domain.subscription.state import Subscription
 from workflows.subscription import activity_calls
 from workflows.subscription.ends import may_be_reported_later
 from workflows.subscription.main_loop import MainLoop
@@ -68,7 +70,7 @@ class LifecycleCommands:
             return
         is_paused = recorder.subscription.status is Status.PAUSED
         if is_paused:
-            back = pause.resumed(recorder.subscription, now, cause, recorder.policy)
+            back = self._used_up(recorder.subscription, now, cause)
             await recorder.commit(replace(back, mails=()))
         await recorder.commit(
             unreported_ends.scheduled_unreported(recorder.subscription, until, end, now, cause, ends_pause=is_paused)
@@ -97,6 +99,10 @@ class LifecycleCommands:
         else:
             await self._schedule_cancel(until, _end_of(command), cause)
 
+    def _used_up(self, subscription: Subscription, now: datetime, cause: Cause) -> Step:
+        """The days that a pause has kept are used up before the end. Timers of kept histories count on the default."""
+        return pause.resumed(subscription, now, cause, self._recorder.policy, ask_after=DEFAULT_POLICY.ask_after)
+
     def _may_have_been_paid(self) -> bool:
         """True if there may be a payment that we do not know: a paid period would be left, and a receipt to send."""
         subscription = self._recorder.subscription
@@ -107,7 +113,7 @@ class LifecycleCommands:
         recorder = self._recorder
         subscription = recorder.subscription
         is_paused = subscription.status is Status.PAUSED
-        back = pause.resumed(subscription, workflow.now(), cause, recorder.policy) if is_paused else None
+        back = self._used_up(subscription, workflow.now(), cause) if is_paused else None
         goes_on = back.subscription if back is not None else subscription
         if goes_on.agreement_ref and not goes_on.begins_own_period:
             await activity_calls.end_at_period_end(goes_on, on=True)

@@ -102,10 +102,11 @@ class Charges:
         # The provider may have found an earlier attempt.
         return replace(charge, key=charge.key or key)
 
-    async def record_paid(self, charge: Charge, cause: Cause) -> None:
-        """Record a charge that was paid, and what it pays for; the card that has paid comes on file."""
+    async def record_paid(self, charge: Charge, cause: Cause, *, keeps_card: bool = False) -> None:
+        """Record a charge that was paid, and what it pays for; that card comes on file unless *keeps_card*."""
         recorder, now = self._recorder, workflow.now()
-        self._paying_cards.note(charge)
+        if not keeps_card:
+            self._paying_cards.note(charge)
         await recorder.commit(payments_received.paid(recorder.subscription, charge, recorder.policy, now, cause))
         await self._paying_cards.put_on_file(cause)
 
@@ -123,13 +124,16 @@ class Charges:
         rungs = await recorder.rungs(recorder.subscription, now)
         await recorder.commit(recovery.failed(recorder.subscription, charge, recorder.policy, now, cause, rungs))
 
-    async def settle(self, charge: Charge, cause: Cause) -> None:
-        """Record the outcome of a charge that is not a ladder retry: after a new card or a command, for example."""
+    async def settle(self, charge: Charge, cause: Cause, *, keeps_card: bool = False) -> None:
+        """Record the outcome of a charge that is not a ladder retry: after a new card or a command, for example.
+
+        With *keeps_card* the card that has paid does not come on file: the customer has chosen another.
+        """
         recorder, now = self._recorder, workflow.now()
         subscription = recorder.subscription
         match charge.outcome:
             case ChargeOutcome.PAID:
-                await self.record_paid(charge, cause)
+                await self.record_paid(charge, cause, keeps_card=keeps_card)
             case ChargeOutcome.GONE:
                 await recorder.commit(payments_received.not_owed(subscription, charge, recorder.policy, now, cause))
             case ChargeOutcome.PENDING:

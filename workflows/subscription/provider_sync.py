@@ -223,10 +223,9 @@ class ProviderSync:
         if is_new and latest is not None and invoice is not None and not self._is_invoice_of_change(latest):
             is_gone = latest.outcome is ChargeOutcome.GONE and self._is_waiver(invoice)
             if latest.outcome is ChargeOutcome.PAID or is_gone:
-                if self._has_chosen_another_card(standing):
-                    latest = replace(latest, paid_with="")
+                keeps_card = self._has_chosen_another_card(standing)
                 recorder.subscription, latest = late_answers.settled(subscription, latest, now)
-                await self._charges.settle(latest, cause)
+                await self._charges.settle(latest, cause, keeps_card=keeps_card)
                 return
             if latest.decline is not None and subscription.status is Status.ACTIVE:
                 await self._charges.begin_recovery(latest, cause)

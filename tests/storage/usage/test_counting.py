@@ -8,9 +8,10 @@ import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.access import Access
-from domain.catalog.features import UsageWindow
+from domain.catalog.features import Overage, UsageWindow
 from domain.catalog.plans import Item
 from domain.entitlements.usage import MAX_QUANTITY, Action, Outcome, UsageChange
+from domain.money import Money
 from tests.storage.counting import PRO, SHOP, STARTER, Counting, counted, now, selling
 
 
@@ -307,6 +308,16 @@ class TestOverage:
         await shop.use("runs", 130, at=converted + timedelta(hours=1), **record)  # type: ignore[arg-type]
         rows = await shop.ledger.logged("overage", "order by at")
         assert [row["overage"] for row in rows] == [0, 30]
+
+    @pytest.mark.parametrize("action", [Action.CONSUME, Action.RECORD])
+    async def test_all_of_it_is_billed_where_the_plan_sells_any_amount(self, shop: Counting, action: Action) -> None:
+        unbounded = selling(replace(PRO, overage={"runs": Overage(Money(1, "usd"))}))
+        await shop.publish(unbounded)
+        await shop.customer("grace", "pro", items=unbounded.select("pro").items)
+        for turn in range(2):
+            await shop.use("runs", 100, customer="grace", key=f"turn-{turn}", action=action)
+        rows = await shop.ledger.rows("select key, overage from usage_events order by key")
+        assert [tuple(row.values()) for row in rows] == [("turn-1", 100)]
 
     async def test_the_larger_part_is_billed_when_two_features_of_a_meter_are(self, shop: Counting) -> None:
         both = (counted("runs", UsageWindow.BILLING_PERIOD), counted("a_runs", UsageWindow.DAY, meter="runs"))
