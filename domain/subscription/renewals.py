@@ -47,9 +47,10 @@ class RecordedStep:
 def basis_of(subscription: Subscription) -> str:
     """A digest of all that a plain renewal leaves as it is: the same before and after it, and no other."""
     rest = asdict(replace(renewed(subscription, _NOTHING), sequence=0))
-    if not subscription.waived_invoices:
-        # Releases that do not know the field must come to the same digest.
-        del rest["waived_invoices"]
+    for name in ("waived_invoices", "other_disputes"):
+        if not rest[name]:
+            # Releases that do not know the field must come to the same digest.
+            del rest[name]
     return sha256(dumps(rest, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 

@@ -26,7 +26,8 @@ KEPT = 8
 def is_known(subscription: Subscription, reversal: Reversal) -> bool:
     """True if this state of the reversal has been processed."""
     dispute = subscription.dispute
-    is_running = reversal.status is DisputeStatus.OPEN and dispute is not None and dispute.ref == reversal.ref
+    running = (*subscription.other_disputes, dispute.ref if dispute is not None else "")
+    is_running = reversal.status is DisputeStatus.OPEN and reversal.ref in running
     return is_running or _key(reversal) in subscription.known_reversals
 
 
@@ -46,10 +47,26 @@ def cause_of(subscription: Subscription, reversal: Reversal, reported: Cause) ->
     return Cause(CauseKind.COMMAND, reversal.command, reversal.actor) if reversal.command and is_new else reported
 
 
+def is_another(subscription: Subscription, reversal: Reversal) -> bool:
+    """True if a dispute opens while another one runs."""
+    is_open, running = reversal.status is DisputeStatus.OPEN, subscription.dispute
+    return is_open and running is not None and running.ref != reversal.ref and is_of(subscription, reversal)
+
+
 def recorded(
-    subscription: Subscription, reversal: Reversal, policy: Policy, now: datetime, cause: Cause, reason: str = ""
+    subscription: Subscription,
+    reversal: Reversal,
+    policy: Policy,
+    now: datetime,
+    cause: Cause,
+    reason: str = "",
+    *,
+    keeps_others: bool = True,
 ) -> Step:
-    """Returns the step for a reversal; *reason* is that of the command that asked for it."""
+    """Returns the step for a reversal; *reason* is that of the command that asked for it.
+
+    Without *keeps_others*, a dispute beside another one is not remembered.
+    """
     if reversal.kind is ReversalKind.REFUND:
         return refunded(subscription, reversal, now, cause, reason)
     known, is_open = subscription.dispute, reversal.status is DisputeStatus.OPEN
@@ -59,7 +76,11 @@ def recorded(
     is_its_end = is_decided and known is not None and known.ref == reversal.ref
     if is_its_end and subscription.allows(Event.DISPUTE_CLOSED):
         return dispute_closed(subscription, reversal, now, cause)
-    return dispute_noted(subscription, reversal, now, cause)
+    if keeps_others and is_another(subscription, reversal):
+        others = (*subscription.other_disputes, reversal.ref)
+    else:
+        others = tuple(ref for ref in subscription.other_disputes if not is_decided or ref != reversal.ref)
+    return dispute_noted(subscription, reversal, now, cause, others)
 
 
 def is_of(subscription: Subscription, reversal: Reversal) -> bool:
@@ -167,22 +188,44 @@ def _access_due(subscription: Subscription) -> Access:
     return Access.FULL if subscription.status is Status.PAUSED else subscription.access
 
 
-def dispute_noted(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
-    """The bank only inquires, or its decision changes nothing here: recorded, nothing else."""
+def dispute_noted(
+    subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause, others: tuple[str, ...]
+) -> Step:
+    """The bank only inquires, or another dispute runs: recorded, and which *others* are open, nothing else."""
     entry = Entry("dispute_noted", now, f"Dispute: {reversal.status}", cause, _details(reversal))
-    after = subscription.after(Event.NOTED, known_reversals=known_with(subscription, reversal))
+    known = known_with(subscription, reversal)
+    after = subscription.after(Event.NOTED, known_reversals=known, other_disputes=others)
     return Step(after, (entry,), reversal=reversal)
 
 
 def dispute_closed(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
-    """The bank has decided; what was paused continues where it was."""
+    """The bank has decided; what was paused continues where it was, unless another dispute is open."""
+    if subscription.other_disputes:
+        return _next_dispute(subscription, reversal, now, cause)
     known = known_with(subscription, reversal)
     after = subscription.after(
         Event.DISPUTE_CLOSED, dispute=None, known_reversals=known, **_after_dispute(subscription, now)
     )
-    result = "won" if reversal.status is DisputeStatus.WON else "lost"
-    entry = Entry("dispute_closed", now, f"Dispute {result}", cause, _details(reversal))
+    entry = Entry("dispute_closed", now, f"Dispute {_result(reversal)}", cause, _details(reversal))
     return Step(after, (entry,), reversal=reversal)
+
+
+def _next_dispute(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
+    """Another dispute takes the place of the decided one: all that is paused stays so, since the same time."""
+    (ref, *others), running = subscription.other_disputes, subscription.dispute
+    assert running is not None  # noqa: S101 - others are kept only beside one
+    after = subscription.after(
+        Event.NOTED,
+        dispute=replace(running, ref=ref),
+        other_disputes=tuple(others),
+        known_reversals=known_with(subscription, reversal),
+    )
+    summary = f"Dispute {_result(reversal)}; another one is still open"
+    return Step(after, (Entry("dispute_closed", now, summary, cause, _details(reversal)),), reversal=reversal)
+
+
+def _result(reversal: Reversal) -> str:
+    return "won" if reversal.status is DisputeStatus.WON else "lost"
 
 
 def _after_dispute(subscription: Subscription, now: datetime) -> dict[str, Any]:

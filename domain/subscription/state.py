@@ -211,6 +211,8 @@ class Subscription:
     pending_change: PendingChange | None = None
     pause: Pause | None = None
     dispute: Dispute | None = None
+    other_disputes: tuple[str, ...] = ()
+    """The other disputes that are open: once `dispute` is decided, the first of them takes its place."""
     known_reversals: tuple[str, ...] = ()
     """The latest refunds and disputes that were processed, with their state."""
     notices: tuple[Notice, ...] = ()

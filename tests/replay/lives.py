@@ -229,6 +229,19 @@ async def disputed(product: Product) -> None:
     await life.live(A_MINUTE)
 
 
+async def disputed_twice(product: Product) -> None:
+    """Two disputes at once: the period ends between their decisions, and is billed after the last."""
+    life = await Life.begun(product, "kept-disputed-twice", **PAID_START)
+    await life.live_until("renew")
+    await life.live(timedelta(hours=4))
+    for _ in range(2):
+        await product.dispute(life.external_id)
+        await life.live(A_MINUTE)
+    for waits in (timedelta(days=40), timedelta(hours=2)):
+        await product.dispute(life.external_id, "won")
+        await life.live(waits)
+
+
 async def refunded(product: Product) -> None:
     """Refunds that an operator asks for: in part, more than is left, and the rest."""
     life = await Life.begun(product, "kept-refunded", **PAID_START)
@@ -482,6 +495,7 @@ LIVES: tuple[Play, ...] = (
     confirmed_too_late,
     withdrawn_late,
     disputed,
+    disputed_twice,
     refunded,
     expiring,
     looked,

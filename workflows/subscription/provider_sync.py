@@ -53,6 +53,8 @@ FINDS_DELETED = "finds-deleted"
 """A change to the order of commands: before, deleted customers were not detected."""
 PAYMENTS_OF_WAIVED = "payments-of-waived"
 """A change to the order of commands: before, the payment of an invoice that was written off was taken for known."""
+SEVERAL_DISPUTES = "several-disputes"
+"""A change to the order of commands: before, billing went on once the first of several disputes was decided."""
 LATE_LIFTS = "late-lifts"
 """A change to the order of commands: before, a hold that was lifted too late for a renewal gave that period away."""
 
@@ -319,7 +321,10 @@ class ProviderEvents:
             # Arrived while the subscription was ending; later ones are recorded without a workflow.
             await recorder.commit(reversals.after_the_end(recorder.subscription, reversal, now, cause, reason))
             return
-        await recorder.commit(reversals.recorded(recorder.subscription, reversal, recorder.policy, now, cause, reason))
+        before, policy = recorder.subscription, recorder.policy
+        keeps_others = reversals.is_another(before, reversal) and workflow.patched(SEVERAL_DISPUTES)
+        step = reversals.recorded(before, reversal, policy, now, cause, reason, keeps_others=keeps_others)
+        await recorder.commit(step)
         end = reversals.end_by(recorder.subscription, reversal, recorder.policy)
         if end is not None:
             await self._ends.end(end, cause)

@@ -114,15 +114,16 @@ def test_a_subscription_of_which_more_is_to_be_decided_renews_by_its_workflow(ch
     assert renewals.plain(a_subscription(**changes), POLICY, a_state(), RENEWS, CAUSE) is None
 
 
-def test_a_release_that_knows_of_no_waived_invoices_has_the_same_digest_of_a_subscription_without_any() -> None:
+def test_a_release_that_knows_of_no_waived_invoices_or_other_disputes_has_the_same_digest_without_any() -> None:
     before = a_subscription()
     rest = asdict(renewals.renewed(before, renewals.Renewal(None, None, None, "", ""))) | {"sequence": 0}
-    del rest["waived_invoices"]
+    del rest["waived_invoices"], rest["other_disputes"]
 
     digest = sha256(dumps(rest, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
     assert renewals.basis_of(before) == digest
     assert renewals.basis_of(replace(before, waived_invoices=("in_0",))) != digest
+    assert renewals.basis_of(replace(before, other_disputes=("dp_0",))) != digest
 
 
 UNUSUAL: dict[str, ProviderState] = {

@@ -268,9 +268,63 @@ def test_a_dispute_is_known_by_its_name_until_it_is_decided() -> None:
     assert not reversals.is_known(after, WON)
 
 
-def test_another_dispute_or_the_end_of_another_changes_nothing() -> None:
+SECOND, SECOND_WON = replace(OPEN, ref="dp_2"), replace(WON, ref="dp_2")
+
+
+def twice_disputed(subscription: Subscription) -> Subscription:
+    return reversals.recorded(disputed(subscription), SECOND, POLICY, NOW + DAY, CAUSE).subscription
+
+
+@pytest.mark.parametrize(("first", "last"), [(WON, SECOND_WON), (SECOND_WON, WON)], ids=["in-order", "last-first"])
+def test_of_two_disputes_the_last_to_be_decided_ends_what_the_first_began(first: Reversal, last: Reversal) -> None:
+    before = a_paid_subscription()
+    both = twice_disputed(before)
+    assert both.dispute is not None
+
+    one = decided(both, 2, first)
+
+    assert one.dispute is not None
+    assert (one.dispute.ref, one.other_disputes) == (last.ref, ())
+    assert (one.dispute.since, one.dispute.access) == (both.dispute.since, both.dispute.access)
+    assert (one.access, one.status_reason, one.wants_hold) == (both.access, "disputed", True)
+    assert reversals.is_known(one, first)
+    assert not reversals.is_known(one, last)
+
+    none = decided(one, 3, last)
+
+    assert (none.dispute, none.other_disputes, none.access, none.wants_hold) == (None, (), before.access, False)
+
+
+def test_a_second_dispute_is_known_while_it_is_open() -> None:
+    both = replace(twice_disputed(a_paid_subscription()), known_reversals=())
+    assert reversals.is_known(both, OPEN)
+    assert reversals.is_known(both, SECOND)
+
+
+def test_of_two_disputes_that_are_decided_each_is_told_as_closed() -> None:
+    both = twice_disputed(a_paid_subscription())
+    step = reversals.recorded(both, LOST, POLICY, NOW + 2 * DAY, CAUSE)
+    assert [(entry.kind, entry.summary) for entry in step.entries] == [
+        ("dispute_closed", "Dispute lost; another one is still open")
+    ]
+    assert step.reversal == LOST
+
+
+def test_a_payment_for_something_else_that_is_disputed_does_not_take_the_place_of_one_decided() -> None:
+    other = replace(SECOND, agreement_ref="sub_9")
+    after = reversals.recorded(disputed(a_paid_subscription()), other, POLICY, NOW + DAY, CAUSE).subscription
+    assert decided(after, 2).dispute is None
+
+
+def test_a_run_of_before_remembers_no_second_dispute() -> None:
     before = disputed(a_paid_subscription())
-    for other in (replace(OPEN, ref="dp_2"), replace(WON, ref="dp_2"), replace(OPEN, status=DisputeStatus.INQUIRY)):
+    step = reversals.recorded(before, SECOND, POLICY, NOW + DAY, CAUSE, keeps_others=False)
+    assert step.subscription.other_disputes == ()
+
+
+def test_a_dispute_that_only_begins_or_the_end_of_another_changes_nothing() -> None:
+    before = disputed(a_paid_subscription())
+    for other in (SECOND_WON, replace(OPEN, status=DisputeStatus.INQUIRY)):
         step = reversals.recorded(before, other, POLICY, NOW + DAY, CAUSE)
         assert replace(step.subscription, sequence=before.sequence, known_reversals=()) == before
         assert step.reversal == other, "it is written down all the same"
