@@ -27,6 +27,7 @@ from api.http.fields import (
 )
 from api.http.idempotency import HEADER, idempotency_key
 from api.http.openapi import USING, problems
+from domain.access import Basis
 from domain.catalog.features import Feature, FeatureKind, features_of
 from domain.entitlements.grants import EntitlementBasis, is_gauge
 from domain.entitlements.snapshot import EntitlementSnapshot, denial_of, refusing
@@ -342,6 +343,8 @@ async def _consume_by_own_catalog(
     # Where today's catalog counts it, products consume it: those who have it without a limit are not refused.
     is_unlimited = refused is not None and snapshot.has(feature).value is None
     if feature.kind is FeatureKind.NUMBER and not is_unlimited:
+        if refused is not None and (snapshot.standing.basis is Basis.NO_NEW_USE or not snapshot.has(feature).value):
+            return refused
         raise Malformed(
             f"usage of {feature.code} is not counted: check GET .../entitlements/{feature.code}?quantity= with the "
             "total you want",

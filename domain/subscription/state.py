@@ -317,7 +317,8 @@ class Subscription:
     def bills_overage_at_end(self) -> bool:
         """True if its end is followed by a last invoice, of what was used beyond the limit."""
         is_unpaid = self.recovery is not None or self.end_kind is EndKind.NONPAYMENT
-        return bool(self.agreement_ref) and not is_unpaid and any(item.quantity == 0 for item in self.items)
+        is_billed = bool(self.agreement_ref) and not self.trial_is_elsewhere and not is_unpaid
+        return is_billed and any(item.quantity == 0 for item in self.items)
 
     @property
     def end(self) -> End | None:

@@ -184,9 +184,12 @@ BEGIN
         a_back[n] := coalesce(counter.overage_back, 0);
         IF l.bills AND p_action IN ('consume', 'record') THEN
             v_beyond := greatest(a_used[n] - v_limit, 0) - greatest(a_before[n] - v_limit, 0);
-            -- What has happened is counted however much it is, and billed up to what the plan sells beyond the limit.
-            v_beyond := least(v_beyond, CASE WHEN l.overage_at_most IS NOT NULL
-                THEN greatest(l.overage_at_most - (coalesce(counter.overage, 0) - a_back[n]), 0) END);
+            -- What has happened is counted however much it is, and billed up to what the plan sells beyond the limit:
+            -- what was billed beyond a smaller limit, before an upgrade, takes none of that.
+            v_beyond := least(v_beyond, CASE WHEN l.overage_at_most IS NOT NULL THEN greatest(
+                l.overage_at_most - least(
+                    coalesce(counter.overage, 0) - a_back[n], greatest(a_before[n] - v_limit, 0)
+                ), 0) END);
             -- What was billed and given back since is not billed again.
             v_credit := least(greatest(v_beyond, 0), a_back[n]);
             v_beyond := v_beyond - v_credit;

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.notifications.mail_types import Occasion
 from domain.subscription.state import Subscription
 from storage.access.web_sessions import WebRole, end_links_and_sessions
 from storage.db.codec import state_from_json
 from storage.db.engine import transaction
-from storage.schema.tables import customers, pay_pages, subscriptions
+from storage.schema.tables import customers, mails, pay_pages, subscriptions
 
 REUSE_FOR = timedelta(hours=20)
 """How long a page is reused; providers close them after 24 hours."""
@@ -75,7 +76,8 @@ class PayPages:
     async def renew_links(self, tenant: str, subscription: str) -> None:
         """Invalidates all links mailed so far; mails sent from now on contain new ones.
 
-        The customer's one-time links, of which some were mailed, and their sessions end as well.
+        The customer's one-time links, of which some were mailed, and their sessions end as well. Mails with such a link
+        that have not been sent are withdrawn.
         """
         renewed = {"generation": pay_pages.c.generation + 1, "url": ""}
         wanted = select(subscriptions.c.customer).where(subscriptions.c.id == UUID(subscription))
@@ -83,6 +85,10 @@ class PayPages:
             await connection.execute(_row(tenant, subscription, {"generation": 1}, renewed))
             customer = (await connection.execute(wanted)).scalar_one()
             await end_links_and_sessions(connection, WebRole.CUSTOMER, customer)
+            theirs = select(subscriptions.c.id).where(subscriptions.c.customer == customer)
+            waiting = (mails.c.occasion == Occasion.BILLING_LINK.value, mails.c.status.in_(("queued", "refused")))
+            withdrawn = update(mails).where(mails.c.subscription.in_(theirs), *waiting)
+            await connection.execute(withdrawn.values(status="withdrawn"))
 
 
 def _row(

@@ -33,7 +33,7 @@ from workflows.priorities import interactive
 from workflows.subscription import activity_calls
 from workflows.subscription.ends import Ends
 from workflows.subscription.paying_cards import PayingCards
-from workflows.subscription.payments import Cards, Charges, Confirmations, within_period
+from workflows.subscription.payments import WAITS_WITHIN_PERIOD, Cards, Charges, Confirmations, within_period
 from workflows.subscription.recorder import StepRecorder
 from workflows.subscription.renewals import Renewals
 
@@ -179,11 +179,18 @@ class ProviderSync:
                 await recorder.commit(step)
             return
         can_wait = subscription.status is Status.ACTIVE and subscription.confirmation is None
-        if confirmation_steps.waits(charge) and can_wait:
+        if confirmation_steps.waits(charge) and can_wait and not self._is_of_past_period(asked):
             charge = within_period(subscription, charge, ConfirmedAction.CHANGE_PLAN)
             await recorder.commit(late_answers.change_waits(subscription, charge, policy, workflow.now(), cause))
         elif not await self._is_paid_before_void(charge):
             await recorder.commit(late_answers.change_not_made(recorder.subscription, workflow.now(), cause))
+
+    def _is_of_past_period(self, asked: UnansweredChange) -> bool:
+        """True if the period is over that a change was counted for: it must not be had for the next one."""
+        subscription, now = self._recorder.subscription, workflow.now()
+        begins = subscription.period_start
+        is_past = subscription.is_due_for_renewal(now) or (begins is not None and asked.at < begins)
+        return is_past and workflow.patched(WAITS_WITHIN_PERIOD)
 
     async def _repeat_change(self, asked: UnansweredChange, charge: Charge) -> Charge:
         """Repeat the change under its key: applied if it is paid, still pending if the bank has not decided."""

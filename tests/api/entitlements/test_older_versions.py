@@ -35,6 +35,7 @@ FIRST = version(
     number("scans", UsageWindow.MONTH),
     number("seats", UsageWindow.MONTH),
     number("teams", None),
+    number("guests", None),
     switch("proofs"),
     switch("tables"),
     disk=3,
@@ -42,6 +43,7 @@ FIRST = version(
     scans=5,
     seats=5,
     teams=None,
+    guests=0,
     proofs=True,
     tables=False,
 )
@@ -52,6 +54,7 @@ SECOND = version(
     number("scans", UsageWindow.GAUGE),
     number("seats", None),
     number("teams", UsageWindow.MONTH),
+    number("guests", UsageWindow.MONTH),
     number("proofs", UsageWindow.MONTH),
     number("tables", UsageWindow.GAUGE),
     disk=3,
@@ -59,6 +62,7 @@ SECOND = version(
     scans=5,
     seats=5,
     teams=9,
+    guests=9,
     proofs=9,
     tables=9,
 )
@@ -135,8 +139,9 @@ async def test_what_they_have_without_a_count_is_allowed_though_it_is_counted_to
     assert (consumed.json()["used"], consumed.json()["limits"]) == (None, [])
 
 
-async def test_what_they_do_not_have_is_refused_though_it_is_counted_today(early: Early) -> None:
-    problem_of(await early.does("consume", "tables", key=early.name), 403, "feature_not_in_plan")
+@pytest.mark.parametrize("feature", ["tables", "guests"])
+async def test_what_they_do_not_have_is_refused_though_it_is_counted_today(early: Early, feature: str) -> None:
+    problem_of(await early.does("consume", feature, key=f"{early.name}-{feature}"), 403, "feature_not_in_plan")
 
 
 @pytest.mark.parametrize(

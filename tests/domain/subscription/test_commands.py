@@ -59,9 +59,10 @@ WITH_OVERAGE = (*a_paid_subscription().items, Item("manufacturing_starter_users_
         (a_paid_subscription(items=WITH_OVERAGE), True),
         (a_paid_subscription(), False),
         (a_trial(items=WITH_OVERAGE), False),
+        (a_trial(items=WITH_OVERAGE, agreement_ref="sub_elsewhere"), False),
         (a_past_due_subscription(items=WITH_OVERAGE), False),
     ],
-    ids=["overage", "none", "trial", "unpaid"],
+    ids=["overage", "none", "trial", "adopted trial", "unpaid"],
 )
 def test_the_mails_of_an_end_except_what_was_used_beyond_the_limit(before: Subscription, is_billed: bool) -> None:
     (end,) = commands.canceled(before, End(EndKind.CUSTOMER), NOW, CAUSE).mails

@@ -444,15 +444,18 @@ def test_a_planned_end_says_when_and_how_to_undo_it() -> None:
     ("facts", "sentence"),
     [
         ({"ends_pause": "yes"}, "The pause is over: your access is back"),
+        ({"ends_pause": "yes", "access": "limited"}, "Until then, your access is limited."),
+        ({"ends_pause": "yes", "access": "none"}, "Until then, your access is off."),
         ({"replaced_plan_name": "Starter"}, "The planned change to Starter does not take place."),
     ],
-    ids=["paused", "planned-change"],
+    ids=["paused", "disputed", "disputed-off", "planned-change"],
 )
 def test_a_planned_end_that_changes_something_at_once_says_so(facts: dict[str, str], sentence: str) -> None:
     mail = write(Occasion.CANCELLATION_SCHEDULED, cancel_at="2027-01-05T09:00:00Z", **facts)
 
     assert_both_say(mail, sentence)
     assert "all stays as it is" not in mail.text + words(mail.html)
+    assert ("your access is back" in mail.text) is (facts == {"ends_pause": "yes"})
 
 
 @pytest.mark.parametrize("occasion", [Occasion.CANCELED, Occasion.CANCELLATION_SCHEDULED])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter as Tally
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from domain.entitlements.usage import Action, GivenBack, Outcome, UsageChange, UsageVerdict
 from domain.names import DEFAULT_TENANT
 from storage.db.urls import async_url
-from tests.storage.counting import Counting, now
+from tests.storage.counting import PRO, Counting, now, selling
+from tests.storage.ledger import a_step, later
 
 CLIENTS = 16
 
@@ -268,6 +270,21 @@ async def test_beyond_what_the_plan_sells_usage_is_counted_and_not_billed(shop: 
 
     assert await shop.used("runs") == 10_000_135
     assert await overage(shop) == {"first": 30, "runaway": 20}
+
+
+async def test_what_was_billed_before_an_upgrade_takes_nothing_of_what_the_larger_plan_sells(shop: Counting) -> None:
+    larger = replace(PRO, code="max", name="Max", entitlements={**PRO.entitlements, "runs": 500})
+    sold = selling(larger)
+    await shop.publish(sold)
+    before = await shop.customer("ada", "pro", items=sold.select("pro").items)
+    await shop.use("runs", 150, key="smaller")
+    assert before is not None
+    await shop.ledger.save(a_step(later(before, plan="max", items=sold.select("max").items)))
+
+    await shop.use("runs", 350, key="included")
+    await shop.use("runs", 50, key="larger")
+
+    assert await overage(shop) == {"larger": 50, "smaller": 50}
 
 
 @pytest.mark.parametrize("is_told", [False, True], ids=["not reported", "on the invoice"])

@@ -426,6 +426,29 @@ async def test_revoking_links_ends_the_one_time_links_that_were_mailed_and_what_
         assert (await ada.get("/billing")).status_code == 200
 
 
+async def test_a_one_time_link_whose_mail_has_not_been_sent_when_links_are_revoked_is_not_mailed(
+    stack: Stack, begin: Callable[..., Any], healed: None
+) -> None:
+    life = await begin(payment_method="pm_card_visa", trial_days=0)
+    await life.product.faults(smtp={"refuse": 1})
+    async with Visitor.of(stack) as ada:
+        await ada.submit("/billing/link", email=f"{life.external_id}@example.com")
+
+    async def stands() -> list[str]:
+        wanted = "select status from mails where subscription = :life and occasion = 'billing_link'"
+        async with stack.engine.connect() as connection:
+            return list((await connection.execute(text(wanted), {"life": life.id})).scalars())
+
+    async def is_queued() -> bool:
+        return await stands() == ["queued"]
+
+    await until(is_queued)
+
+    await life.command("renew-links")
+
+    assert await stands() == ["withdrawn"]
+
+
 async def one_time_link(life: Life, visitor: Visitor, manage: str) -> str:
     """The one-time link in the mail that the link to manage sends."""
     before = (await life.mails())["billing_link"]
