@@ -63,9 +63,6 @@ def test_a_price_is_converted_to_the_providers_minor_units(text: str, currency: 
         ("0.5", "ugx", "no decimals in ugx"),
         ("1.5", "mga", "no decimals in mga"),
         ("1.005", "usd", "at most 2 decimals in usd"),
-        ("1.000", "usd", "at most 2 decimals in usd, not 1.000"),
-        ("1.000", "jpy", "no decimals in jpy, not 1.000"),
-        ("1,000", "kwd", "a price like 49 or 49.00"),
     ],
 )
 def test_what_the_provider_cannot_charge_is_refused_with_the_limit(text: str, currency: str, why: str) -> None:

@@ -6,7 +6,7 @@ from io import StringIO
 import httpx
 import pytest
 
-from domain.revenue.definitions import USAGE
+from domain.revenue.definitions import USAGE, USERS
 from tests.harness.callers import fields_of, problem_of
 from tests.storage.ledger import Ledger
 
@@ -47,7 +47,7 @@ async def test_a_plan_says_what_half_its_customers_use_and_how_many_are_near_the
     }
     assert (without_plan["plan"], without_plan["median"], without_plan["share_at_80"]) == (None, None, None)
     assert (february["period"], february["used"]) == ("2026-02", 99)
-    assert (told["definitions"], told["timezone"]) == (dict(USAGE), "Europe/Berlin")
+    assert (told["definitions"], told["timezone"]) == ({"customers": USERS, **USAGE}, "Europe/Berlin")
 
 
 async def test_the_csv_has_the_rows_of_the_json(api: httpx.AsyncClient) -> None:

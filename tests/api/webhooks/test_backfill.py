@@ -77,7 +77,7 @@ async def test_it_stops_at_its_time_limit_and_says_so() -> None:
 
     assert (done.new, done.is_all) == (0, False)
 
-    done = await Backfill(History(3 * PAGE), inbox, Nobody()).of_last(timedelta(minutes=30), seconds=0)
+    done = await Backfill(History(3 * PAGE), inbox, Nobody()).since(NOW - timedelta(minutes=30), seconds=0)
 
     assert (done.new, done.is_all, len(inbox.kept)) == (PAGE, False, PAGE)
 
