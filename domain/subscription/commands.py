@@ -126,7 +126,7 @@ def cancel_scheduled(
         pending_change=None,
     )
     details, planned = {"cancel_at": moment(at)} | _details(end), subscription.pending_change
-    facts = {"cancel_at": moment(at)} | ({"ends_pause": "yes"} if ends_pause else {}) | _facts_of_overage(subscription)
+    facts = {"cancel_at": moment(at)} | ({"ends_pause": "yes"} if ends_pause else {}) | facts_of_overage(subscription)
     summary = f"Will be canceled at {moment(at)}{_because(end)}"
     if planned is not None:
         details["replaces"] = plan_changes.words(planned.to)
@@ -200,14 +200,15 @@ def canceled(subscription: Subscription, end: End, now: datetime, cause: Cause) 
     )
     entry = Entry("canceled", now, f"Canceled{_because(end)}", cause, _details(end))
     # The mail states the kind, which is ours; the comment may be any text.
-    notification = mail(after, Occasion.CANCELED, now, canceled_reason=end.kind, **_facts_of_overage(subscription))
+    notification = mail(after, Occasion.CANCELED, now, canceled_reason=end.kind, **facts_of_overage(subscription))
     kept = TO_OPERATORS | {Occasion.RECEIPT, Occasion.CANCELED}
     stale = tuple(occasion for occasion in Occasion if occasion not in kept)
     voided = subscription.recovery.invoice_ref if subscription.recovery else ""
     return Step(after, (entry,), (notification,), withdraws=stale, voided=voided)
 
 
-def _facts_of_overage(subscription: Subscription) -> dict[str, str]:
+def facts_of_overage(subscription: Subscription) -> dict[str, str]:
+    """Returns what a mail about the end says of usage that will be billed with it."""
     return {"bills_overage": "yes"} if subscription.bills_overage_at_end else {}
 
 

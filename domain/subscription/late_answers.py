@@ -14,6 +14,16 @@ from domain.subscription.state import PendingChange, Subscription
 from domain.subscription.unanswered_attempts import UnansweredAttempt, UnansweredChange
 
 
+def is_unheard(subscription: Subscription) -> bool:
+    """True if the outcome of a payment or a change is unknown: it may have been made."""
+    return bool(subscription.unheard_tries) or subscription.unheard_change is not None
+
+
+def may_have_begun(subscription: Subscription) -> bool:
+    """True if an unanswered first payment may have created an agreement, which nobody could end yet."""
+    return bool(subscription.unheard_tries) and not subscription.agreement_ref
+
+
 def next_try(subscription: Subscription) -> Subscription:
     """Prepares the next charge attempt: an unanswered attempt for something else keeps its own key."""
     if subscription.agreement_ref or not subscription.unheard_tries:

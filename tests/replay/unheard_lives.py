@@ -3,16 +3,20 @@
 Their histories are kept like those of `lives.py`.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import wraps
 from pathlib import Path
 
-from sandbox.product import Product
+from domain.names import subscription_workflow_id
+from sandbox.product import Product, RefusedError
 from sandbox.stack import Stack
 from tests.harness.free_plan import FALLS_TO_FREE, with_free_plan
 from tests.harness.lives import A_MINUTE, Life
-from tests.harness.lost_answers import ABOUT_SUBSCRIPTION, SUBSCRIBE, unheard
+from tests.harness.lost_answers import ABOUT_SUBSCRIPTION, LONGER_THAN_IS_ASKED, SUBSCRIBE, unanswered, unheard
+from tests.harness.patience import until
 from tests.replay.plays import PAID_START, PlayUnder
 
 
@@ -72,10 +76,41 @@ async def ended_at_once_unheard(stack: Stack, product: Product) -> None:
     await unheard(stack.simulator, life, ABOUT_SUBSCRIPTION, life.command("change-plan", plan="free", when="now"))
 
 
+@_with_free_plan
+async def canceled_unheard(stack: Stack, product: Product) -> None:
+    """First payments whose answer was lost: a cancellation finds one; another one comes while nothing is answered."""
+    life = await Life.begun(product, "kept-canceled-unheard", payment_method="pm_card_visa")
+    await unheard(stack.simulator, life, SUBSCRIBE, life.command("convert", when="now"))
+    await life.command("cancel")
+    assert await life.status() == ("active", "full")
+    other = await Life.begun(product, "kept-canceled-unanswered", payment_method="pm_card_visa")
+    async with unanswered(stack.simulator, product, SUBSCRIBE):
+        converting = asyncio.ensure_future(other.command("convert", when="now"))
+    await other.live(LONGER_THAN_IS_ASKED)
+    with suppress(RefusedError):
+        await converting
+    canceling = asyncio.ensure_future(other.command("cancel"))
+    await until(lambda: _asks(stack, other))
+    await other.live(LONGER_THAN_IS_ASKED)
+    with suppress(RefusedError):
+        await canceling
+    await product.faults()
+    await other.live_until("cancel")
+    assert await other.status() == ("active", "full")
+    await other.live_until("cancel")
+
+
+async def _asks(stack: Stack, life: Life) -> bool:
+    """True while the subscription waits for an answer of the provider."""
+    handle = stack.client.get_workflow_handle(subscription_workflow_id(life.id))
+    return bool((await handle.describe()).raw_description.pending_activities)
+
+
 UNHEARD: tuple[PlayUnder, ...] = (
     unheard_change,
     unheard_period,
     unheard_first,
     ended_unheard,
     ended_at_once_unheard,
+    canceled_unheard,
 )

@@ -8,6 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from activities.failures import STEP_FAILED, can_be_had_later, refusal
+from domain.errors import GatewayUnavailable
 from domain.provider.payments import (
     NO_CARD,
     UNKNOWN_PAYMENT_METHOD,
@@ -22,6 +23,7 @@ from domain.subscription import (
     confirmation_steps,
     first_payment,
     holds,
+    late_answers,
     plan_changes,
     recovery,
     renewal_notices,
@@ -43,7 +45,7 @@ from workflows.subscription.payments import (
 )
 from workflows.subscription.plan_changes import PlanChanges
 from workflows.subscription.provider_sync import LATE_LIFTS, ProviderSync
-from workflows.subscription.recorder import StepRecorder
+from workflows.subscription.recorder import FINDS_UNHEARD, StepRecorder
 
 QUOTED_RENEWALS = "quoted-renewals"
 """A change to the order of commands: before, a notice ahead of a renewal did not include what it will bill."""
@@ -88,7 +90,7 @@ class DueActions:
                 return await self._plan_changes.begin_planned_change(cause)
             case Action.RESUME:
                 await pauses.resume(self._recorder, cause)
-            case Action.RECOVER | Action.CANCEL if await self._found_settled_at_provider(cause):
+            case Action.RECOVER | Action.CANCEL if await self._found_settled_at_provider(due.action, cause):
                 return None
             case Action.RECOVER:
                 return await self._climb_ladder(cause)
@@ -168,13 +170,26 @@ class DueActions:
 
     # The recovery ladder
 
-    async def _found_settled_at_provider(self, cause: Cause) -> bool:
-        """Before a ladder step, sync: the customer may have paid or chosen another card without us being notified."""
+    async def _found_settled_at_provider(self, action: Action, cause: Cause) -> bool:
+        """Before a ladder step or an end, sync: a payment or another card may have come without us being notified."""
         before = self._recorder.subscription.sequence
+        if action is Action.CANCEL and await self._found_unheard(cause):
+            return True
         if not self._should_ask_provider() and not (self._waits_for_card() and workflow.patched(CARDS_OF_THE_PORTAL)):
             return False
         await self._provider_sync.sync(cause)
         return self._recorder.subscription.sequence != before
+
+    async def _found_unheard(self, cause: Cause) -> bool:
+        """Find out what became of a payment that got no answer: there may be a period to use up before the end."""
+        before = self._recorder.subscription
+        if not late_answers.is_unheard(before) or not workflow.patched(FINDS_UNHEARD):
+            return False
+        await self._provider_sync.sync(cause)
+        is_found = self._recorder.subscription.sequence != before.sequence
+        if not is_found and late_answers.may_have_begun(before):
+            raise GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")
+        return is_found
 
     def _should_ask_provider(self) -> bool:
         """True if an invoice is owed and the next ladder step makes no charge itself."""

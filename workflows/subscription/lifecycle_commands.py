@@ -6,8 +6,18 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 from activities.failures import STEP_FAILED, can_be_had_later
-from domain.errors import Rejected
-from domain.subscription import cancellation, commands, first_payment, guards, pause, suspension, trial, unreported_ends
+from domain.errors import GatewayUnavailable, Rejected
+from domain.subscription import (
+    cancellation,
+    commands,
+    first_payment,
+    guards,
+    late_answers,
+    pause,
+    suspension,
+    trial,
+    unreported_ends,
+)
 from domain.subscription.cancellation import CancelPreview
 from domain.subscription.ends import End
 from domain.subscription.journal import Cause, Step
@@ -19,7 +29,7 @@ from workflows.subscription.ends import may_be_reported_later
 from workflows.subscription.main_loop import MainLoop
 from workflows.subscription.messages import Cancel, Command, ExtendTrial, PreviewCancel, Reactivate, Suspend
 from workflows.subscription.process import SubscriptionProcess
-from workflows.subscription.recorder import StepRecorder, schedule_reminders
+from workflows.subscription.recorder import FINDS_UNHEARD, StepRecorder, schedule_reminders
 
 LOOKS_BEFORE_CANCEL = "look-before-cancel"
 """A change to the order of commands: before, a cancellation did not ask the provider first."""
@@ -65,6 +75,10 @@ class LifecycleCommands:
     async def _cancel_unreported(self, command: Cancel, now: datetime) -> None:
         recorder, cause, end = self._recorder, command.as_cause(), _end_of(command)
         until = cancellation.ends_at(recorder.subscription, command.at, now)
+        if until is None and self._may_have_begun():
+            if not recorder.subscription.allows(Event.CANCEL_SCHEDULED):
+                raise _undecided()
+            until = now  # not before the provider has said whether there is a period to use up
         if until is None:
             await recorder.commit(unreported_ends.ended_unreported(recorder.subscription, end, now, cause))
             return
@@ -75,6 +89,9 @@ class LifecycleCommands:
         await recorder.commit(
             unreported_ends.scheduled_unreported(recorder.subscription, until, end, now, cause, ends_pause=is_paused)
         )
+
+    def _may_have_begun(self) -> bool:
+        return late_answers.may_have_begun(self._recorder.subscription) and workflow.patched(FINDS_UNHEARD)
 
     async def _cancel(self, command: Cancel) -> None:
         recorder, cause = self._recorder, command.as_cause()
@@ -88,11 +105,15 @@ class LifecycleCommands:
             raise Rejected(
                 "the customer has confirmed the payment meanwhile and has a subscription", code="already_subscribed"
             )
-        if self._may_have_been_paid() and workflow.patched(LOOKS_BEFORE_CANCEL):
+        if self._may_have_been_paid():
             await self._process.provider_sync.sync(cause)
+            if recorder.subscription.confirmation is not None and workflow.patched(FINDS_UNHEARD):
+                await self._process.confirmations.withdraw(cause)  # an unanswered change waits for the bank
             if recorder.subscription.is_over:
                 return
         until = cancellation.ends_at(recorder.subscription, command.at, workflow.now())
+        if until is None and self._may_have_begun():
+            raise _undecided()
         is_paused = recorder.subscription.status is Status.PAUSED
         if until is None or (is_paused and not workflow.patched(USES_UP_PAUSED_DAYS)):
             await self._process.ends.end(_end_of(command), cause)
@@ -107,7 +128,9 @@ class LifecycleCommands:
         """True if there may be a payment that we do not know: a paid period would be left, and a receipt to send."""
         subscription = self._recorder.subscription
         is_unsettled = subscription.recovery is not None or subscription.is_due_for_renewal(workflow.now())
-        return is_unsettled and bool(subscription.agreement_ref)
+        if is_unsettled and subscription.agreement_ref and workflow.patched(LOOKS_BEFORE_CANCEL):
+            return True
+        return late_answers.is_unheard(subscription) and workflow.patched(FINDS_UNHEARD)
 
     async def _schedule_cancel(self, until: datetime, end: End, cause: Cause) -> None:
         recorder = self._recorder
@@ -203,3 +226,7 @@ class LifecycleCommands:
 
 def _end_of(command: Cancel) -> End:
     return End(command.by, command.reason, command.reason_code)
+
+
+def _undecided() -> GatewayUnavailable:
+    return GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")

@@ -16,7 +16,7 @@ from temporalio.common import RetryPolicy
 from activities.records import AnchorRequest, ForgetRequest, LadderRequest, NoticesRequest, RecordActivities
 from activities.renewals import CloseRequest, RenewalActivities
 from domain.formatting import moment
-from domain.subscription import blocked_steps, renewal_notices
+from domain.subscription import blocked_steps, cancellation, renewal_notices
 from domain.subscription.agenda import Due, agenda, is_paced, ladder_of
 from domain.subscription.contact_hours import Hours
 from domain.subscription.journal import CarriedOut, Step
@@ -31,6 +31,9 @@ from workflows.subscription.messages import RUN_REVISION
 
 RECENT_ENTRIES = 6
 """How many of the latest journal entries the workflow's details show."""
+
+FINDS_UNHEARD = "finds-unheard"
+"""A change to the order of commands: before, what had been paid without an answer was lost by a cancellation."""
 
 
 class _Local(TypedDict):
@@ -79,6 +82,7 @@ class StepRecorder:
 
     async def commit(self, step: Step) -> None:
         """Record a step, then make it the current state."""
+        step = self._with_moved_end(step)
         step = replace(step, subscription=await self._with_due_dates(step.subscription))
         ahead = agenda(step.subscription, self.policy)
         step = self._without_cleared_blocks(step, ahead)
@@ -99,6 +103,10 @@ class StepRecorder:
         if changes:
             workflow.upsert_search_attributes(changes)
         self.show()
+
+    def _with_moved_end(self, step: Step) -> Step:
+        moved = cancellation.moved_along(self.subscription, step, workflow.now())
+        return moved if moved is not step and workflow.patched(FINDS_UNHEARD) else step
 
     def _without_cleared_blocks(self, step: Step, ahead: Sequence[Due]) -> Step:
         waiting, now = blocked_steps.all_blocked(step.subscription), workflow.now()

@@ -25,6 +25,7 @@ class Calls:
         self._faults: dict[str, Exception] = {}
         self._answers: dict[str, Any] = {}
         self._loses_answers = False
+        self._loses_from = ""
         self.made: Counter[str] = Counter()
 
     def fail(self, *methods: str, error: Exception = SILENT) -> None:
@@ -35,12 +36,12 @@ class Calls:
         """From now on this call does nothing and is answered so."""
         self._answers[method] = answer
 
-    def lose_answers(self) -> None:
-        """From now on every call is carried out, and its answer gets lost."""
-        self._loses_answers = True
+    def lose_answers(self, since: str = "") -> None:
+        """Every call is carried out, and its answer gets lost: from now on, or *since* the next call of that name."""
+        self._loses_answers, self._loses_from = not since, since
 
     def heal(self) -> None:
-        self._faults, self._answers, self._loses_answers = {}, {}, False
+        self._faults, self._answers, self._loses_answers, self._loses_from = {}, {}, False, ""
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         method = getattr(self._adapter, name)
@@ -52,6 +53,7 @@ class Calls:
             if name in self._answers:
                 return self._answers[name]
             answer = await method(*args, **named)
+            self._loses_answers = self._loses_answers or name == self._loses_from
             if self._loses_answers:
                 raise SILENT
             return answer
