@@ -77,9 +77,9 @@ async def test_it_stops_at_its_time_limit_and_says_so() -> None:
 
     assert (done.new, done.is_all) == (0, False)
 
-    done = await Backfill(History(3 * PAGE), inbox, Nobody()).since(NOW - timedelta(minutes=30), seconds=0)
+    recent = await Backfill(History(3 * PAGE), inbox, Nobody()).since(NOW - timedelta(minutes=30), seconds=0)
 
-    assert (done.new, done.is_all, len(inbox.kept)) == (PAGE, False, PAGE)
+    assert (recent.new, recent.is_all, len(inbox.kept)) == (PAGE, False, PAGE)
 
 
 async def test_everything_the_provider_remembers_can_be_fetched() -> None:
