@@ -58,7 +58,7 @@ async def test_a_cancellation_of_a_paused_subscription_shows_the_end_first(arriv
     await visitor.sees("paused subscription canceled")
     stands = await life.stands()
     ends_at_once = stands["status"] == "canceled"
-    assert ends_at_once == ("ends at once" in told), told
+    assert ends_at_once == ("subscription then ends at once" in told), told
 
 
 async def test_a_comment_that_is_too_long_is_refused_where_it_was_written(arrive: Arrive, customer: Begin) -> None:
