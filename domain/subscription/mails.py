@@ -3,6 +3,7 @@
 from datetime import datetime
 from json import dumps
 
+from domain.catalog.plans import Selection
 from domain.formatting import moment
 from domain.notifications.mail_types import Mail, Occasion
 from domain.provider.payments import Charge, Invoice
@@ -37,6 +38,12 @@ def mail(
     # Without its own key, a mail is unique per step, which happens once.
     key = f"{occasion}/{occasion_key or subscription.sequence}"
     return Mail(key, occasion, now, common | facts)
+
+
+def price_facts(selection: Selection) -> dict[str, str]:
+    """Returns what a period of a selection costs, where that is another than the current one."""
+    total = selection.total
+    return {"amount": str(total.amount), "currency": total.currency, "interval": str(selection.interval)}
 
 
 def receipt(subscription: Subscription, charge: Charge, now: datetime) -> list[Mail]:

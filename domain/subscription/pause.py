@@ -9,7 +9,7 @@ from domain.notifications.mail_types import Occasion
 from domain.subscription import billing_day
 from domain.subscription.journal import Cause, Entry, Step
 from domain.subscription.lifecycle import Event
-from domain.subscription.mails import mail
+from domain.subscription.mails import mail, price_facts
 from domain.subscription.policy import DEFAULT_POLICY, Policy
 from domain.subscription.state import Pause, Subscription
 
@@ -76,8 +76,7 @@ def _facts_ahead(after: Subscription, paid_until: datetime) -> dict[str, str]:
     to = after.pending_change.to
     if not to.items:
         return facts | {"free_plan_name": to.plan_name}
-    price = {"amount": str(to.total.amount), "currency": to.total.currency, "interval": str(to.interval)}
-    return facts | price
+    return facts | price_facts(to)
 
 
 @dataclass(frozen=True)

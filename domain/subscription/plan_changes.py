@@ -12,7 +12,7 @@ from domain.provider.payments import Charge
 from domain.subscription.billing_day import Placement
 from domain.subscription.journal import Cause, Entry, FitCheck, Step
 from domain.subscription.lifecycle import Event, Status
-from domain.subscription.mails import invoice_facts, mail, provider_key, receipt
+from domain.subscription.mails import invoice_facts, mail, price_facts, provider_key, receipt
 from domain.subscription.policy import ChangeAt, Policy
 from domain.subscription.state import PendingChange, Subscription
 
@@ -234,14 +234,7 @@ _NOTHING_PAID: dict[str, Any] = {
 
 
 def _choice(to: Selection) -> dict[str, str]:
-    return {
-        "plan": to.plan,
-        "plan_name": to.plan_name,
-        "interval": str(to.interval),
-        "amount": str(to.total.amount),
-        "currency": to.total.currency,
-        "quantity": str(to.quantity),
-    }
+    return {"plan": to.plan, "plan_name": to.plan_name, "quantity": str(to.quantity)} | price_facts(to)
 
 
 def _details(subscription: Subscription, to: Selection) -> dict[str, str]:

@@ -8,7 +8,7 @@ from domain.formatting import moment
 from domain.notifications.mail_types import Occasion
 from domain.subscription.journal import Cause, Entry, Step
 from domain.subscription.lifecycle import Event, Status
-from domain.subscription.mails import mail
+from domain.subscription.mails import mail, price_facts
 from domain.subscription.reminders import Reminder
 from domain.subscription.state import Recovery, Subscription, Suspension, SuspensionKind
 
@@ -122,12 +122,7 @@ def _bill_of_new_period(after: Subscription, now: datetime) -> dict[str, str]:
     selection = after.pending_change.to if after.pending_change is not None else after.selection
     if not selection.items:
         return {}
-    return {
-        "renews_at": moment(now),
-        "amount": str(selection.total.amount),
-        "currency": selection.total.currency,
-        "interval": str(selection.interval),
-    }
+    return {"renews_at": moment(now)} | price_facts(selection)
 
 
 def _access_after(subscription: Subscription, back: Return) -> Access:

@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Executable, and_, func, literal, update
+from sqlalchemy import ColumnElement, Executable, and_, func, literal, select, update
 
 from domain.notifications.mail_types import Occasion
-from storage.schema.tables import mails
+from storage.schema.tables import mails, subscriptions
 from storage.subscriptions.billing_link_mails import GOOD_FOR
 
 
@@ -24,3 +24,11 @@ def withdrawing(mail_id: str) -> Executable:
         .values(status="withdrawn")
         .returning(it.id)
     )
+
+
+def withdrawing_all(customer: UUID) -> Executable:
+    """The statement that withdraws all mails with such a link of a customer that did not go out: their links ended."""
+    it = mails.c
+    theirs = select(subscriptions.c.id).where(subscriptions.c.customer == customer)
+    waits = (it.occasion == Occasion.BILLING_LINK.value, it.status.in_(("queued", "refused")))
+    return update(mails).where(it.subscription.in_(theirs), *waits).values(status="withdrawn")

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.notifications.mail_types import Occasion
 from domain.subscription.state import Subscription
 from storage.access.web_sessions import WebRole, end_links_and_sessions
 from storage.db.codec import state_from_json
 from storage.db.engine import transaction
-from storage.schema.tables import customers, mails, pay_pages, subscriptions
+from storage.schema.tables import customers, pay_pages, subscriptions
+from storage.subscriptions.dead_links import withdrawing_all
 
 REUSE_FOR = timedelta(hours=20)
 """How long a page is reused; providers close them after 24 hours."""
@@ -85,10 +85,7 @@ class PayPages:
             await connection.execute(_row(tenant, subscription, {"generation": 1}, renewed))
             customer = (await connection.execute(wanted)).scalar_one()
             await end_links_and_sessions(connection, WebRole.CUSTOMER, customer)
-            theirs = select(subscriptions.c.id).where(subscriptions.c.customer == customer)
-            waiting = (mails.c.occasion == Occasion.BILLING_LINK.value, mails.c.status.in_(("queued", "refused")))
-            withdrawn = update(mails).where(mails.c.subscription.in_(theirs), *waiting)
-            await connection.execute(withdrawn.values(status="withdrawn"))
+            await connection.execute(withdrawing_all(customer))
 
 
 def _row(

@@ -8,7 +8,6 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from activities.failures import STEP_FAILED, can_be_had_later, refusal
-from domain.errors import GatewayUnavailable
 from domain.provider.payments import (
     NO_CARD,
     UNKNOWN_PAYMENT_METHOD,
@@ -42,6 +41,7 @@ from workflows.subscription.payments import (
     Charges,
     Confirmations,
     FirstPayment,
+    undecided,
 )
 from workflows.subscription.plan_changes import PlanChanges
 from workflows.subscription.provider_sync import LATE_LIFTS, ProviderSync
@@ -188,7 +188,7 @@ class DueActions:
         await self._provider_sync.sync(cause)
         is_found = self._recorder.subscription.sequence != before.sequence
         if not is_found and late_answers.may_have_begun(before):
-            raise GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")
+            raise undecided()
         return is_found
 
     def _should_ask_provider(self) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 from activities.failures import STEP_FAILED, can_be_had_later
-from domain.errors import GatewayUnavailable, Rejected
+from domain.errors import Rejected
 from domain.subscription import (
     cancellation,
     commands,
@@ -28,6 +28,7 @@ from workflows.subscription import activity_calls
 from workflows.subscription.ends import may_be_reported_later
 from workflows.subscription.main_loop import MainLoop
 from workflows.subscription.messages import Cancel, Command, ExtendTrial, PreviewCancel, Reactivate, Suspend
+from workflows.subscription.payments import undecided
 from workflows.subscription.process import SubscriptionProcess
 from workflows.subscription.recorder import FINDS_UNHEARD, StepRecorder, schedule_reminders
 
@@ -77,7 +78,7 @@ class LifecycleCommands:
         until = cancellation.ends_at(recorder.subscription, command.at, now)
         if until is None and self._may_have_begun():
             if not recorder.subscription.allows(Event.CANCEL_SCHEDULED):
-                raise _undecided()
+                raise undecided()
             until = now  # not before the provider has said whether there is a period to use up
         if until is None:
             await recorder.commit(unreported_ends.ended_unreported(recorder.subscription, end, now, cause))
@@ -113,7 +114,7 @@ class LifecycleCommands:
                 return
         until = cancellation.ends_at(recorder.subscription, command.at, workflow.now())
         if until is None and self._may_have_begun():
-            raise _undecided()
+            raise undecided()
         is_paused = recorder.subscription.status is Status.PAUSED
         if until is None or (is_paused and not workflow.patched(USES_UP_PAUSED_DAYS)):
             await self._process.ends.end(_end_of(command), cause)
@@ -226,7 +227,3 @@ class LifecycleCommands:
 
 def _end_of(command: Cancel) -> End:
     return End(command.by, command.reason, command.reason_code)
-
-
-def _undecided() -> GatewayUnavailable:
-    return GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")

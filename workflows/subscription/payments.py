@@ -52,6 +52,11 @@ def declined(charge: Charge) -> Rejected:
     return Rejected(decline.words, code=DECLINED)
 
 
+def undecided() -> GatewayUnavailable:
+    """Return what answers a command, or blocks a due action, that needs the bank's decision on a payment."""
+    return GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")
+
+
 def within_period(subscription: Subscription, charge: Charge, action: ConfirmedAction) -> Charge:
     """Return the charge that waits for a confirmation, for no longer than the period of a change runs."""
     sooner = confirmation_steps.within_period(subscription, charge, action, workflow.now())
@@ -193,7 +198,7 @@ class Confirmations:
             await self.withdraw(cause)
             if self._recorder.subscription.confirmation is not None:
                 # Paid, but the provider has not yet applied what it was for.
-                raise GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")
+                raise undecided()
             check()
 
     async def _with_change_applied(self, charge: Charge) -> Charge:

@@ -27,7 +27,7 @@ from domain.subscription.unanswered_attempts import UnansweredChange
 from workflows.subscription import activity_calls
 from workflows.subscription.blocked_steps import BlockedSteps
 from workflows.subscription.messages import Preview
-from workflows.subscription.payments import UNDECIDED_RETRY_DELAY, UNHEARD, Charges, Confirmations, declined
+from workflows.subscription.payments import UNDECIDED_RETRY_DELAY, UNHEARD, Charges, Confirmations, declined, undecided
 from workflows.subscription.provider_sync import ProviderSync
 from workflows.subscription.recorder import StepRecorder
 
@@ -105,7 +105,7 @@ class PlanChanges:
             await self._confirmations.require(charge, ConfirmedAction.CHANGE_PLAN, to, cause)
         if charge.outcome is ChargeOutcome.PENDING:
             await self._record_unanswered_change(before, asked, cause)
-            raise GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")
+            raise undecided()
         await self._refuse_if_declined(charge, cause)
         step = plan_changes.changed_at_cost(recorder.subscription, to, charge, recorder.policy, workflow.now(), cause)
         await recorder.commit(step)
