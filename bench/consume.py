@@ -35,7 +35,7 @@ async def measure() -> Result:
     """Check, consume and count in turns, then let a thousand clients come at once."""
     async with _customers() as (stack, catalog):
         async with _all_measured(stack, catalog.parent, catalog) as measured:
-            await _in_turns(stack, measured)
+            await _in_turns(stack, [list(measured.values())] * (ROUNDS + 1))
             crowd, consume = Figures(), measured["consume"]
             await a_round(consume.server.port, _some(consume.ready, CUSTOMERS), crowd, CUSTOMERS)
         consumes = sum(name.startswith("consume") for name in measured)
@@ -46,7 +46,7 @@ async def measure() -> Result:
 async def measure_traced() -> str:
     """Consume with traces off, with a twentieth of all and with all, beside the bare counter in the same run."""
     async with _customers() as (stack, catalog), _traced(stack, catalog.parent, catalog) as measured:
-        await _in_turns(stack, measured)
+        await _in_turns(stack, [list(measured.values())] * (ROUNDS + 1))
     figures = {name: one.figures for name, one in measured.items()}
     off = figures["consume"]
     costs = (
@@ -61,7 +61,8 @@ async def measure_traced() -> str:
 async def measure_secured() -> str:
     """Consume with row-level security and without, in pairs of rounds, so that both meet the machine in one state."""
     async with _customers() as (stack, catalog), _secured(stack, catalog.parent, catalog) as (ours, unbound):
-        await _in_pairs(stack, ours, unbound)
+        pairs = [(ours, unbound) if number % 2 else (unbound, ours) for number in range(PAIRS + 1)]
+        await _in_turns(stack, pairs)
     rates = _ratios(ours.figures.rates, unbound.figures.rates)
     spent = _ratios(_costs(ours.figures), _costs(unbound.figures))
     return "\n".join(
@@ -100,21 +101,13 @@ async def _customers() -> AsyncIterator[tuple[Stack, Path]]:
             yield stack, catalog
 
 
-async def _in_turns(stack: Stack, measured: Mapping[str, "_Measured"]) -> None:
-    """Ask each server in every round; the first round only warms up."""
+async def _in_turns(stack: Stack, rounds: Sequence[Sequence["_Measured"]]) -> None:
+    """Ask the servers of each round, in that order; the first round only warms up."""
     # PostgreSQL tells other users nothing of its processes.
     observer = create_engine_from_url(stack.postgres.superuser_url)
-    for number in range(ROUNDS + 1):
-        for one in measured.values():
+    for number, servers in enumerate(rounds):
+        for one in servers:
             await _measured_round(observer, one, one.figures if number else Figures())
-    await observer.dispose()
-
-
-async def _in_pairs(stack: Stack, one: "_Measured", other: "_Measured") -> None:
-    observer = create_engine_from_url(stack.postgres.superuser_url)
-    for number in range(PAIRS + 1):
-        for each in (one, other) if number % 2 else (other, one):
-            await _measured_round(observer, each, each.figures if number else Figures())
     await observer.dispose()
 
 
